@@ -1,0 +1,57 @@
+# Everything a fresh Debian or Ubuntu needs beyond make, python3 and python3-venv is set up here.
+#
+#   PYTHON=python3.12 make demo     another interpreter
+#   PIP_FLAGS='...' make venv       further options for pip
+#
+# Where a ROS 2 distribution is sourced, its rclpy is used.  Elsewhere the ROS 2 wheels are installed.
+
+PYTHON ?= python3
+PIP_FLAGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.famda-installed
+CACHES := .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+# The tests start real ROS nodes: they must not talk to robots on the network.
+export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test lint clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: $(STAMP) ## set up .venv with the robot's side, the workspace and the test tools
+
+demo: $(STAMP) ## the whole loop on the built-in street world; writes runs/demo/report.html
+	$(BIN)/famda demo --out runs/demo
+
+test: lint ## lint, then all tests
+	$(BIN)/python -m pytest
+
+lint: $(STAMP) ## ruff and mypy
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+clean: ## remove .venv and everything built; runs/ stays
+	rm -rf $(VENV) build install log *.egg-info $(CACHES)
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+	  echo "error: FAMDA needs Python 3.10 or newer, '$(PYTHON)' is missing or older; choose one with: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "error: '$(PYTHON)' cannot make virtual environments; install its venv module with: sudo apt install python3-venv" >&2; exit 1; }
+	@site=; if $(PYTHON) -c 'import sys, rclpy; sys.exit(sys.prefix != sys.base_prefix)' 2>/dev/null; then \
+	  site=--system-site-packages; \
+	elif [ -n "$$ROS_DISTRO" ]; then \
+	  echo "error: ROS 2 '$$ROS_DISTRO' is sourced but '$(PYTHON)' cannot import its rclpy; use the distribution's Python or a shell without ROS" >&2; exit 1; \
+	fi; \
+	set -x; $(PYTHON) -m venv $$site $(VENV)
+
+$(STAMP): setup.py pyproject.toml | $(BIN)/python
+	@extras=ros,train,dev; \
+	if grep -qi 'include-system-site-packages *= *true' $(VENV)/pyvenv.cfg; then extras=train,dev; fi; \
+	set -x; $(BIN)/python -m pip install --disable-pip-version-check $(PIP_FLAGS) -e ".[$$extras]"
+	@touch $@

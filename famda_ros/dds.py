@@ -1,0 +1,75 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""The DDS settings without which images are lost, and environments for our processes.
+
+With the defaults of Fast DDS three of four 720p images do not arrive; the profile in
+``config/`` cures it.  A profile file that is missing is ignored by Fast DDS with one
+line on stderr, so it is checked here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from famda_ros.errors import FamdaError
+from famda_ros.resources import resource
+
+PROFILE_VARIABLE = 'FASTDDS_DEFAULT_PROFILES_FILE'
+PROFILE = 'config/fastdds_profile.xml'
+_BOOTSTRAP_GUARD = '_ROS_WHEELS_BOOTSTRAP_COMPLETE'
+
+
+def profile_path() -> Path:
+    """Return the Fast DDS profile that is shipped with the package."""
+    return resource(PROFILE).resolve()
+
+
+def check_profile(environ: Mapping[str, str] | None = None, required: bool = False) -> Path | None:
+    """Return the profile that Fast DDS will use; None when none is set.
+
+    Args:
+        environ: environment to check; None = of this process.
+        required: not having one is an error, too.
+
+    Raises:
+        FamdaError: the variable names a missing file, or it is unset and ``required``.
+    """
+    environ = os.environ if environ is None else environ
+    value = environ.get(PROFILE_VARIABLE, '')
+    if not value:
+        if required:
+            raise FamdaError(f'{PROFILE_VARIABLE} is not set: images would be lost; set it to {profile_path()}')
+        return None
+    if not Path(value).is_file():
+        raise FamdaError(
+            f"{PROFILE_VARIABLE} names the file '{value}', which does not exist; "
+            'correct or unset it (without a profile Fast DDS loses most images)'
+        )
+    return Path(value)
+
+
+def environment(domain_id: int | None = None, base: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment for a ROS process that talks on this machine only.
+
+    Args:
+        domain_id: ROS_DOMAIN_ID, 0..101; None = as in ``base``.
+        base: environment to start from; None = of this process.
+
+    Raises:
+        FamdaError: the profile is missing, or the domain is not 0..101.
+    """
+    result = dict(os.environ if base is None else base)
+    result['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+    result[PROFILE_VARIABLE] = str(profile_path())
+    if domain_id is not None:
+        if not 0 <= domain_id <= 101:  # above it the UDP ports of DDS collide with Linux's ephemeral ports
+            raise FamdaError(f'the ROS domain must be 0..101, not {domain_id}')
+        result['ROS_DOMAIN_ID'] = str(domain_id)
+    # The bootstrapper of the ROS wheels re-executes Python once to set LD_LIBRARY_PATH; inheriting its guard
+    # without that path makes rclpy fail to load.
+    if 'LD_LIBRARY_PATH' not in result:
+        result.pop(_BOOTSTRAP_GUARD, None)
+    check_profile(result, required=True)
+    return result

@@ -1,0 +1,56 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""Start, spin and end one of our nodes: the same exit codes and one-sentence errors everywhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import rclpy
+from rclpy.exceptions import InvalidParameterException, InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
+
+from famda_ros.dds import check_profile
+from famda_ros.errors import FamdaError
+
+EXIT_OK, EXIT_ERROR = 0, 2
+
+_USER_FAULTS = (
+    FamdaError,
+    InvalidParameterException,
+    InvalidParameterTypeException,
+    InvalidParameterValueException,
+    rclpy_implementation.RCLInvalidROSArgsError,
+    rclpy_implementation.UnknownROSArgsError,
+)
+
+
+def run_node(name: str, make_node: Callable[[], rclpy.node.Node], args: list[str] | None = None) -> int:
+    """Run a node until it is finished or interrupted, and return the exit code.
+
+    Args:
+        name: for messages on stderr.
+        make_node: creates the node.  The node has a future ``finished``, whose result is
+            an exit code, and ``destroy_node`` ends its threads.
+        args: command line; None = ``sys.argv``.
+    """
+    node = None
+    try:
+        check_profile()
+        rclpy.init(args=args)
+        node = make_node()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        executor.spin_until_future_complete(node.finished)
+        return node.finished.result() if node.finished.done() else EXIT_OK
+    except (KeyboardInterrupt, ExternalShutdownException):
+        return EXIT_OK
+    except _USER_FAULTS as error:
+        print(f'{name}: {error}', file=sys.stderr)
+        return EXIT_ERROR
+    finally:
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()

@@ -1,0 +1,83 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a training checkpoint says about its student, and how to get the student back."""
+from __future__ import annotations
+
+import pickle
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from famda_ros.errors import FamdaError
+from famda_ros.files import atomic_path
+from famda_ros.label_space import get_label_space
+from famda_train.models.student import StudentNetwork
+
+KEY = 'famda_student'
+
+
+@dataclass(frozen=True)
+class StudentSpec:
+    """Everything needed to rebuild a student and to fill its model card.
+
+    Attributes:
+        label_space: name of the label space.
+        width, height: network resolution in pixels.
+        focal: canonical focal in pixels at network resolution; the student's metres are its.
+        depth_range_m: scored range; predictions beyond its end are "beyond range".
+        domain: what the student was trained for (``night``, ...).
+        network: arguments of the network besides the number of classes.
+        provenance: data, teachers, settings, seed, versions.
+        licence: licence of the weights, that of the training data at best.
+    """
+
+    label_space: str
+    width: int
+    height: int
+    focal: float
+    depth_range_m: tuple[float, float] = (1.0, 80.0)
+    domain: str = 'unknown'
+    network: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+    licence: str = ''
+
+
+def build_network(spec: StudentSpec) -> StudentNetwork:
+    """Return a freshly initialised network of a spec."""
+    return StudentNetwork(len(get_label_space(spec.label_space)), **spec.network)
+
+
+def checkpoint_entry(spec: StudentSpec, network: torch.nn.Module) -> dict[str, Any]:
+    """Return what a checkpoint carries under :data:`KEY`: plain values and tensors."""
+    return {'spec': asdict(spec), 'weights': network.state_dict()}
+
+
+def save_student(path: str | Path, spec: StudentSpec, network: torch.nn.Module) -> None:
+    """Write a checkpoint with the student alone, atomically."""
+    with atomic_path(path) as temporary:
+        torch.save({KEY: checkpoint_entry(spec, network)}, temporary)
+
+
+def load_student(path: str | Path) -> tuple[StudentNetwork, StudentSpec]:
+    """Return (network in evaluation mode, spec) of a checkpoint.
+
+    Only tensors and plain values are unpickled: a checkpoint cannot run code.
+
+    Raises:
+        FamdaError: missing, damaged, or not a FAMDA checkpoint.
+    """
+    try:
+        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
+    except FileNotFoundError as error:
+        raise FamdaError(f"there is no checkpoint '{path}'") from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError) as error:
+        raise FamdaError(f"'{path}' is not a readable checkpoint") from error
+    if not isinstance(checkpoint, dict) or KEY not in checkpoint:
+        raise FamdaError(f"'{path}' holds no FAMDA student; give a file written by famda fit")
+    values = checkpoint[KEY]['spec']
+    spec = StudentSpec(**{**values, 'depth_range_m': tuple(values['depth_range_m'])})
+    network = build_network(spec)
+    network.load_state_dict(checkpoint[KEY]['weights'])
+    return network.eval(), spec

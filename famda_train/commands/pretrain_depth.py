@@ -1,0 +1,28 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""``famda pretrain-depth``."""
+from __future__ import annotations
+
+from pathlib import Path
+
+POSITIONALS = ('frames',)
+
+
+def run(frames: str, out: str = 'street_world_depth.safetensors', steps: int = 4000, batch_size: int = 8, seed: int = 0):
+    """Train the stand-in depth teacher of the street world on randomised renders.
+
+    The shipped weights were made by:
+    famda world --domain randomised --frames 3000 --seed 5000000 --out runs/randomised
+    famda pretrain-depth runs/randomised --steps 4000 --out famda_train/weights/street_world_depth.safetensors
+
+    Args:
+        frames: frame folder with depth (famda world --domain randomised).
+        out: safetensors file to write.
+        steps: optimiser steps.
+        batch_size: frames per step.
+        seed: of initialisation and sampling.
+    """
+    from famda_train.teachers.pretrain import pretrain
+
+    pretrain(Path(frames), Path(out), steps, batch_size, seed)
+    print(f'wrote {out}')

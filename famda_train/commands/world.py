@@ -1,0 +1,57 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""``famda world``."""
+from __future__ import annotations
+
+from typing import Literal
+
+POSITIONALS = ()
+
+
+def run(
+    out: str,
+    domain: str = 'night',
+    frames: int = 100,
+    drive: bool = False,
+    image: Literal['compressed', 'raw', 'both'] = 'compressed',
+    width: int = 192,
+    height: int = 96,
+    focal: float | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    rate: float = 10.0,
+) -> None:
+    """Render the street world: frames with exact labels, depth and instances, or a drive as a rosbag.
+
+    Args:
+        out: frame folder to fill, or with a drive the bag's folder, which must not exist yet.
+        domain: synthetic (clean day, the source), day, night or randomised.
+        frames: how many pictures.
+        drive: one drive down a street, written as a rosbag (MCAP), instead of single frames with truth.
+        image: what the bag holds: JPEG on /camera/image/compressed, rgb8 on /camera/image, or both.
+        width: image width in pixels.
+        height: image height in pixels.
+        focal: focal length in pixels; default 0.7 x width.
+        seed: of the first frame, the following frames take the following numbers; or of the drive.
+        workers: processes that render; default one per CPU.
+        rate: pictures per second of a drive, Hz.
+    """
+    import os
+
+    from famda_ros.errors import FamdaError
+    from famda_train.commands.progress import progress_bar
+    from famda_train.world import drive as drive_through
+    from famda_train.world import render_many
+    from famda_train.world.recording import write_drive, write_frames
+
+    if frames < 1:
+        raise FamdaError(f'--frames must be 1 or more, not {frames}')
+    workers = (os.cpu_count() or 1) if workers is None else workers
+    with progress_bar() as bar:
+        if drive:
+            moments = drive_through(seed, domain, frames, rate, width, height, focal, workers)
+            write_drive(out, domain, bar.track(moments, total=frames, description=f'drive: {domain}'), image)
+        else:
+            seeds = range(seed, seed + frames)
+            renderings = render_many(seeds, domain, width, height, focal, workers)
+            write_frames(out, domain, seeds, bar.track(renderings, total=frames, description=f'frames: {domain}'))

@@ -1,0 +1,185 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""The frame folder: images of one domain, with ground truth where there is some.
+
+::
+
+    night/
+      dataset.yaml      name, label space, origin
+      frames.jsonl      one line per frame, in order
+      images/000123.png
+      labels/000123.png     uint8 train ids             (optional)
+      depth/000123.png      uint16 centimetres          (optional)
+      instances/000123.png  uint16 ids, 0 = none        (optional)
+      teachers/             see famda_train.teachers.label_store
+"""
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import yaml
+
+from famda_ros.depth_units import centimetres_to_metres, metres_to_centimetres
+from famda_ros.errors import FamdaError
+from famda_ros.files import atomic_path, make_output_folder, write_atomically
+from famda_ros.label_space import LabelSpace, get_label_space
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """One line of ``frames.jsonl``.
+
+    Attributes:
+        stem: file name without suffix, the key of the frame in every sub-folder.
+        image: image path relative to the folder.
+        focal: fx in pixels at image resolution; None = unknown.
+        width, height: image size in pixels.
+        extra: whatever else is known (bag, topic, stamp, seed, ...).
+    """
+
+    stem: str
+    image: str
+    width: int
+    height: int
+    focal: float | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def read_png(path: Path) -> np.ndarray:
+    """Read a PNG or JPEG as stored: uint8 RGB, or uint8/uint16 single channel."""
+    array = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if array is None:
+        raise FamdaError(f"cannot read '{path}': missing or damaged image file")
+    return cv2.cvtColor(array, cv2.COLOR_BGR2RGB) if array.ndim == 3 else array
+
+
+def write_png(path: Path, array: np.ndarray) -> None:
+    """Write uint8 RGB or a uint8/uint16 single channel as PNG, atomically."""
+    if array.ndim == 3:
+        array = cv2.cvtColor(array, cv2.COLOR_RGB2BGR)
+    with atomic_path(path) as temporary:
+        if not cv2.imwrite(str(temporary), array):
+            raise FamdaError(f"cannot write '{path}': is the disk full?")
+
+
+class FrameFolder:
+    """Read access to a frame folder; arrays follow the project's vocabulary."""
+
+    def __init__(self, path: str | Path):
+        """Open a folder.
+
+        Raises:
+            FamdaError: the folder has no readable ``dataset.yaml`` or ``frames.jsonl``.
+        """
+        self.path = Path(path)
+        if not (self.path / 'dataset.yaml').is_file():
+            raise FamdaError(f"'{self.path}' is no frame folder: it has no dataset.yaml")
+        self.info: dict[str, Any] = yaml.safe_load((self.path / 'dataset.yaml').read_text()) or {}
+        try:
+            lines = (self.path / 'frames.jsonl').read_text().splitlines()
+            self.frames = [FrameRecord(**json.loads(line)) for line in lines if line.strip()]
+        except (OSError, ValueError, TypeError) as error:
+            raise FamdaError(f"'{self.path / 'frames.jsonl'}' is missing or damaged ({error})") from error
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def label_space(self) -> LabelSpace | None:
+        """Label space of ``labels/``; None when the folder is unlabelled."""
+        name = self.info.get('label_space')
+        return get_label_space(name) if name else None
+
+    def image(self, index: int) -> np.ndarray:
+        """Return uint8 [H, W, 3] RGB."""
+        return read_png(self.path / self.frames[index].image)
+
+    def labels(self, index: int) -> np.ndarray:
+        """Return uint8 [H, W] train ids; 255 = ignore."""
+        return read_png(self._truth('labels', index))
+
+    def depth(self, index: int) -> np.ndarray:
+        """Return float32 [H, W] metres; NaN = unknown, +inf = beyond range."""
+        return centimetres_to_metres(read_png(self._truth('depth', index)))
+
+    def instances(self, index: int) -> np.ndarray:
+        """Return uint16 [H, W] ids of single things; 0 = none."""
+        return read_png(self._truth('instances', index))
+
+    def has(self, kind: str) -> bool:
+        """Tell whether the folder has ``labels``, ``depth`` or ``instances``."""
+        return bool(self.frames) and self._truth(kind, 0).is_file()
+
+    def _truth(self, kind: str, index: int) -> Path:
+        return self.path / kind / f'{self.frames[index].stem}.png'
+
+
+class FrameFolderWriter:
+    """Write a frame folder; use as a context manager.
+
+    Frames are on disk as soon as they are added; ``frames.jsonl`` and
+    ``dataset.yaml`` are written at the end, so a folder that was cut short is
+    recognised as unfinished instead of being read as a small one.
+    """
+
+    def __init__(self, path: str | Path, *, name: str, label_space: str | None = None, origin: str = '', **info):
+        self.path = make_output_folder(path)
+        self._info = {'name': name, 'label_space': label_space, 'origin': origin, **info}
+        self._records: list[FrameRecord] = []
+
+    def __enter__(self) -> FrameFolderWriter:
+        # A folder is valid only while its index is there: drop the old one first.
+        for index in ('dataset.yaml', 'frames.jsonl'):
+            (self.path / index).unlink(missing_ok=True)
+        return self
+
+    def add(
+        self,
+        stem: str,
+        image: np.ndarray,
+        *,
+        focal: float | None = None,
+        labels: np.ndarray | None = None,
+        depth: np.ndarray | None = None,
+        instances: np.ndarray | None = None,
+        **extra,
+    ) -> None:
+        """Write one frame.
+
+        Args:
+            stem: file name without suffix.
+            image: uint8 [H, W, 3] RGB.
+            focal: fx in pixels at this resolution.
+            labels: uint8 [H, W] train ids.
+            depth: float32 [H, W] metres.
+            instances: [H, W] ids below 65536.
+            extra: further JSON values for ``frames.jsonl``.
+        """
+        arrays = {
+            'images': image,
+            'labels': labels,
+            'depth': None if depth is None else metres_to_centimetres(depth),
+            'instances': None if instances is None else instances.astype(np.uint16),
+        }
+        for kind, array in arrays.items():
+            if array is not None:
+                (self.path / kind).mkdir(exist_ok=True)
+                write_png(self.path / kind / f'{stem}.png', array)
+        height, width = image.shape[:2]
+        self._records.append(FrameRecord(stem, f'images/{stem}.png', width, height, focal, extra))
+
+    def __exit__(self, exception_type, *_):
+        if exception_type is None:
+            write_frames(self.path / 'frames.jsonl', self._records)
+            write_atomically(self.path / 'dataset.yaml', yaml.safe_dump(self._info, sort_keys=False))
+
+
+def write_frames(path: Path, frames: Iterable[FrameRecord]) -> None:
+    """Write ``frames.jsonl``."""
+    write_atomically(path, ''.join(json.dumps(asdict(frame)) + '\n' for frame in frames))

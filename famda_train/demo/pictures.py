@@ -1,0 +1,124 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures of the demo: masks and depth in colour, and the comparison for the front page.
+
+A *row* is one frame: ``{'name': str, 'image': RGB, 'source_only': OUTPUT,
+'famda': OUTPUT, 'truth': OUTPUT}`` with ``OUTPUT = {'labels': uint8 [H, W],
+'depth': float32 [H, W] metres}``.
+"""
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from famda_ros.colorize import BEYOND_RANGE_RGB, color_depth, color_mask, overlay
+from famda_ros.files import write_atomically
+from famda_ros.label_space import LabelSpace
+
+OUTPUTS = ('source_only', 'famda', 'truth')
+TITLES = {'image': 'camera', 'source_only': 'before: source only', 'famda': 'after: FAMDA', 'truth': 'truth'}
+
+NEAR_M, FAR_M = 2.0, 80.0
+"""Ends of the colour scale; depth between them is coloured by its logarithm."""
+TICKS_M = (2, 5, 10, 20, 40, 80)
+
+
+def depth_position(metres: float) -> float:
+    """Return where a depth lies on the colour scale: 0 = near end, 1 = far end."""
+    return math.log(min(max(metres, NEAR_M), FAR_M) / NEAR_M) / math.log(FAR_M / NEAR_M)
+
+
+def depth_picture(depth: np.ndarray) -> np.ndarray:
+    """Return uint8 RGB: near is warm, far is cool; sky and unknown pixels are nearly black."""
+    with np.errstate(divide='ignore', invalid='ignore'):
+        return color_depth(np.log(depth), farthest=math.log(FAR_M), nearest=math.log(NEAR_M))
+
+
+def depth_scale(width: int, height: int) -> np.ndarray:
+    """Return a uint8 RGB colour bar, near end on the left."""
+    metres = NEAR_M * (FAR_M / NEAR_M) ** np.linspace(0, 1, width)
+    return depth_picture(np.broadcast_to(metres, (height, width)))
+
+
+def present_classes(rows: Iterable[Mapping[str, Any]], space: LabelSpace) -> list[int]:
+    """Return the train ids that occur in any mask of the rows, in order."""
+    seen = np.zeros(256, bool)
+    for row in rows:
+        for output in OUTPUTS:
+            seen[np.unique(row[output]['labels'])] = True
+    return np.flatnonzero(seen[: len(space)]).tolist()
+
+
+def encode_png(picture: np.ndarray) -> bytes:
+    """Return the bytes of a PNG of uint8 RGB."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, 'PNG', optimize=True)
+    return buffer.getvalue()
+
+
+def comparison_picture(rows: Sequence[Mapping[str, Any]], space: LabelSpace, cell_width: int = 360) -> np.ndarray:
+    """Draw camera | before | after | truth, masks above depth, with both legends.
+
+    Args:
+        rows: see the module; all frames of one size.
+        space: label space of the masks.
+        cell_width: wanted width of one picture; frames are enlarged by a whole number.
+
+    Returns:
+        uint8 RGB.
+    """
+    height, width = rows[0]['image'].shape[:2]
+    factor = max(1, round(cell_width / width))
+    cell_w, cell_h = width * factor, height * factor
+    gap, margin, head, foot = 6, 24, 34, 96
+    step = 2 * cell_h + gap + 22
+    canvas = Image.new('RGB', (2 * margin + 4 * cell_w + 3 * gap, margin + head + len(rows) * step + foot), 'white')
+    draw = ImageDraw.Draw(canvas)
+
+    def paste(picture: np.ndarray, column: int, top: int) -> None:
+        crisp = Image.fromarray(picture).resize((cell_w, cell_h), Image.Resampling.NEAREST)
+        canvas.paste(crisp, (margin + column * (cell_w + gap), top))
+
+    for column, key in enumerate(('image', *OUTPUTS)):
+        draw.text((margin + column * (cell_w + gap), margin), TITLES[key], (28, 32, 38), font=_font(19))
+    for number, row in enumerate(rows):
+        top = margin + head + number * step
+        paste(row['image'], 0, top)
+        paste(overlay(row['image'], row['famda']['labels'], space), 0, top + cell_h + gap)
+        for column, output in enumerate(OUTPUTS, start=1):
+            paste(color_mask(row[output]['labels'], space), column, top)
+            paste(depth_picture(row[output]['depth']), column, top + cell_h + gap)
+    _draw_legends(canvas, rows, space, margin, canvas.height - foot + 8)
+    return np.asarray(canvas)
+
+
+def write_comparison(path: str | Path, rows: Sequence[Mapping[str, Any]], space: LabelSpace) -> None:
+    """Write :func:`comparison_picture` as PNG."""
+    write_atomically(path, encode_png(comparison_picture(rows, space)))
+
+
+def _draw_legends(canvas: Image.Image, rows: Sequence[Mapping[str, Any]], space: LabelSpace, left: int, top: int):
+    draw, font, ink = ImageDraw.Draw(canvas), _font(15), (60, 66, 74)
+    x = left
+    for index in present_classes(rows, space):
+        draw.rectangle((x, top + 3, x + 15, top + 18), fill=space.colors[index])
+        draw.text((x + 22, top + 1), space.classes[index], ink, font=font)
+        x += 22 + round(draw.textlength(space.classes[index], font=font)) + 20
+    bar_width = 420
+    canvas.paste(Image.fromarray(depth_scale(bar_width, 14)), (left, top + 36))
+    for metres in TICKS_M:
+        position = left + round(depth_position(metres) * (bar_width - 1))
+        anchor = 'la' if metres == TICKS_M[0] else 'ra' if metres == TICKS_M[-1] else 'ma'
+        draw.text((position, top + 54), f'{metres} m', ink, font=font, anchor=anchor)
+    draw.rectangle((left + bar_width + 24, top + 36, left + bar_width + 39, top + 50), fill=BEYOND_RANGE_RGB)
+    draw.text((left + bar_width + 46, top + 33), 'sky or unknown', ink, font=font)
+
+
+def _font(size: int):
+    return ImageFont.load_default(size)

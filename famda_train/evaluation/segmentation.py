@@ -1,0 +1,75 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""Intersection over union from one confusion matrix over the whole data set."""
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+from famda_ros.label_space import IGNORE
+
+
+def confusion_matrix(prediction: np.ndarray, truth: np.ndarray, classes: int) -> np.ndarray:
+    """Count the pixels of one or more frames.
+
+    Args:
+        prediction: integer ids, any shape; ids that are no class (255 among them) are misses.
+        truth: uint8 train ids of the same shape; 255 = not scored.
+        classes: number of classes.
+
+    Returns:
+        int64 [classes, classes + 1]; row = truth, column = prediction, last column = no class.
+    """
+    if prediction.shape != truth.shape:
+        raise ValueError(f'labels of shape {prediction.shape} cannot be scored against truth of shape {truth.shape}')
+    unknown = (truth >= classes) & (truth != IGNORE)
+    if unknown.any():
+        raise ValueError(f'the truth holds id {truth[unknown][0]}, but there are {classes} classes')
+    no_class = classes
+    predicted = np.where(prediction < classes, prediction, no_class).astype(np.int64)
+    counts = multiclass_confusion_matrix(
+        torch.from_numpy(predicted),
+        torch.from_numpy(truth.astype(np.int64)),
+        num_classes=classes + 1,
+        ignore_index=IGNORE,
+        validate_args=False,
+    )
+    return counts.numpy()[:classes].astype(np.int64)
+
+
+def iou_percent(counts: np.ndarray) -> np.ndarray:
+    """Return the IoU of every class in percent; NaN for a class in neither truth nor prediction.
+
+    Args:
+        counts: as :func:`confusion_matrix` returns it, summed over frames.
+    """
+    classes = len(counts)
+    hits = np.diagonal(counts)
+    union = counts.sum(axis=1) + counts[:, :classes].sum(axis=0) - hits
+    with np.errstate(invalid='ignore', divide='ignore'):
+        return np.where(union > 0, 100.0 * hits / union, np.nan)
+
+
+def mean_iou_percent(iou: np.ndarray) -> float:
+    """Return the mean IoU over the classes that occur; NaN when none does."""
+    return float(np.mean(iou[~np.isnan(iou)])) if not np.isnan(iou).all() else float('nan')
+
+
+class SegmentationMeter:
+    """Add up frames; the IoU is taken once, over all of them."""
+
+    def __init__(self, classes: int):
+        self.counts = np.zeros((classes, classes + 1), np.int64)
+
+    def update(self, prediction: np.ndarray, truth: np.ndarray) -> None:
+        """Add one frame; see :func:`confusion_matrix`."""
+        self.counts += confusion_matrix(prediction, truth, len(self.counts))
+
+    def iou(self) -> np.ndarray:
+        """Return IoU per class in percent; NaN for absent classes."""
+        return iou_percent(self.counts)
+
+    def miou(self) -> float:
+        """Return the mean IoU in percent over the classes that occur."""
+        return mean_iou_percent(self.iou())

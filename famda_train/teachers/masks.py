@@ -1,0 +1,54 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""Mask teachers: image → class-agnostic segments."""
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from famda_ros.errors import FamdaError
+
+
+class MaskTeacher(Protocol):
+    """What a mask teacher offers."""
+
+    identity: dict[str, Any]
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Return uint16 [H, W] mask ids, 0 = no mask, for uint8 [H, W, 3] RGB."""
+        ...
+
+
+class Felzenszwalb:
+    """Graph-based superpixels (Felzenszwalb and Huttenlocher, 2004); needs no weights.
+
+    Args:
+        scale: larger gives larger segments.
+        sigma: Gaussian smoothing before segmentation, pixels.
+        min_size: smallest segment, pixels.
+    """
+
+    def __init__(self, scale: float = 60.0, sigma: float = 0.8, min_size: int = 20):
+        self._settings = {'scale': scale, 'sigma': sigma, 'min_size': min_size}
+        self.identity = {'name': 'felzenszwalb', 'kind': 'segments', 'settings': self._settings}
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Return uint16 [H, W]; every pixel is in a segment, ids 1 and up."""
+        from skimage.segmentation import felzenszwalb
+
+        return (felzenszwalb(image, channel_axis=-1, **self._settings) + 1).astype(np.uint16)
+
+
+MASK_TEACHERS = {'felzenszwalb': Felzenszwalb}
+
+
+def build_mask_teacher(name: str) -> MaskTeacher:
+    """Return a mask teacher by name.
+
+    Raises:
+        FamdaError: no such teacher.
+    """
+    if name not in MASK_TEACHERS:
+        raise FamdaError(f"unknown mask teacher '{name}'; choose one of {', '.join(MASK_TEACHERS)}")
+    return MASK_TEACHERS[name]()

@@ -1,0 +1,77 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""Pre-training of the stand-in depth teacher on randomised street worlds."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import lightning
+import torch
+from safetensors.torch import save_file
+
+from famda_ros.files import atomic_path
+from famda_train.adaptation.augment import flip_horizontally, photometric
+from famda_train.adaptation.losses import log_depth_l1, weighted_mean
+from famda_train.data.frames import BEYOND_RANGE_M, AdaptationData
+from famda_train.models.stand_in_depth import StandInDepthNetwork
+
+
+def normalise_disparity(disparity: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+    """Remove scale and shift per image: (d - median) / mean |d - median| over valid pixels.
+
+    Args:
+        disparity: float [B, H, W].
+        valid: bool [B, H, W].
+    """
+    masked = torch.where(valid, disparity, torch.nan).flatten(1)
+    centre = masked.nanmedian(dim=1).values.nan_to_num(0.0)[:, None, None]
+    spread = (masked - centre.flatten(1)).abs().nanmean(dim=1).nan_to_num(1.0).clamp_min(1e-6)[:, None, None]
+    return (disparity - centre) / spread
+
+
+class DepthPretraining(lightning.LightningModule):
+    """Supervised training of both heads.
+
+    Args:
+        steps: optimiser steps of the one-cycle schedule.
+        learning_rate: peak of the schedule.
+        strength: photometric augmentation.
+    """
+
+    def __init__(self, steps: int, learning_rate: float = 2e-3, strength: float = 0.6):
+        super().__init__()
+        self.save_hyperparameters()
+        self.network = StandInDepthNetwork()
+
+    def training_step(self, batch, _):
+        """L1 in log depth, and L1 between normalised disparities (sky = 0)."""
+        sample = flip_horizontally(batch['source'])
+        prediction = self.network(photometric(sample['image'], self.hparams.strength))
+        depth = sample['depth']
+        known = torch.isfinite(depth)
+        metric = log_depth_l1(prediction.log_depth, depth, torch.ones_like(depth))
+        far = depth >= BEYOND_RANGE_M
+        truth = torch.where(far, 0.0, 1.0 / depth.nan_to_num(1.0).clamp(1.5, 200.0))
+        error = normalise_disparity(prediction.disparity, known) - normalise_disparity(truth, known)
+        relative = weighted_mean(error.abs(), known.float())
+        self.log_dict({'metric': metric, 'relative': relative}, prog_bar=True)
+        return metric + 0.5 * relative
+
+    def configure_optimizers(self):
+        """AdamW with a one-cycle schedule."""
+        optimizer = torch.optim.AdamW(self.parameters(), self.hparams.learning_rate, weight_decay=0.01)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.hparams.learning_rate, self.hparams.steps)
+        return {'optimizer': optimizer, 'lr_scheduler': {'scheduler': schedule, 'interval': 'step'}}
+
+
+def pretrain(frames: Path, out: Path, steps: int, batch_size: int, seed: int) -> None:
+    """Train on a labelled frame folder and write fp16 safetensors."""
+    lightning.seed_everything(seed, verbose=False)
+    data = AdaptationData(str(frames), batch_size=batch_size)
+    module = DepthPretraining(steps)
+    trainer = lightning.Trainer(max_steps=steps, logger=False, enable_checkpointing=False, enable_model_summary=False)
+    trainer.fit(module, data)
+    frame = data.source.folder.frames[0]
+    weights = {k: v.half().contiguous() if v.is_floating_point() else v for k, v in module.network.state_dict().items()}
+    with atomic_path(out) as temporary:
+        save_file(weights, temporary, {'width': str(frame.width), 'focal': str(data.source.focal)})

@@ -1,0 +1,263 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""What is known about the surface behind every pixel, before any light falls on it."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from famda_train.world import noise
+from famda_train.world.camera import Camera
+from famda_train.world.layout import Ground, Layout
+from famda_train.world.materials import CLASS_OF_MATERIAL, Material
+from famda_train.world.primitives import Kind, Primitives, Role
+from famda_train.world.raycast import GROUND, SKY, cast
+
+ROAD_INSTANCE, WALK_INSTANCES, VERGE_INSTANCES = 1, (2, 3), (4, 5)
+
+
+@dataclass(frozen=True)
+class GBuffer:
+    """Geometry and materials of one view; all arrays [H, W] unless said otherwise.
+
+    Attributes:
+        camera: the view.
+        primitives: where they are at the moment of the view.
+        rays: float32 [3, H, W], see ``Camera.rays``.
+        depth: float32 metres along the optical axis, +inf for sky.
+        primitive: int32 primitive id, or ``raycast.SKY`` or ``raycast.GROUND``.
+        material: uint8 ``Material``.
+        instance: uint16, 0 for sky.
+        normal: float32 [3, H, W] world axes; zero for sky.
+        point: float32 [3, H, W] metres relative to the camera's x and z; y is the height above the road.
+        uv: float32 [2, H, W] surface coordinates in metres, fixed to the surface.
+        variation: float32 0..1, constant on a part such as one window pane.
+        state: float32, what a part shows: 0 or 1 for the red or green lens of a traffic light.
+    """
+
+    camera: Camera
+    primitives: Primitives
+    rays: np.ndarray
+    depth: np.ndarray
+    primitive: np.ndarray
+    material: np.ndarray
+    instance: np.ndarray
+    normal: np.ndarray
+    point: np.ndarray
+    uv: np.ndarray
+    variation: np.ndarray
+    state: np.ndarray
+
+    @property
+    def labels(self) -> np.ndarray:
+        """uint8 [H, W] train ids of ``flat7``."""
+        return CLASS_OF_MATERIAL[self.material]
+
+
+def make_gbuffer(layout: Layout, camera: Camera, seconds: float = 0.0) -> GBuffer:
+    """Look at a street.
+
+    Args:
+        layout: the street.
+        camera: the view.
+        seconds: how long moving things have been moving.
+    """
+    primitives = layout.primitives.at(seconds)
+    rays = camera.rays()
+    depth, ids = cast(primitives, camera, rays)
+    shape = depth.shape
+    point = np.where(np.isfinite(depth), depth, np.float32(0)) * rays
+    point[1] += np.float32(camera.y)
+    g = GBuffer(
+        camera, primitives, rays, depth, ids,
+        material=np.full(shape, Material.SKY, np.uint8), instance=np.zeros(shape, np.uint16),
+        normal=np.zeros((3, *shape), np.float32), point=point, uv=np.zeros((2, *shape), np.float32),
+        variation=np.zeros(shape, np.float32), state=np.zeros(shape, np.float32),
+    )  # fmt: skip
+    _fill_ground(g, layout.ground)
+    _fill_primitives(g)
+    return g
+
+
+def _fill_ground(g: GBuffer, ground: Ground) -> None:
+    """Split the ground plane into road, paint, sidewalk and verge by x and z."""
+    index = np.flatnonzero(g.primitive.ravel() == GROUND)
+    x = g.point[0].ravel()[index] + np.float32(g.camera.x)
+    z = g.point[2].ravel()[index] + np.float32(g.camera.z)
+    material = np.full(x.shape, Material.ROAD, np.uint8)
+    instance = np.full(x.shape, ROAD_INSTANCE, np.uint16)
+    centre_line = (np.abs(x + 0.25) < 0.09) & (np.mod(z + ground.dash_phase, 6.0) < 3.0)
+    edge_lines = (np.abs(x - ground.left - 0.31) < 0.06) | (np.abs(x - ground.right + 0.31) < 0.06)
+    material[centre_line | edge_lines] = Material.LANE_PAINT
+    for crossing in ground.crossings:
+        stripes = (np.abs(z - crossing) < 1.6) & (np.mod(x, 1.0) < 0.5)
+        material[stripes & (x > ground.left + 0.4) & (x < ground.right - 0.4)] = Material.LANE_PAINT
+    sides = (
+        (ground.left - x, ground.walk_left, ground.verge_left),
+        (x - ground.right, ground.walk_right, ground.verge_right),
+    )
+    for side, (beyond, walk, verge) in enumerate(sides):
+        on_walk, on_verge = beyond > 0, beyond > walk
+        material[on_walk] = Material.SIDEWALK
+        material[on_walk & (beyond < 0.16)] = Material.KERB
+        material[on_verge] = verge
+        instance[on_walk] = WALK_INSTANCES[side]
+        instance[on_verge] = VERGE_INSTANCES[side]
+    g.material.ravel()[index] = material
+    g.instance.ravel()[index] = instance
+    g.normal[1].ravel()[index] = 1.0
+    g.uv[0].ravel()[index] = x
+    g.uv[1].ravel()[index] = z
+
+
+def _fill_primitives(g: GBuffer) -> None:
+    """Compute normals, surface coordinates and materials of all pixels on primitives at once."""
+    p = g.primitives
+    index = np.flatnonzero(g.primitive.ravel() >= 0)
+    ids = g.primitive.ravel()[index]
+    offset = (p.center - np.array([g.camera.x, 0.0, g.camera.z])).astype(np.float32)
+    cos, sin = np.cos(p.yaw)[ids], np.sin(p.yaw)[ids]
+    x, y, z = (g.point[k].ravel()[index] - offset[:, k][ids] for k in range(3))
+    x, z = cos * x - sin * z, sin * x + cos * z
+    half = p.half[ids].T
+    kind = p.kind[ids]
+    face = _box_face(x, y, z, half)
+    nx, ny, nz = _local_normal(kind, face, x, y, z, half)
+    g.normal[0].ravel()[index] = cos * nx + sin * nz
+    g.normal[1].ravel()[index] = ny
+    g.normal[2].ravel()[index] = cos * nz - sin * nx
+    is_box = kind == Kind.BOX
+    g.uv[0].ravel()[index] = np.where(is_box, np.where(face == 0, z, x), x + 0.6 * z)
+    g.uv[1].ravel()[index] = np.where(is_box, np.where(face == 1, z, y + half[1]), y + 0.4 * z)
+    material = p.material[ids]
+    variation = np.zeros(len(index), np.float32)
+    state = np.zeros(len(index), np.float32)
+    role = p.role[ids]
+    for part, split in _SPLITS.items():
+        on = np.flatnonzero(role == part)
+        if len(on):
+            surface = _Part(ids[on], face[on], x[on], y[on], z[on], half[:, on], p.params[ids[on]].T)
+            result = split(surface, material[on])
+            material[on], variation[on] = result[0], result[1]
+            if len(result) > 2:
+                state[on] = result[2]
+    g.material.ravel()[index] = material
+    g.instance.ravel()[index] = p.instance[ids]
+    g.variation.ravel()[index] = variation
+    g.state.ravel()[index] = state
+
+
+def _box_face(x, y, z, half) -> np.ndarray:
+    """Return the axis (0, 1, 2) of the box face that a surface point is on."""
+    ax, ay, az = np.abs(x) - half[0], np.abs(y) - half[1], np.abs(z) - half[2]
+    return np.where((ax >= ay) & (ax >= az), 0, np.where(ay >= az, 1, 2)).astype(np.uint8)
+
+
+def _local_normal(kind, face, x, y, z, half) -> tuple:
+    box = kind == Kind.BOX
+    upright = kind == Kind.CYLINDER
+    nx, ny, nz = x / (half[0] * half[0]), np.where(upright, 0, y / (half[1] * half[1])), z / (half[2] * half[2])
+    scale = 1 / np.sqrt(np.maximum(nx * nx + ny * ny + nz * nz, 1e-12))
+    return tuple(
+        np.where(box, np.where(face == axis, np.sign(c), np.float32(0)), n * scale)
+        for axis, (n, c) in enumerate(((nx, x), (ny, y), (nz, z)))
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Surface points of all primitives of one role; metres in local axes."""
+
+    ids: np.ndarray
+    face: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    z: np.ndarray
+    half: np.ndarray
+    params: np.ndarray
+
+
+def _split_facade(s: _Part, material):
+    """Windows on a grid that fits the face; params: see ``layout._building``."""
+    period_u, period_v, share_u, share_v, shop, salt = s.params
+    along, half = np.where(s.face == 0, s.z, s.x), np.where(s.face == 0, s.half[2], s.half[0])
+    columns = np.maximum(np.round(2 * half / period_u), 1)
+    u = (along + half) / (2 * half) * columns
+    height, top = s.y + s.half[1], 2 * s.half[1]
+    v = (height - 0.8) / period_v
+    column, row = np.floor(u), np.floor(v)
+    fu, fv = np.abs(u - column - 0.5), np.abs(v - row - 0.5)
+    window = (fu < share_u / 2) & (fv < share_v / 2) & (v > 0) & (height < top - 0.7)
+    ground_floor = (shop > 0) & (height < 3.1)
+    window = np.where(ground_floor, (fu < 0.43) & (height > 0.45) & (height < 2.6), window)
+    row = np.where(ground_floor, -7, row)
+    window &= s.face != 1
+    variation = noise.hash_unit((salt * 16777216).astype(np.int64), column, row, s.face)
+    cornice = (height > top - 0.35) | ((shop > 0) & (np.abs(height - 3.1) < 0.16))
+    material = np.where(cornice, Material.CORNICE, material)
+    return np.where(window, Material.WINDOW, material), np.where(window, variation, 0)
+
+
+def _split_car_body(s: _Part, material):
+    side, high, end = np.abs(s.x) / s.half[0], s.y / s.half[1], s.face == 2
+    light = np.where(s.z > 0, Material.HEADLIGHT, Material.TAIL_LIGHT)
+    lamps = end & (side > 0.66) & (side < 0.97) & (high > 0.1) & (high < 0.72)
+    plate = end & (np.abs(s.x) < 0.27) & (high < 0.0) & (high > -0.4)
+    bumper = (high < -0.45) & (s.face != 1)
+    material = np.where(bumper, Material.UNDERBODY, material)
+    return np.where(lamps, light, np.where(plate, Material.PLATE, material)), 0
+
+
+def _split_car_cabin(s: _Part, material):
+    along = np.where(s.face == 0, np.abs(s.z) / s.half[2], np.abs(s.x) / s.half[0])
+    high = s.y / s.half[1]
+    pillar = (along > 0.9) | (high > 0.78) | ((s.face == 0) & (np.abs(s.z + 0.1) < 0.05))
+    return np.where(pillar | (s.face == 1), Material.CAR_PAINT, Material.GLASS), 0
+
+
+def _split_van(s: _Part, material):
+    side, high, end = np.abs(s.x) / s.half[0], s.y / s.half[1], s.face == 2
+    banded = s.params[0] > 0
+    front = end & (s.z > 0)
+    glass = (high > 0.1) & (high < 0.72) & np.where(front, side < 0.9, banded & (s.face != 1))
+    pane = np.abs(np.mod(s.z, 1.5) - 0.75) < 0.66
+    glass &= end | pane
+    lamps = end & (side > 0.72) & (side < 0.95) & (high > -0.78) & (high < -0.5)
+    light = np.where(s.z > 0, Material.HEADLIGHT, Material.TAIL_LIGHT)
+    plate = end & (np.abs(s.x) < 0.27) & (high > -0.8) & (high < -0.68)
+    material = np.where(glass, Material.GLASS, material)
+    return np.where(lamps, light, np.where(plate, Material.PLATE, material)), 0
+
+
+def _split_wheel(s: _Part, material):
+    radial = (s.y * s.y + s.z * s.z) / (s.half[1] * s.half[1])
+    return np.where(radial < 0.26, Material.RIM, material), 0
+
+
+def _split_traffic_light(s: _Part, material):
+    slot = np.round(s.y / 0.31)
+    lens = (s.face == 2) & (s.z < 0) & (s.x**2 + (s.y - 0.31 * slot) ** 2 < 0.016)
+    green = s.params[0]
+    lit = slot == np.where(green > 0, -1, 1)
+    return np.where(lens, Material.SIGNAL_LENS, material), np.where(lens & lit, 1.0, 0.0), green
+
+
+def _split_sign(s: _Part, material):
+    radial = np.maximum(np.abs(s.x) / s.half[0], np.abs(s.y) / s.half[1])
+    round_radial = np.hypot(s.x / s.half[0], s.y / s.half[1])
+    rim = np.where(np.abs(s.half[0] - s.half[1]) < 1e-6, round_radial, radial) > 0.78
+    return np.where(rim | (s.z > 0.024), Material.SIGN_RIM, material), 0
+
+
+_SPLITS = {
+    Role.FACADE: _split_facade,
+    Role.CAR_BODY: _split_car_body,
+    Role.CAR_CABIN: _split_car_cabin,
+    Role.VAN: _split_van,
+    Role.WHEEL: _split_wheel,
+    Role.TRAFFIC_LIGHT: _split_traffic_light,
+    Role.SIGN: _split_sign,
+}
+
+__all__ = ['GROUND', 'SKY', 'GBuffer', 'make_gbuffer']

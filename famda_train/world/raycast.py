@@ -1,0 +1,169 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""One ray per pixel: which primitive is seen, and how far away it is.
+
+Only the image rectangle of a primitive's bounds is tested, nearest primitives first.
+"""
+from __future__ import annotations
+
+import numpy as np
+
+from famda_train.world import noise
+from famda_train.world.camera import Camera
+from famda_train.world.primitives import Kind, Primitives, Role
+
+SKY, GROUND = -1, -2
+"""Primitive ids of what is no primitive."""
+GROUND_RANGE = 400.0
+DRAW_RANGE = 220.0
+"""Metres; a long drive does not draw what is farther away and a few pixels small."""
+NEAR = 0.3
+_RAGGEDNESS, _RAGGED_SCALE = np.float32(0.30), np.float32(22.0)
+
+
+def cast(primitives: Primitives, camera: Camera, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (depth, primitive id) of the nearest surface of every pixel.
+
+    Args:
+        primitives: where they are now.
+        camera: the eye; nothing nearer than 0.3 m is seen.
+        rays: float32 [3, H, W] of ``camera.rays()``.
+
+    Returns:
+        float32 [H, W] metres along the optical axis, +inf = nothing, and int32 [H, W] ids or SKY or GROUND.
+    """
+    depth, ids = _cast_ground(camera, rays)
+    offset = (camera.position - primitives.center).astype(np.float32)
+    cos, sin = np.cos(primitives.yaw), np.sin(primitives.yaw)
+    # Camera position in the local axes of each primitive.
+    ox, oy, oz = offset.T
+    local = np.stack([cos * ox - sin * oz, oy, sin * ox + cos * oz], 1)
+    around = np.flatnonzero(np.hypot(offset[:, 0], offset[:, 2]) - primitives.half.max(1) < DRAW_RANGE)
+    least, rectangles = image_bounds(primitives.take(around), camera)
+    row0, row1, column0, column1 = rectangles.T
+    visible = np.flatnonzero((least < DRAW_RANGE) & (row0 < row1) & (column0 < column1))
+    visible = visible[np.argsort(least[visible], kind='stable')]
+    order, nearest, rectangles = around[visible], least[visible].tolist(), rectangles[visible].tolist()
+    # Plain integers: looking up enumeration members and array elements costs more than a small rectangle.
+    box, cylinder, leaves = int(Kind.BOX), int(Kind.CYLINDER), int(Role.LEAVES)
+    kinds, roles = primitives.kind[order].tolist(), primitives.role[order].tolist()
+    turned = (sin[order] != 0).tolist()
+    for k, (i, (r0, r1, c0, c1)) in enumerate(zip(order.tolist(), rectangles, strict=True)):
+        depth_part = depth[r0:r1, c0:c1]
+        if depth_part.max() <= nearest[k]:
+            continue
+        x, y, z = rays[:, r0:r1, c0:c1]
+        if turned[k]:
+            x, z = cos[i] * x - sin[i] * z, sin[i] * x + cos[i] * z
+        if kinds[k] == box:
+            t, hit = hit_box(local[i], (x, y, z), primitives.half[i])
+        elif kinds[k] == cylinder:
+            t, hit = hit_cylinder(local[i], (x, y, z), primitives.half[i])
+        else:
+            t, hit = hit_ellipsoid(local[i], (x, y, z), primitives.half[i], i if roles[k] == leaves else None)
+        hit &= t < depth_part
+        hit &= t > NEAR
+        np.copyto(depth_part, t, where=hit)
+        np.copyto(ids[r0:r1, c0:c1], np.int32(i), where=hit)
+    return depth, ids
+
+
+def _cast_ground(camera: Camera, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    down = rays[1]
+    with np.errstate(divide='ignore'):
+        depth = np.where(down < 0, np.float32(-camera.y) / down, np.float32(np.inf))
+    ground = depth * np.hypot(rays[0], rays[2]) <= GROUND_RANGE if down.size else down < 0
+    depth = np.where(ground, depth, np.float32(np.inf)).astype(np.float32)
+    return depth, np.where(ground, np.int32(GROUND), np.int32(SKY))
+
+
+def image_bounds(primitives: Primitives, camera: Camera, margin: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Bound primitives in the image.
+
+    Args:
+        margin: metres by which the primitives are enlarged to all sides.
+
+    Returns:
+        float32 [n] least depth in metres, int [n, 4] row and column ranges (row0, row1, column0, column1),
+        empty where not visible.
+    """
+    half = primitives.half.astype(np.float64) + margin
+    signs = np.array([(sx, sy, sz) for sx in (-1, 1) for sy in (-1, 1) for sz in (-1, 1)], np.float64)
+    corners = signs[None] * half[:, None, :]
+    cos, sin = np.cos(primitives.yaw)[:, None], np.sin(primitives.yaw)[:, None]
+    x, y, z = np.moveaxis(corners, -1, 0)
+    turned = np.stack([cos * x + sin * z, y, cos * z - sin * x], -1)
+    local = (turned + (primitives.center - camera.position)[:, None, :]) @ camera.axes().T
+    low, high = local.min(1), local.max(1)
+    near, far = np.maximum(low[:, 2], 0.1), np.maximum(high[:, 2], 0.1)
+    # Tight where all corners are in front of the camera, else the bounds of the camera-aligned box.
+    z = np.maximum(local[..., 2], 0.1)
+    tight = low[:, 2] > 0.1
+    ranges = []
+    for axis in (0, 1):
+        slopes = local[..., axis] / z
+        least = np.where(tight, slopes.min(1), np.minimum(low[:, axis] / near, low[:, axis] / far))
+        most = np.where(tight, slopes.max(1), np.maximum(high[:, axis] / near, high[:, axis] / far))
+        ranges.append((least, most))
+    (x0, x1), (y0, y1) = ranges
+    bounds = (camera.cy - camera.focal * y1, camera.cy - camera.focal * y0,
+              camera.cx + camera.focal * x0, camera.cx + camera.focal * x1)  # fmt: skip
+    row0, row1, column0, column1 = bounds
+    rectangles = np.stack([np.ceil(row0), np.floor(row1) + 1, np.ceil(column0), np.floor(column1) + 1], 1)
+    rectangles = np.clip(rectangles, 0, [camera.height, camera.height, camera.width, camera.width]).astype(np.int64)
+    rectangles[high[:, 2] < NEAR] = 0
+    return np.maximum(low[:, 2], 0).astype(np.float32), rectangles
+
+
+def hit_box(origin: np.ndarray, direction: tuple, half: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Slab test in local axes; return (ray parameter, hit mask)."""
+    enter = leave = np.full((), np.nan, np.float32)  # fmax and fmin pass over NaN
+    with np.errstate(divide='ignore', invalid='ignore'):
+        for o, d, h in zip(origin, direction, half, strict=True):
+            inverse = np.float32(1) / d
+            middle = inverse * -o
+            reach = np.abs(inverse) * h
+            enter, leave = np.fmax(enter, middle - reach), np.fmin(leave, middle + reach)
+    return enter, enter <= leave
+
+
+def hit_cylinder(origin: np.ndarray, direction: tuple, half: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Side of an upright cylinder (no caps) in local axes; return (ray parameter, hit mask)."""
+    x, y, z = direction
+    ox, oy, oz = origin
+    a = x * x + z * z
+    middle = (x * -ox - z * oz) / a
+    # Distance from the axis at the closest approach: exact also far away, unlike the textbook discriminant.
+    qx, qz = ox + middle * x, oz + middle * z
+    inside = half[0] * half[0] - (qx * qx + qz * qz)
+    t = middle - np.sqrt(np.maximum(inside, 0) / a)
+    hit = inside > 0
+    hit &= np.abs(oy + t * y) <= half[1]
+    return t, hit
+
+
+def hit_ellipsoid(
+    origin: np.ndarray, direction: tuple, half: np.ndarray, ragged: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ellipsoid in local axes; return (ray parameter, hit mask).
+
+    Args:
+        ragged: None = smooth; else the seed of noise that bites into the silhouette.  Points that remain are
+            on the ellipsoid all the same.
+    """
+    inverse = np.float32(1) / half
+    ox, oy, oz = origin * inverse
+    x, y, z = (d * i for d, i in zip(direction, inverse, strict=True))
+    a = x * x + y * y + z * z
+    middle = (x * -ox - y * oy - z * oz) / a
+    qx, qy, qz = ox + middle * x, oy + middle * y, oz + middle * z
+    inside = 1 - (qx * qx + qy * qy + qz * qz)
+    t = middle - np.sqrt(np.maximum(inside, 0) / a)
+    if ragged is None:
+        return t, inside > 0
+    # Noise is attached to the surface point, so that leaves stay where they are when the camera moves.
+    px, py, pz = (ox + t * x) * half[0], (oy + t * y) * half[1], (oz + t * z) * half[2]
+    u = (px + 0.6 * pz) * _RAGGED_SCALE + np.float32(ragged * 37 % 512)
+    v = (py - 0.4 * pz) * _RAGGED_SCALE + np.float32(ragged * 91 % 512)
+    bite = noise.sample_nearest(noise.GENERAL, u, v)
+    return t, inside > _RAGGEDNESS * np.maximum(bite, 0)

@@ -1,0 +1,113 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""Packaging of famda_ros: one ament_python package with two Python packages inside.
+
+A plain install is a robot install (no torch).  Extras add the rest:
+
+* ``ros``   ROS 2 Kilted wheels, only for machines where no ROS distribution provides rclpy
+* ``train`` the workspace: datasets, adaptation, evaluation, export
+* ``scale`` labelling on many machines
+* ``test``  what the tests need
+* ``dev``   the same, with linters and colcon
+"""
+from glob import glob
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+PACKAGE = 'famda_ros'
+
+TEST = ['pytest>=8', 'pytest-timeout>=2.3', 'hypothesis>=6.100']
+
+EXTRAS = {
+    'ros': [
+        'ros-rclpy>=9.1.2,<10',
+        'ros-rmw-fastrtps-cpp>=9.3.3,<10',
+        'ros-sensor-msgs>=5.5.1,<6',
+        'ros-std-msgs>=5.5.1,<6',
+        'ros-diagnostic-msgs>=5.5.1,<6',
+        'ros-geometry-msgs>=5.5.1,<6',
+        'ros-std-srvs>=5.5.1,<6',
+    ],
+    'train': [
+        'torch>=2.6',
+        'lightning>=2.5',
+        'jsonargparse[signatures]>=4.35',
+        'torchmetrics>=1.6',
+        'scikit-image>=0.24',
+        'pillow>=10.1',
+        'onnx>=1.17',
+        'onnxscript>=0.2',
+        'safetensors>=0.4',
+        'tensorboard>=2.18',
+        'rich>=13',
+    ],
+    'scale': ['ray[data]>=2.40'],
+    # colcon runs pytest only where this extra names it; otherwise it runs no test and reports success
+    'test': TEST,
+    'dev': [
+        *TEST,
+        'ruff>=0.8',
+        'mypy>=1.13',
+        'types-PyYAML',
+        'colcon-common-extensions>=0.3',
+        # colcon-core needs < 80, torch needs >= 77.0.3
+        'setuptools>=77.0.3,<80',
+    ],
+}
+
+
+def data_files():
+    """Return what ``ros2 launch`` and ament look for under ``share/famda_ros``."""
+    share = f'share/{PACKAGE}'
+    files = [
+        ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
+        (share, ['package.xml']),
+        (f'{share}/launch', sorted(glob('launch/*.launch.*'))),
+    ]
+    folders = [Path('config'), *sorted(path for path in Path('config').rglob('*') if path.is_dir())]
+    for folder in folders:
+        content = sorted(str(path) for path in folder.glob('*.*') if path.is_file())
+        if content:
+            files.append((f'{share}/{folder}', content))
+    return files
+
+
+def readme():
+    """Return the text of the front page."""
+    with open('README.md', encoding='utf-8') as file:
+        return file.read()
+
+
+setup(
+    name=PACKAGE,
+    version='0.1.0',
+    description='Masks and metric depth from one small network, adapted to your light from unlabelled recordings',
+    long_description=readme(),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    author='The FAMDA authors',
+    maintainer='The FAMDA authors',
+    maintainer_email='famda@example.org',
+    packages=find_packages(include=['famda_ros', 'famda_ros.*', 'famda_train', 'famda_train.*']),
+    package_data={'famda_train': ['weights/*.safetensors', 'weights/*.json']},
+    data_files=data_files(),
+    python_requires='>=3.10',
+    install_requires=[
+        'setuptools',
+        'numpy>=1.26',
+        'opencv-python-headless>=4.9',
+        'onnxruntime>=1.19',
+        'PyYAML>=6',
+        'rosbags>=0.10.8',
+    ],
+    extras_require=EXTRAS,
+    zip_safe=False,
+    entry_points={
+        'console_scripts': [
+            'famda = famda_train.cli:main',
+            'perception_node = famda_ros.perception_node:main',
+            'bag_player_node = famda_ros.bag_player_node:main',
+        ],
+    },
+)

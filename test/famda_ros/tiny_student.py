@@ -1,0 +1,109 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""A student so small that its answers can be calculated by hand.
+
+* labels: 1 where the red channel is over 127, else 0
+* confidence: the green channel
+* depth: blue / 2 metres (0..127.5), so blue >= 160 is beyond the range of 80 m
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from famda_ros.label_space import LabelSpace
+from famda_ros.model_card import METADATA_KEY, ModelCard
+
+TINY_SPACE = LabelSpace('tiny2', ('dark', 'red'), ((10, 20, 30), (200, 0, 0)))
+WIDTH, HEIGHT, FOCAL, FARTHEST = 64, 48, 100.0, 80.0
+
+
+def tiny_card(**changes) -> ModelCard:
+    """Return a valid card; keyword arguments replace values."""
+    values = {
+        'name': 'tiny',
+        'label_space': TINY_SPACE,
+        'network_width': WIDTH,
+        'network_height': HEIGHT,
+        'focal': FOCAL,
+        'depth_range_m': (0.5, FARTHEST),
+        'domain': 'test',
+        'licence': 'Apache-2.0',
+        'weights_sha256': '0' * 64,
+    }
+    return ModelCard(**{**values, **changes})
+
+
+def tiny_onnx(
+    card: ModelCard | None = None,
+    dynamic: bool = False,
+    metadata: str | None = None,
+    depth_scale: float = 0.5,
+    drop_output: str | None = None,
+    work: int = 0,
+) -> onnx.ModelProto:
+    """Return the model; ``metadata`` replaces the card's text ('' = no card).
+
+    ``work`` adds that many useless 1x1 convolutions, to make the model slow.
+    """
+    card = card or tiny_card()
+    size = ['height', 'width'] if dynamic else [card.network_height, card.network_width]
+    nodes = [
+        helper.make_node('Split', ['image'], ['r4', 'g4', 'b4'], axis=3, num_outputs=3),
+        helper.make_node('Squeeze', ['r4', 'axis3'], ['r']),
+        helper.make_node('Squeeze', ['g4', 'axis3'], ['confidence']),
+        helper.make_node('Squeeze', ['b4', 'axis3'], ['b']),
+        helper.make_node('Greater', ['r', 'half'], ['is_red']),
+        helper.make_node('Cast', ['is_red'], ['labels'], to=TensorProto.UINT8),
+        helper.make_node('Cast', ['b'], ['blue'], to=TensorProto.FLOAT),
+        helper.make_node('Mul', ['blue', 'scale'], ['depth0']),
+    ]
+    for i in range(work):
+        nodes.append(helper.make_node('Erf', [f'depth{i}' if i == 0 else f'busy{i}'], [f'busy{i + 1}']))
+    if work:  # depth0 + 0 * busy
+        nodes += [
+            helper.make_node('Mul', [f'busy{work}', 'zero'], ['nothing']),
+            helper.make_node('Add', ['depth0', 'nothing'], ['depth']),
+        ]
+    else:
+        nodes.append(helper.make_node('Identity', ['depth0'], ['depth']))
+    outputs = [
+        helper.make_tensor_value_info('labels', TensorProto.UINT8, [1, *size]),
+        helper.make_tensor_value_info('confidence', TensorProto.UINT8, [1, *size]),
+        helper.make_tensor_value_info('depth', TensorProto.FLOAT, [1, *size]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        'tiny',
+        [helper.make_tensor_value_info('image', TensorProto.UINT8, [1, *size, 3])],
+        [o for o in outputs if o.name != drop_output],
+        [
+            numpy_helper.from_array(np.array([3]), 'axis3'),
+            numpy_helper.from_array(np.array(127, np.uint8), 'half'),
+            numpy_helper.from_array(np.array(depth_scale, np.float32), 'scale'),
+            numpy_helper.from_array(np.array(0, np.float32), 'zero'),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 18)], ir_version=9)
+    text = card.to_json() if metadata is None else metadata
+    if text:
+        helper.set_model_props(model, {METADATA_KEY: text})
+    return model
+
+
+def save_tiny(path: str | Path, **options) -> str:
+    """Write the model to ``path`` and return it as text; options as :func:`tiny_onnx`."""
+    onnx.save(tiny_onnx(**options), str(path))
+    return str(path)
+
+
+def expected(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return labels, confidence and depth for an image of network size and the card's focal."""
+    red, green, blue = image[..., 0], image[..., 1], image[..., 2]
+    depth = blue.astype(np.float32) * np.float32(0.5)
+    depth[depth >= FARTHEST] = np.inf
+    return (red > 127).astype(np.uint8), green.copy(), depth

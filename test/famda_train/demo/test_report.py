@@ -1,0 +1,177 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""The report: complete, self-contained, and right about the direction of a change."""
+import base64
+import io
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from famda_ros.colorize import BEYOND_RANGE_RGB, color_mask
+from famda_ros.label_space import VKITTI8
+from famda_train.demo.pictures import comparison_picture, depth_picture, depth_position, write_comparison
+from famda_train.demo.report import headline, render_report, write_report
+
+SIZE = (24, 40)
+VOID = {'area', 'base', 'br', 'col', 'embed', 'hr', 'img', 'input', 'link', 'meta', 'source', 'track', 'wbr'}
+
+
+class Page(HTMLParser):
+    """Collects text and attributes; fails on tags that do not match."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.open, self.links, self.alts, self.text = [], [], [], ''
+        self.feed(html)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in VOID:
+            self.open.append(tag)
+        for name, value in attrs:
+            if name in ('src', 'href', 'srcset', 'data', 'action'):
+                self.links.append(value)
+            if name == 'alt':
+                self.alts.append(value)
+        assert tag not in ('script', 'link', 'iframe')
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def student(start):
+    iou = {name: start + 0.1 + index for index, name in enumerate(VKITTI8.classes)}
+    iou['traffic light'] = None
+    return {'miou': start + 0.7, 'abs_rel': start / 100, 'rmse': start / 9, 'delta1': start + 30.3, 'iou': iou}
+
+
+@pytest.fixture
+def results():
+    """Numbers that differ from one another."""
+    return {
+        'adaptation': {
+            'protocol': 'metric',
+            'source_only_plain': student(21),
+            'source_only': student(33),
+            'famda': {**student(47), 'abs_rel': 0.187},
+        },
+        'perception': {
+            'frames_sent': 61,
+            'frames_answered': 59,
+            'frames_dropped': 2,
+            'headers_equal': True,
+            'latency_ms': {'p50': 12.34, 'p99': 45.67},
+        },
+        'seconds': {'world': 10.4, 'self_training': 99.9, 'total': 111.0},
+        'environment': {'cpu': 'x<y', 'cores': 2, 'python': '3.11', 'torch': '2.13', 'onnxruntime': '1.32'},
+        'seed': 7,
+    }
+
+
+@pytest.fixture
+def rows():
+    """Two frames with void, sky and unknown depth."""
+    rng = np.random.default_rng(0)
+
+    def output():
+        labels = rng.integers(0, 4, SIZE).astype(np.uint8)
+        depth = rng.uniform(0, 90, SIZE).astype(np.float32)
+        labels[0], depth[0], depth[1] = 255, np.inf, np.nan
+        return {'labels': labels, 'depth': depth}
+
+    image = rng.integers(0, 255, (*SIZE, 3)).astype(np.uint8)
+    return [
+        {'name': name, 'image': image, **{key: output() for key in ('source_only', 'famda', 'truth')}}
+        for name in ('first', '<i>second')
+    ]
+
+
+def test_the_page_is_self_contained_and_well_formed(results, rows):
+    page = Page(render_report(results, rows, VKITTI8))
+    assert page.links
+    assert all(link.startswith('data:image/png;base64,') for link in page.links)
+    assert '<i>second' in page.text  # escaped, not parsed
+    assert '://' not in render_report(results, [], VKITTI8)
+    assert 'url(' not in render_report(results, [], VKITTI8)
+
+
+def test_every_number_is_there(results, rows):
+    text = Page(render_report(results, rows, VKITTI8)).text
+    for key in ('source_only_plain', 'source_only', 'famda'):
+        scores = results['adaptation'][key]
+        assert f'{scores["miou"]:.1f}' in text
+        assert f'{scores["abs_rel"]:.3f}' in text
+        assert f'{scores["rmse"]:.2f}' in text
+        assert f'{scores["delta1"]:.1f}' in text
+        for value in scores['iou'].values():
+            assert value is None or f'{value:.1f}' in text
+    for word in ('61', '59', '12.3 ms', '45.7 ms', 'yes', '10.4', '99.9', '111', 'metric', 'seed 7', 'CPU x<y', '3.11'):
+        assert word in text
+    assert 'nan' not in text.lower().split()
+    assert 'None' not in text
+
+
+def test_pictures_decode_to_what_went_in(results, rows):
+    page = Page(render_report(results, rows, VKITTI8))
+    pictures = [
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(link.partition(',')[2])))) for link in page.links
+    ]
+    of = dict(zip(page.alts, pictures, strict=True))
+    frames = [picture for alt, picture in of.items() if alt != 'depth colours']
+    assert len(frames) == 2 * 8
+    assert all(picture.shape == (*SIZE, 3) for picture in frames)
+    np.testing.assert_array_equal(of['first, camera image'], rows[0]['image'])
+    np.testing.assert_array_equal(of['first, mask, truth'], color_mask(rows[0]['truth']['labels'], VKITTI8))
+    np.testing.assert_array_equal(of['first, depth, after: FAMDA'], depth_picture(rows[0]['famda']['depth']))
+
+
+def test_missing_parts_leave_a_readable_page(results):
+    del results['perception']
+    results['seconds'] = {}
+    results['adaptation'].pop('source_only_plain')
+    results['adaptation']['famda'] = {'miou': None, 'abs_rel': float('nan'), 'rmse': 1.0, 'delta1': 2.0}
+    text = Page(render_report(results, [], VKITTI8)).text
+    assert 'did not run' in text
+    assert 'source only, plain' not in text
+
+
+def test_headline_tells_the_direction():
+    better = {'source_only': {'miou': 40.0, 'abs_rel': 0.3}, 'famda': {'miou': 50.0, 'abs_rel': 0.2}}
+    worse = {'source_only': better['famda'], 'famda': better['source_only']}
+    assert 'mIoU rose from 40.0 to 50.0 %' in headline(better)
+    assert 'fell from 0.300 to 0.200' in headline(better)
+    assert 'mIoU fell from 50.0 to 40.0 %' in headline(worse)
+    assert 'rose from 0.200 to 0.300' in headline(worse)
+    assert 'stayed at 40.0' in headline({'source_only': worse['famda'], 'famda': worse['famda']})
+
+
+def test_the_report_file_is_the_page(results, rows, tmp_path):
+    write_report(tmp_path / 'report.html', results, rows, VKITTI8)
+    assert (tmp_path / 'report.html').read_text(encoding='utf-8') == render_report(results, rows, VKITTI8)
+
+
+def test_depth_colours_are_warm_near_and_cool_far():
+    near, far, sky, unknown, zero = depth_picture(np.array([[3.0, 60.0, np.inf, np.nan, 0.0]], np.float32))[0]
+    assert near[0] > near[2]
+    assert far[2] > far[0]
+    assert tuple(sky) == BEYOND_RANGE_RGB
+    assert not unknown.any()
+    assert not zero.any()
+    assert (depth_position(2.0), depth_position(80.0), depth_position(500.0)) == (0.0, 1.0, 1.0)
+
+
+def test_the_comparison_holds_enlarged_pictures(rows, tmp_path):
+    picture = comparison_picture(rows, VKITTI8, cell_width=80)
+    truth = np.repeat(np.repeat(color_mask(rows[0]['truth']['labels'], VKITTI8), 2, axis=0), 2, axis=1)
+    right = picture[:, -(24 + 80) : -24]
+    assert any(np.array_equal(right[top : top + 48], truth) for top in range(len(right) - 48))
+    write_comparison(tmp_path / 'night.png', rows, VKITTI8)
+    write_comparison(tmp_path / 'night.png', rows, VKITTI8)
+    assert Image.open(tmp_path / 'night.png').format == 'PNG'
+    assert [path.name for path in tmp_path.iterdir()] == ['night.png']

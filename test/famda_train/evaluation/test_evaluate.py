@@ -1,0 +1,78 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""Scoring a frame folder."""
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from famda_ros.errors import FamdaError
+from famda_ros.label_space import VKITTI8
+from famda_train.data.frame_folder import FrameFolder, FrameFolderWriter
+from famda_train.evaluation.evaluate import evaluate
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two frames with truth; their focal is 100 and 200 pixels."""
+    rng = np.random.default_rng(0)
+    with FrameFolderWriter(tmp_path / 'frames', name='t', label_space='vkitti8') as writer:
+        for index in range(2):
+            labels = rng.integers(0, 4, (6, 8)).astype(np.uint8)
+            labels[0] = 255
+            depth = rng.uniform(1, 60, (6, 8)).astype(np.float32)
+            depth[1] = np.inf
+            image = np.full((6, 8, 3), index, np.uint8)
+            writer.add(f'{index:06d}', image, focal=100.0 * (index + 1), labels=labels, depth=depth)
+    return FrameFolder(tmp_path / 'frames')
+
+
+def oracle(folder, seen=None):
+    def predict(image, focal):
+        index = int(image[0, 0, 0])
+        if seen is not None:
+            seen.append((index, focal))
+        return folder.labels(index), folder.depth(index)
+
+    return predict
+
+
+def test_the_truth_is_perfect_and_the_result_is_strict_json(folder):
+    seen, progress = [], []
+    result = evaluate(oracle(folder, seen), folder, progress=lambda *step: progress.append(step))
+    assert seen == [(0, 100.0), (1, 200.0)]
+    assert progress == [(1, 2), (2, 2)]
+    assert (result['protocol'], result['frames'], result['label_space']) == ('metric', 2, 'vkitti8')
+    assert result['miou'] == 100.0
+    assert list(result['iou']) == list(VKITTI8.classes)
+    assert [value for value in result['iou'].values()] == [100.0] * 4 + [None] * 4
+    assert (result['abs_rel'], result['rmse'], result['delta1']) == (0.0, 0.0, 100.0)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+
+
+@pytest.mark.parametrize('kind, absent, present', [('labels', 'miou', 'abs_rel'), ('depth', 'abs_rel', 'miou')])
+def test_only_what_is_there_is_scored(folder, kind, absent, present):
+    predict = oracle(FrameFolder(folder.path))
+    labels, depth = zip(*(predict(folder.image(i), None) for i in range(2)), strict=True)
+    shutil.rmtree(folder.path / kind)
+    result = evaluate(lambda image, focal: (labels[image[0, 0, 0]], depth[image[0, 0, 0]]), folder)
+    assert absent not in result
+    assert present in result
+
+
+def test_nothing_to_score_is_one_sentence(folder):
+    shutil.rmtree(folder.path / 'labels')
+    shutil.rmtree(folder.path / 'depth')
+    with pytest.raises(FamdaError, match='neither labels nor depth'):
+        evaluate(oracle(folder), folder)
+
+
+def test_a_wrong_size_names_the_frame(folder):
+    with pytest.raises(FamdaError, match=r'000000.*shape'):
+        evaluate(lambda image, focal: (np.zeros((3, 4), np.uint8), np.ones((3, 4), np.float32)), folder)
+
+
+def test_an_unknown_protocol_is_refused(folder):
+    with pytest.raises(FamdaError, match="unknown protocol 'best'"):
+        evaluate(oracle(folder), folder, protocol='best')

@@ -1,0 +1,93 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""The mIoU against a plain reference, and what must hold for any labels."""
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from famda_train.evaluation.segmentation import SegmentationMeter, confusion_matrix, mean_iou_percent
+
+CLASSES = 4
+IDS = st.sampled_from([*range(CLASSES), 255])
+LABELS = hnp.arrays(np.uint8, (5, 7), elements=IDS)
+
+
+def reference_iou(predictions, truths):
+    """Count sets of pixels, class by class, without a matrix."""
+    prediction = np.concatenate([p.ravel() for p in predictions])
+    truth = np.concatenate([t.ravel() for t in truths])
+    scored = truth != 255
+    ious = []
+    for c in range(CLASSES):
+        both = np.sum((prediction == c) & (truth == c))
+        either = np.sum(((prediction == c) | (truth == c)) & scored)
+        ious.append(100.0 * both / either if either else math.nan)
+    return ious
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(LABELS, LABELS), min_size=1, max_size=3))
+def test_iou_equals_the_reference_over_the_whole_data_set(frames):
+    meter = SegmentationMeter(CLASSES)
+    for prediction, truth in frames:
+        meter.update(prediction, truth)
+    expected = reference_iou(*zip(*frames, strict=True))
+    np.testing.assert_allclose(meter.iou(), expected)
+    present = [value for value in expected if not math.isnan(value)]
+    if present:
+        assert meter.miou() == pytest.approx(sum(present) / len(present))
+    else:
+        assert math.isnan(meter.miou())
+
+
+@settings(max_examples=30, deadline=None)
+@given(LABELS)
+def test_the_truth_scores_100_for_every_class_that_occurs(truth):
+    meter = SegmentationMeter(CLASSES)
+    meter.update(truth, truth)
+    occurs = np.isin(np.arange(CLASSES), truth)
+    np.testing.assert_array_equal(meter.iou()[occurs], 100.0)
+    assert np.isnan(meter.iou()[~occurs]).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(LABELS, LABELS, LABELS)
+def test_predictions_on_ignored_pixels_change_nothing(prediction, other, truth):
+    mixed = np.where(truth == 255, other, prediction)
+    np.testing.assert_array_equal(
+        confusion_matrix(prediction, truth, CLASSES), confusion_matrix(mixed, truth, CLASSES)
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(LABELS, LABELS)
+def test_every_scored_pixel_is_counted_once(prediction, truth):
+    assert confusion_matrix(prediction, truth, CLASSES).sum() == np.count_nonzero(truth != 255)
+
+
+def test_a_prediction_without_class_is_a_miss_not_a_class():
+    meter = SegmentationMeter(2)
+    meter.update(np.array([[0, 255]], np.uint8), np.array([[0, 0]], np.uint8))
+    assert meter.iou()[0] == 50.0
+    assert math.isnan(meter.iou()[1])
+
+
+def test_the_data_set_iou_is_not_the_mean_of_frames():
+    meter = SegmentationMeter(2)
+    meter.update(np.zeros((1, 1), np.uint8), np.zeros((1, 1), np.uint8))
+    meter.update(np.ones((1, 3), np.uint8), np.zeros((1, 3), np.uint8))
+    assert meter.iou().tolist() == [25.0, 0.0]
+
+
+def test_nothing_scored_gives_nan():
+    assert math.isnan(mean_iou_percent(SegmentationMeter(3).iou()))
+
+
+@pytest.mark.parametrize('truth', [np.zeros((2, 3), np.uint8), np.full((3, 2), 2, np.uint8)])
+def test_wrong_truth_is_refused(truth):
+    with pytest.raises(ValueError, match='truth'):
+        confusion_matrix(np.zeros((3, 2), np.uint8), truth, 2)

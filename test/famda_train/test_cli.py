@@ -1,0 +1,123 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""The console script: exit codes, one-sentence errors, the result file."""
+import json
+import sys
+import types
+from typing import Literal
+
+import pytest
+
+from famda_ros import __version__
+from famda_ros.errors import FamdaError
+from famda_train import cli
+
+
+@pytest.fixture
+def verb(monkeypatch):
+    """Put a command module with the given ``run`` in place of the verb ``evaluate``."""
+
+    def install(run, **attributes):
+        module = types.ModuleType('famda_train.commands.evaluate')
+        module.__dict__.update(run=run, **attributes)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+
+    return install
+
+
+def run_typed(data: str, size: int = 3, kind: Literal['a', 'b'] = 'a') -> dict:
+    """Score something.
+
+    Args:
+        data: what to score.
+        size: how much of it, in frames.
+        kind: which kind.
+    """
+    return {'data': data, 'size': size, 'kind': kind}
+
+
+def test_no_verb_is_an_error_and_help_is_not(capsys):
+    assert cli.main([]) == cli.EXIT_ERROR
+    assert cli.main(['--help']) == cli.EXIT_OK
+    text = capsys.readouterr().out
+    assert all(name in text for name in cli.VERBS)
+
+
+def test_version(capsys):
+    assert cli.main(['--version']) == cli.EXIT_OK
+    assert capsys.readouterr().out == f'famda {__version__}\n'
+
+
+def test_an_unknown_verb_lists_the_known_ones(capsys):
+    assert cli.main(['evalute']) == cli.EXIT_ERROR
+    message = capsys.readouterr().err
+    assert message.startswith("famda: unknown verb 'evalute'")
+    assert message.count('\n') == 1
+
+
+def test_arguments_are_typed_and_the_result_is_written(verb, tmp_path):
+    verb(run_typed, POSITIONALS=('data',), HAS_RESULT=True)
+    result = tmp_path / 'result.json'
+    assert cli.main(['evaluate', 'frames', '--size', '5', '--kind', 'b', '--json', str(result)]) == cli.EXIT_OK
+    assert json.loads(result.read_text()) == {'data': 'frames', 'size': 5, 'kind': 'b'}
+
+
+@pytest.mark.parametrize('wrong', [['--size', 'many'], ['--kind', 'c'], ['--unknown', '1']])
+def test_wrong_arguments_never_run(verb, wrong):
+    def run(data: str, size: int = 3, kind: Literal['a', 'b'] = 'a') -> None:
+        """Fail when called."""
+        raise AssertionError('ran')
+
+    verb(run, POSITIONALS=('data',))
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(['evaluate', 'frames', *wrong])
+    assert exit_.value.code == 2
+
+
+def test_help_shows_arguments_and_defaults(verb, capsys):
+    verb(run_typed, POSITIONALS=('data',), HAS_RESULT=True)
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(['evaluate', '--help'])
+    assert not exit_.value.code
+    text = capsys.readouterr().out
+    assert all(part in text for part in ('famda evaluate', 'data', '--size', 'in frames', '3', '--json'))
+
+
+def test_a_result_that_cannot_be_written_is_one_sentence(verb, capsys):
+    verb(run_typed, POSITIONALS=('data',), HAS_RESULT=True)
+    assert cli.main(['evaluate', 'frames', '--json', '/nowhere/result.json']) == cli.EXIT_ERROR
+    assert "cannot write '/nowhere/result.json'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    'error, code, sentence',
+    [
+        (FamdaError('the disk is full'), 2, 'famda evaluate: the disk is full\n'),
+        (KeyboardInterrupt(), 130, 'famda evaluate: interrupted\n'),
+        (ModuleNotFoundError("No module named 'torch'", name='torch'), 2, "famda evaluate: 'torch' is not installed"),
+    ],
+    ids=['fault', 'ctrl-c', 'no torch'],
+)
+def test_faults_are_one_sentence_and_an_exit_code(verb, capsys, error, code, sentence):
+    def run() -> None:
+        """Fail."""
+        raise error
+
+    verb(run)
+    assert cli.main(['evaluate']) == code
+    message = capsys.readouterr().err
+    assert message.startswith(sentence)
+    assert message.count('\n') == 1
+
+
+@pytest.mark.parametrize(
+    'error', [ZeroDivisionError(), ModuleNotFoundError('x', name='famda_train.nothing')], ids=['bug', 'own module']
+)
+def test_bugs_keep_their_traceback(verb, error):
+    def run() -> None:
+        """Fail."""
+        raise error
+
+    verb(run)
+    with pytest.raises(type(error)):
+        cli.main(['evaluate'])
