@@ -426,13 +426,12 @@ def _frames_of_bag(path, image_topic, on_malformed) -> Iterator[BagFrame]:
     topics = topics_of(path)
     topic = choose_image_topic(path, topics, image_topic)
     info_topic = info_topic_of(topic)
-    info = None
+    info, wanted = None, [topic]
     if topics.get(info_topic, ('', 0))[0] == CAMERA_INFO:
+        wanted.append(info_topic)
         # A driver often publishes the image first: let the first frames have the first calibration.
         info = next((message for *_, message in read_messages(path, [info_topic])), None)
-    else:
-        info_topic = None
-    for name, kind, _, message in read_messages(path, [topic, info_topic] if info_topic else [topic]):
+    for name, kind, _, message in read_messages(path, wanted):
         if name == info_topic:
             info = message
             continue
@@ -470,4 +469,4 @@ def custom_data(path: str | Path) -> dict[str, str]:
 
 
 def _as_list(paths) -> list[str | Path]:
-    return [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+    return [paths] if isinstance(paths, (str, Path)) else list(paths)

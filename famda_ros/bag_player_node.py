@@ -9,6 +9,7 @@ import json
 import sys
 import threading
 import time
+from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
 from rclpy.node import Node
@@ -82,15 +83,18 @@ class BagPlayerNode(Node):
 
     def _make_publishers(self, topics: dict[str, tuple[str, int]]) -> dict[str, Publisher]:
         """Return {topic in the bag: publisher}."""
-        options = {'qos_overriding_options': QoSOverridingOptions.with_default_policies()}
+
+        def publisher(kind: Any, name: str) -> Publisher:
+            qos = QoSOverridingOptions.with_default_policies()
+            return self.create_publisher(kind, name, 5, qos_overriding_options=qos)
+
         if self._compressed:
-            name = self.resolve_topic_name('image') + '/compressed'
-            publishers = {self._topic: self.create_publisher(CompressedImage, name, 5, **options)}
+            publishers = {self._topic: publisher(CompressedImage, self.resolve_topic_name('image') + '/compressed')}
         else:
-            publishers = {self._topic: self.create_publisher(Image, 'image', 5, **options)}
+            publishers = {self._topic: publisher(Image, 'image')}
         info_topic = info_topic_of(self._topic)
         if info_topic in topics:
-            publishers[info_topic] = self.create_publisher(CameraInfo, 'camera_info', 5, **options)
+            publishers[info_topic] = publisher(CameraInfo, 'camera_info')
         if TF_STATIC in topics:
             try:  # part of every ROS distribution, but not on PyPI
                 message = importlib.import_module('tf2_msgs.msg').TFMessage

@@ -116,7 +116,9 @@ class ModelCard:
         try:
             space = values['label_space']
             values['label_space'] = LabelSpace(
-                space['name'], tuple(space['classes']), tuple(tuple(map(_color, c)) for c in space['colors'])
+                space['name'],
+                tuple(space['classes']),
+                tuple((_color(r), _color(g), _color(b)) for r, g, b in space['colors']),
             )
             near, far = values['depth_range_m']
             values['depth_range_m'] = (float(near), float(far))

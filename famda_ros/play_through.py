@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -25,6 +26,12 @@ from famda_ros.roundtrip import IMAGE_ANSWERS, Seen, account, compare
 POLL_S = 0.05
 
 
+def _end_with_parent() -> None:
+    """Ask Linux for a SIGINT when the parent dies, even of SIGKILL: no node is left behind."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGINT)
+
+
 class Process:
     """A node in a process of its own; what it prints goes to a log file."""
 
@@ -41,6 +48,7 @@ class Process:
                 stderr=subprocess.STDOUT,
                 # Ctrl-C at the terminal reaches the orchestrator only, which ends its processes in order.
                 start_new_session=True,
+                preexec_fn=_end_with_parent if sys.platform == 'linux' else None,
             )
 
     @property

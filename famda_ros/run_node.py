@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import rclpy
 from rclpy.exceptions import InvalidParameterException, InvalidParameterTypeException, InvalidParameterValueException
@@ -27,7 +28,7 @@ _USER_FAULTS = (
 )
 
 
-def run_node(name: str, make_node: Callable[[], rclpy.node.Node], args: list[str] | None = None) -> int:
+def run_node(name: str, make_node: Callable[[], Any], args: list[str] | None = None) -> int:
     """Run a node until it is finished or interrupted, and return the exit code.
 
     Args:

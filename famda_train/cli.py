@@ -12,6 +12,8 @@ import importlib
 import inspect
 import json
 import sys
+from functools import partial
+from typing import Any
 
 from famda_ros.errors import FamdaError
 
@@ -52,14 +54,14 @@ def main(args: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name and error.name.split('.')[0] in ('famda_ros', 'famda_train'):
             raise
-        return _fail(f"'{error.name}' is not installed; install the workspace with: pip install 'famda_ros[train]'", verb)
+        return _fail(f"'{error.name}' is not installed; get it with: pip install 'famda_ros[train]'", verb)
 
 
 def _run_verb(verb: str, rest: list[str]) -> int:
     module = importlib.import_module(f'famda_train.commands.{verb.replace("-", "_")}')
     if hasattr(module, 'main'):  # a verb with a command line of its own
         return module.main(rest) or EXIT_OK
-    parser, positionals = build_parser(verb, module)
+    parser = build_parser(verb, module)
     options = vars(parser.parse_args(rest))
     json_file = options.pop('json', None)
     result = module.run(**options)
@@ -74,23 +76,20 @@ def _run_verb(verb: str, rest: list[str]) -> int:
 
 
 def build_parser(verb: str, module):
-    """Return (parser, positional names) for a command module."""
+    """Return the parser of a command module."""
     from jsonargparse import ArgumentParser
 
-    parser = ArgumentParser(prog=f'famda {verb}', description=inspect.getdoc(module.run).split('\n\nArgs:')[0])
+    parser = ArgumentParser(prog=f'famda {verb}', description=(inspect.getdoc(module.run) or '').split('\n\nArgs:')[0])
     positionals = getattr(module, 'POSITIONALS', ())
-    parser.add_function_arguments(module.run, as_group=False, as_positional=True, skip=_options(module.run, positionals))
     switches = _switches(module.run)
-    parser.add_function_arguments(module.run, as_group=False, as_positional=False, skip={*positionals, *switches})
+    add: Any = partial(parser.add_function_arguments, module.run, as_group=False)
+    add(as_positional=True, skip=set(inspect.signature(module.run).parameters) - set(positionals))
+    add(as_positional=False, skip={*positionals, *switches})
     for name, text in switches.items():
         parser.add_argument(f'--{name.replace("_", "-")}', action='store_true', help=text)
     if getattr(module, 'HAS_RESULT', False):
         parser.add_argument('--json', type=str, default=None, metavar='FILE', help='also write the result as JSON')
-    return parser, positionals
-
-
-def _options(function, positionals) -> set[str]:
-    return set(inspect.signature(function).parameters) - set(positionals)
+    return parser
 
 
 def _switches(function) -> dict[str, str]:

@@ -129,7 +129,7 @@ def write_onnx(network: nn.Module, card: ModelCard, path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / 'student.onnx'
         torch.onnx.export(
-            StudentGraph(network),
+            StudentGraph(network).eval(),
             (example,),
             str(raw),
             input_names=['image'],

@@ -27,6 +27,7 @@ def update_teacher(teacher: nn.Module, student: nn.Module, decay: float) -> None
     images, so its normalisation statistics are those of the target batch.  Averaged
     source statistics would ruin the pseudo-labels.
     """
-    ours, theirs = list(teacher.parameters()), list(student.parameters())
+    ours: list[torch.Tensor] = list(teacher.parameters())
+    theirs: list[torch.Tensor] = list(student.parameters())
     torch._foreach_mul_(ours, decay)
     torch._foreach_add_(ours, theirs, alpha=1.0 - decay)

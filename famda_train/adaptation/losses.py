@@ -29,10 +29,12 @@ def cross_entropy(
             A batch believed by half has half the loss.
         class_weight: float [C].
     """
-    values = functional.cross_entropy(logits.float(), labels.long(), class_weight, ignore_index=IGNORE, reduction='none')
-    labelled = labels != IGNORE
-    balance = labelled.float() if class_weight is None else class_weight[labels.long().clamp_max(len(class_weight) - 1)]
-    return (values * pixel_weight).sum() / (balance * labelled).sum().clamp_min(1e-6)
+    labels = labels.long()
+    values = functional.cross_entropy(logits.float(), labels, class_weight, ignore_index=IGNORE, reduction='none')
+    balance = (labels != IGNORE).float()
+    if class_weight is not None:
+        balance = balance * class_weight[labels.clamp_max(len(class_weight) - 1)]
+    return (values * pixel_weight).sum() / balance.sum().clamp_min(1e-6)
 
 
 def log_depth_l1(log_depth: torch.Tensor, depth: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

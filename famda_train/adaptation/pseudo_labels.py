@@ -9,7 +9,6 @@ import torch
 
 from famda_train.adaptation.align import align_disparity
 from famda_train.adaptation.refine import refine_labels
-from famda_train.data.frames import BEYOND_RANGE_M
 from famda_train.models.student import DensePrediction
 
 FAR_M = 70.0
@@ -50,7 +49,7 @@ def pseudo_labels(
 
 
 def target_depth(
-    teacher_depth: torch.Tensor, kind: str, prediction: DensePrediction, is_sky: torch.Tensor
+    teacher_depth: torch.Tensor, kind: str | None, prediction: DensePrediction, is_sky: torch.Tensor
 ) -> torch.Tensor:
     """Return the metres that the student is taught on the target.
 
@@ -58,7 +57,7 @@ def target_depth(
         teacher_depth: float [B, H, W], metres or disparity of the depth teacher.
         kind: ``depth`` or ``disparity``; disparity is aligned to the EMA teacher's metres.
         prediction: of the EMA teacher.
-        is_sky: bool [B, H, W], pseudo-label sky: taught the end of the range.
+        is_sky: bool [B, H, W], pseudo-label sky; has no depth and takes no part.
 
     Returns:
         float [B, H, W] metres; NaN = not supervised.
@@ -66,4 +65,4 @@ def target_depth(
     if kind == 'disparity':
         metres = prediction.log_depth.float().exp()
         teacher_depth = align_disparity(teacher_depth, metres, ~is_sky & (metres < FAR_M))
-    return torch.where(is_sky, BEYOND_RANGE_M, teacher_depth)
+    return torch.where(is_sky, torch.nan, teacher_depth)

@@ -10,6 +10,7 @@ import lightning
 import torch
 
 from famda_ros import __version__
+from famda_ros.errors import FamdaError
 from famda_ros.label_space import get_label_space
 from famda_train.adaptation.augment import flip_horizontally, photometric
 from famda_train.adaptation.ema import ema_decay, make_teacher, update_teacher
@@ -19,8 +20,12 @@ from famda_train.adaptation.normalisation import reestimate_batch_norm
 from famda_train.adaptation.pseudo_labels import pseudo_labels, target_depth
 from famda_train.adaptation.schedule import poly_factor
 from famda_train.checkpoint import KEY, StudentSpec, build_network, checkpoint_entry, load_student
+from famda_train.data.frames import AdaptationData, Frames
 
 Batch = dict[str, dict[str, torch.Tensor]]
+
+DEFAULT_FOCAL = 0.7
+"""Focal in image widths that is written down where the source's is unknown."""
 
 
 class SourceTraining(lightning.LightningModule):
@@ -56,6 +61,8 @@ class SourceTraining(lightning.LightningModule):
     ):
         super().__init__()
         self.save_hyperparameters()
+        self.learning_rate, self.ramp_steps = learning_rate, ramp_steps
+        self.source_strength, self.depth_weight, self.domain = source_strength, depth_weight, domain
         classes = get_label_space(label_space).classes
         network = {'widths': list(widths), 'pyramid': pyramid, 'stride': stride}
         if init_from:
@@ -65,29 +72,34 @@ class SourceTraining(lightning.LightningModule):
             self.network = build_network(self.spec)
         self.network.to(memory_format=torch.channels_last).train()
         weights = [(class_weights or {}).get(name, 1.0) for name in classes]
+        self.class_weights: torch.Tensor
         self.register_buffer('class_weights', torch.tensor(weights), persistent=False)
+
+    @property
+    def data(self) -> AdaptationData:
+        """The data module of the running training."""
+        return self.trainer.datamodule  # type: ignore[attr-defined]
 
     def setup(self, stage: str) -> None:
         """Take image size and focal from the data."""
-        source = self.trainer.datamodule.source
+        source = self.data.source
         frame = source.folder.frames[0]
         self.spec = replace(
             self.spec,
             width=frame.width,
             height=frame.height,
-            focal=source.focal,
-            domain=self.hparams.domain,
+            focal=source.focal or DEFAULT_FOCAL * frame.width,
+            domain=self.domain,
             provenance=self.provenance(),
         )
 
     def provenance(self) -> dict[str, Any]:
         """Return what the model card tells about the training."""
-        data = self.trainer.datamodule
         return {
             'famda_version': __version__,
             'method': type(self).__name__,
-            'source': data.source.folder.info,
-            'source_frames': len(data.source),
+            'source': self.data.source.folder.info,
+            'source_frames': len(self.data.source),
             'steps': self.trainer.max_steps,
             'seed': torch.initial_seed(),
             'settings': {k: v for k, v in self.hparams.items() if k != 'init_from'},
@@ -101,7 +113,7 @@ class SourceTraining(lightning.LightningModule):
 
     def source_loss(self, sample: dict[str, torch.Tensor]) -> torch.Tensor:
         """Return cross-entropy plus depth loss of labelled source frames."""
-        image = photometric(sample['image'], self.hparams.source_strength)
+        image = photometric(sample['image'], self.source_strength)
         everywhere = torch.ones_like(sample['depth'])
         return self.dense_loss(image, sample['labels'], sample['depth'], everywhere, everywhere)
 
@@ -110,12 +122,12 @@ class SourceTraining(lightning.LightningModule):
         prediction = self.network(image.contiguous(memory_format=torch.channels_last))
         return cross_entropy(
             prediction.logits, labels, label_weight, self.class_weights
-        ) + self.hparams.depth_weight * log_depth_l1(prediction.log_depth, depth, depth_weight)
+        ) + self.depth_weight * log_depth_l1(prediction.log_depth, depth, depth_weight)
 
     def configure_optimizers(self):
         """AdamW with linear ramp and poly decay."""
-        optimizer = torch.optim.AdamW(self.network.parameters(), self.hparams.learning_rate, weight_decay=0.01)
-        total, ramp = self.trainer.max_steps, self.hparams.ramp_steps
+        optimizer = torch.optim.AdamW(self.network.parameters(), self.learning_rate, weight_decay=0.01)
+        total, ramp = self.trainer.max_steps, self.ramp_steps
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: poly_factor(step, total, ramp))
         return {'optimizer': optimizer, 'lr_scheduler': {'scheduler': schedule, 'interval': 'step'}}
 
@@ -153,13 +165,23 @@ class SelfTraining(SourceTraining):
     ):
         super().__init__(**settings)
         self.save_hyperparameters()
+        self.ema_limit, self.sure_from, self.min_share = ema_limit, sure_from, min_share
+        self.mix_strength, self.target_depth_weight = mix_strength, target_depth_weight
+        self.statistics_images = statistics_images
         self.teacher = make_teacher(self.network)
-        classes = get_label_space(self.hparams.get('label_space', self.spec.label_space)).classes
+        classes = get_label_space(self.spec.label_space).classes
         self.sky = classes.index('sky') if 'sky' in classes else -1
+
+    @property
+    def target(self) -> Frames:
+        """The target frames of the running training."""
+        if self.data.target is None:
+            raise FamdaError('self-training needs target frames; give data.target')
+        return self.data.target
 
     def provenance(self) -> dict[str, Any]:
         """Add the target and its teachers."""
-        target = self.trainer.datamodule.target
+        target = self.target
         return {
             **super().provenance(),
             'target': target.folder.info,
@@ -169,7 +191,7 @@ class SelfTraining(SourceTraining):
 
     def training_step(self, batch: Batch, _: int) -> torch.Tensor:
         """Return the loss of one step: source, plus source classes pasted on the target."""
-        update_teacher(self.teacher, self.network, ema_decay(self.global_step, self.hparams.ema_limit))
+        update_teacher(self.teacher, self.network, ema_decay(self.global_step, self.ema_limit))
         source, target = flip_horizontally(batch['source']), flip_horizontally(batch['target'])
         source_loss = self.source_loss(source)
         mix_loss, sure = self.mix_loss(source, target)
@@ -183,11 +205,11 @@ class SelfTraining(SourceTraining):
         everywhere = torch.ones_like(source['depth'])
         image = paste(mask, source['image'], target['image'])
         loss = self.dense_loss(
-            photometric(image, self.hparams.mix_strength),
+            photometric(image, self.mix_strength),
             paste(mask, source['labels'].long(), labels),
             paste(mask, source['depth'], depth),
             paste(mask, everywhere, weight[:, None, None] * everywhere),
-            paste(mask, everywhere, self.hparams.target_depth_weight * everywhere),
+            paste(mask, everywhere, self.target_depth_weight * everywhere),
         )
         return loss, weight.mean()
 
@@ -197,15 +219,15 @@ class SelfTraining(SourceTraining):
         # Train mode: the teacher normalises with the statistics of this target batch.
         prediction = self.teacher.train()(target['image'].contiguous(memory_format=torch.channels_last))
         labels, weight = pseudo_labels(
-            prediction, target.get('segments'), self.hparams.sure_from, self.hparams.min_share
+            prediction, target.get('segments'), self.sure_from, self.min_share
         )
         if 'teacher_depth' not in target:
             return labels, weight, torch.full_like(prediction.log_depth, torch.nan)
-        kind = self.trainer.datamodule.target.depth_kind
-        return labels, weight, target_depth(target['teacher_depth'], kind, prediction, labels == self.sky)
+        metres = target_depth(target['teacher_depth'], self.target.depth_kind, prediction, labels == self.sky)
+        return labels, weight, metres
 
     def on_train_end(self) -> None:
         """Give the student the target's normalisation statistics."""
-        if self.hparams.statistics_images:
-            images = self.trainer.datamodule.target_images(self.hparams.statistics_images)
+        if self.statistics_images:
+            images = self.data.target_images(self.statistics_images)
             reestimate_batch_norm(self.network, [image.to(self.device) for image in images])

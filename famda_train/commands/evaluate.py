@@ -24,16 +24,12 @@ def run(model: str, data: str, protocol: str = 'metric') -> dict[str, Any]:
     from famda_train.evaluation.evaluate import evaluate
     from famda_train.evaluation.models import load_predictor
 
-    predictor, card = load_predictor(model)
+    predict, card = load_predictor(model)
     folder = FrameFolder(data)
     if folder.label_space and folder.label_space != card.label_space:
         raise FamdaError(
             f"'{model}' predicts {card.label_space.name} but '{data}' is labelled with {folder.label_space.name}"
         )
-
-    def predict(image, focal):
-        prediction = predictor(image, focal)
-        return prediction.labels, prediction.depth
 
     with progress_bar() as bar:
         task = bar.add_task('evaluating', total=len(folder))

@@ -3,6 +3,7 @@
 """``famda label``."""
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 POSITIONALS = ('frames',)
@@ -25,9 +26,10 @@ def run(frames: str, masks: str | None = 'felzenszwalb', depth: str | None = 'st
     from famda_train.teachers.labelling import label_frames
 
     folder = FrameFolder(frames)
+    results = {}
     with progress_bar() as bar:
-        return {
-            role: label_frames(folder, role, name, lambda items: bar.track(items, description=f'{role}: {name}'))
-            for role, name in (('masks', masks), ('depth', depth))
-            if name
-        }
+        for role, name in (('masks', masks), ('depth', depth)):
+            if name:
+                track = partial(bar.track, description=f'{role}: {name}')
+                results[role] = label_frames(folder, role, name, track)
+    return results

@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""``famda perceive``: run a student over a recording, without a ROS graph."""
+"""``famda perceive``."""
 
 from __future__ import annotations
 
@@ -23,12 +23,10 @@ def run(source: str, model: str, out: str, topic: str | None = None, threads: in
         topic: image topic of the bag; needed only where it has several
         threads: CPU threads of one inference; 0 = one per core
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from famda_ros.perceive import perceive
+    from famda_train.commands.progress import progress_bar
 
-    columns = TextColumn('perceive'), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns) as progress:
+    with progress_bar() as progress:
         task = progress.add_task('perceive', total=None)
         result = perceive(
             source,

@@ -8,7 +8,9 @@ from pathlib import Path
 POSITIONALS = ('frames',)
 
 
-def run(frames: str, out: str = 'street_world_depth.safetensors', steps: int = 4000, batch_size: int = 8, seed: int = 0):
+def run(
+    frames: str, out: str = 'street_world_depth.safetensors', steps: int = 4000, batch_size: int = 8, seed: int = 0
+) -> None:
     """Train the stand-in depth teacher of the street world on randomised renders.
 
     The shipped weights were made by:

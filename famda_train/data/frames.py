@@ -16,9 +16,6 @@ from famda_train.teachers.label_store import LabelStore
 
 Sample = dict[str, torch.Tensor]
 
-BEYOND_RANGE_M = 120.0
-"""What a student is taught for sky; farther than any depth that is scored."""
-
 
 class Frames(Dataset):
     """Samples of a frame folder, read once and kept in memory.
@@ -85,8 +82,7 @@ class Frames(Dataset):
         arrays = {'image': self.folder.image(index)}
         if self._truth:
             arrays['labels'] = self.folder.labels(index)
-            depth = self.folder.depth(index) * np.float32(canonical)
-            arrays['depth'] = np.where(np.isposinf(depth), np.float32(__import__('os').environ.get('SKYD',BEYOND_RANGE_M)), depth)
+            arrays['depth'] = self.folder.depth(index) * np.float32(canonical)
         if self._masks:
             arrays['segments'] = self._masks.read_segments(frame.stem).astype(np.int32)
         if self._depth:

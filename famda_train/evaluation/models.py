@@ -3,21 +3,18 @@
 """Checkpoints and ONNX files behind one call, so that both are scored by the same code."""
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from famda_ros.model_card import ModelCard
-from famda_ros.student import Prediction, Student, predict_with
-
-Predictor = Callable[[np.ndarray, 'float | None'], Prediction]
-"""(uint8 [H, W, 3] RGB, focal in pixels or None) → prediction at image size."""
+from famda_ros.student import Student, predict_with
+from famda_train.evaluation.evaluate import Predict
 
 
-def load_predictor(path: str | Path) -> tuple[Predictor, ModelCard]:
-    """Return (predictor, card) of an .onnx file or a checkpoint.
+def load_predictor(path: str | Path) -> tuple[Predict, ModelCard]:
+    """Return (predict, card) of an .onnx file or a checkpoint.
 
     Raises:
         FamdaError: the file is neither.
@@ -25,10 +22,17 @@ def load_predictor(path: str | Path) -> tuple[Predictor, ModelCard]:
     path = Path(path)
     if path.suffix == '.onnx':
         student = Student(path)
-        return student.predict, student.card
-    from famda_train.checkpoint import load_student
-    from famda_train.export import model_card, run_torch
+        run, card = student.run, student.card
+    else:
+        from famda_train.checkpoint import load_student
+        from famda_train.export import model_card, run_torch
 
-    network, spec = load_student(path)
-    card = model_card(spec, network, path.stem)
-    return partial(predict_with, partial(run_torch, network), card), card
+        network, spec = load_student(path)
+        run, card = partial(run_torch, network), model_card(spec, network, path.stem)
+
+    def predict(image: np.ndarray, focal: float | None) -> tuple[np.ndarray, np.ndarray]:
+        prediction = predict_with(run, card, image, focal)
+        assert prediction.labels is not None and prediction.depth is not None  # both were asked for
+        return prediction.labels, prediction.depth
+
+    return predict, card

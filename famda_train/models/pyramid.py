@@ -3,11 +3,15 @@
 """A small convolutional encoder with a top-down pyramid, shared by student and stand-in teacher."""
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import nn
 from torch.nn import functional
+
+TYPICAL_LOG_DEPTH = math.log(10.0)
+"""Where depth heads start: a typical street distance instead of 1 m."""
 
 
 class ConvNormAct(nn.Sequential):
@@ -67,10 +71,19 @@ class PyramidEncoder(nn.Module):
 
 
 class DenseHead(nn.Sequential):
-    """One 3x3 block and a 1x1 projection: features → [B, outputs, h, w]."""
+    """One 3x3 block and a 1x1 projection: features → [B, outputs, h, w].
 
-    def __init__(self, channels: int, outputs: int):
-        super().__init__(ConvNormAct(channels, channels), nn.Conv2d(channels, outputs, 1))
+    Args:
+        channels: of the features.
+        outputs: of the projection.
+        start: value that an untrained head predicts on average.
+    """
+
+    def __init__(self, channels: int, outputs: int, start: float = 0.0):
+        projection = nn.Conv2d(channels, outputs, 1)
+        if projection.bias is not None:
+            nn.init.constant_(projection.bias, start)
+        super().__init__(ConvNormAct(channels, channels), projection)
 
 
 def enlarge(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from famda_train.models.pyramid import DenseHead, PyramidEncoder, enlarge, normalise
+from famda_train.models.pyramid import TYPICAL_LOG_DEPTH, DenseHead, PyramidEncoder, enlarge, normalise
 
 
 class DepthPrediction(NamedTuple):
@@ -32,9 +32,8 @@ class StandInDepthNetwork(nn.Module):
     def __init__(self):
         super().__init__()
         self.encoder = PyramidEncoder(self.WIDTHS, self.PYRAMID, self.STRIDE)
-        self.depth = DenseHead(self.PYRAMID, 1)
+        self.depth = DenseHead(self.PYRAMID, 1, start=TYPICAL_LOG_DEPTH)
         self.disparity = DenseHead(self.PYRAMID, 1)
-        nn.init.constant_(self.depth[-1].bias, math.log(10.0))
 
     def forward(self, image: torch.Tensor) -> DepthPrediction:
         """Predict at image size from float [B, 3, H, W] in 0..1."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from famda_train.models.pyramid import DenseHead, PyramidEncoder, enlarge, normalise
+from famda_train.models.pyramid import TYPICAL_LOG_DEPTH, DenseHead, PyramidEncoder, enlarge, normalise
 
 
 class DensePrediction(NamedTuple):
@@ -48,9 +48,7 @@ class StudentNetwork(nn.Module):
         self.log_range = tuple(math.log(bound) for bound in depth_range_m)
         self.encoder = PyramidEncoder(widths, pyramid, stride)
         self.segmentation = DenseHead(pyramid, num_classes)
-        self.depth = DenseHead(pyramid, 1)
-        # Start at a typical street distance instead of 1 m.
-        nn.init.constant_(self.depth[-1].bias, math.log(10.0))
+        self.depth = DenseHead(pyramid, 1, start=TYPICAL_LOG_DEPTH)
 
     def forward(self, image: torch.Tensor) -> DensePrediction:
         """Predict at image size.

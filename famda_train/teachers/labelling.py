@@ -26,13 +26,31 @@ def label_frames(
     Returns:
         {'teacher': name, 'labelled': frames labelled now, 'kept': frames labelled before}.
     """
-    teacher = build_mask_teacher(name) if role == 'masks' else build_depth_teacher(name)
-    store = LabelStore.create(folder.path, role, teacher.identity)
+    identity, label_one = _mask_labeller(name) if role == 'masks' else _depth_labeller(name)
+    store = LabelStore.create(folder.path, role, identity)
     missing = [index for index, frame in enumerate(folder.frames) if frame.stem not in store]
     for index in progress(missing):
-        frame, image = folder.frames[index], folder.image(index)
-        if role == 'masks':
-            store.write_segments(frame.stem, teacher(image))
-        else:
-            store.write_depth(frame.stem, teacher(image, frame.focal))
+        label_one(store, folder, index)
     return {'teacher': name, 'labelled': len(missing), 'kept': len(folder) - len(missing)}
+
+
+LabelOne = Callable[[LabelStore, FrameFolder, int], None]
+
+
+def _mask_labeller(name: str) -> tuple[dict[str, Any], LabelOne]:
+    teacher = build_mask_teacher(name)
+
+    def label_one(store: LabelStore, folder: FrameFolder, index: int) -> None:
+        store.write_segments(folder.frames[index].stem, teacher(folder.image(index)))
+
+    return teacher.identity, label_one
+
+
+def _depth_labeller(name: str) -> tuple[dict[str, Any], LabelOne]:
+    teacher = build_depth_teacher(name)
+
+    def label_one(store: LabelStore, folder: FrameFolder, index: int) -> None:
+        frame = folder.frames[index]
+        store.write_depth(frame.stem, teacher(folder.image(index), frame.focal))
+
+    return teacher.identity, label_one

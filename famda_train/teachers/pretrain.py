@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from famda_ros.files import atomic_path
 from famda_train.adaptation.augment import flip_horizontally, photometric
 from famda_train.adaptation.losses import log_depth_l1, weighted_mean
-from famda_train.data.frames import BEYOND_RANGE_M, AdaptationData
+from famda_train.data.frames import AdaptationData
 from famda_train.models.stand_in_depth import StandInDepthNetwork
 
 
@@ -48,10 +48,9 @@ class DepthPretraining(lightning.LightningModule):
         sample = flip_horizontally(batch['source'])
         prediction = self.network(photometric(sample['image'], self.hparams.strength))
         depth = sample['depth']
-        known = torch.isfinite(depth)
+        known = ~torch.isnan(depth)
         metric = log_depth_l1(prediction.log_depth, depth, torch.ones_like(depth))
-        far = depth >= BEYOND_RANGE_M
-        truth = torch.where(far, 0.0, 1.0 / depth.nan_to_num(1.0).clamp(1.5, 200.0))
+        truth = torch.where(torch.isposinf(depth), 0.0, 1.0 / depth.nan_to_num(1.0).clamp(1.5, 200.0))
         error = normalise_disparity(prediction.disparity, known) - normalise_disparity(truth, known)
         relative = weighted_mean(error.abs(), known.float())
         self.log_dict({'metric': metric, 'relative': relative}, prog_bar=True)

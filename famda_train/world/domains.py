@@ -124,9 +124,9 @@ DAY = Look(
 )  # fmt: skip
 
 NIGHT = replace(
-    DAY, ambient_color=(0.026, 0.029, 0.043), ambient=(0.5, 1.3), sun=(0.0, 0.0), shadow=(0.0, 0.0),
+    DAY, ambient_color=(0.050, 0.053, 0.070), ambient=(0.6, 1.3), sun=(0.0, 0.0), shadow=(0.0, 0.0),
     headlights=(1.4, 2.6), lamps=(2.5, 5.0), emission=(1.0, 1.0), window_lit=(0.05, 0.30),
-    horizon=((0.018, 0.015, 0.014), (0.040, 0.030, 0.024)), zenith=((0.004, 0.005, 0.008), (0.009, 0.010, 0.014)),
+    horizon=((0.050, 0.042, 0.040), (0.130, 0.100, 0.085)), zenith=((0.018, 0.020, 0.032), (0.040, 0.044, 0.062)),
     clouds=(0.1, 0.5), fog=(0.002, 0.008), fog_level=(0.6, 0.9), exposure=(0.75, 1.15), gain=(1.04, 0.98, 0.94),
     blur=(0.45, 0.80), bloom=(0.7, 0.7), vignette=(0.2, 0.5), shoulder=(0.8, 0.8), saturation=(0.6, 0.9),
     gamma=(2.0, 2.0), noise=(0.010, 0.022),

@@ -18,24 +18,26 @@ START_NS = 1_700_000_000 * 10**9
 JPEG_QUALITY = 95
 
 
-def write_frames(out: str | Path, domain: str, seeds: Iterable[int], renderings: Iterable[Rendering]) -> None:
-    """Write a frame folder with images, labels, depth and instances.
+def write_frames(
+    out: str | Path, domain: str, seeds: Iterable[int], renderings: Iterable[Rendering], truth: bool = True
+) -> None:
+    """Write a frame folder with images, and with labels, depth and instances if ``truth`` is set.
 
     Args:
         out: folder to fill.
         domain: becomes the name of the data set.
         seeds: of the renderings, kept with each frame.
         renderings: in order.
+        truth: False for a folder that is unlabelled, as a recording is.
 
     Raises:
         FamdaError: the folder cannot be written.
     """
-    with FrameFolderWriter(out, name=domain, label_space='flat7', origin=f'street world, domain {domain}') as writer:
+    space = 'flat7' if truth else None
+    with FrameFolderWriter(out, name=domain, label_space=space, origin=f'street world, domain {domain}') as writer:
         for index, (seed, r) in enumerate(zip(seeds, renderings, strict=True)):
-            writer.add(
-                f'{index:06d}', r.image, focal=r.camera.focal, labels=r.labels, depth=r.depth, instances=r.instances,
-                seed=seed,
-            )  # fmt: skip
+            arrays = {'labels': r.labels, 'depth': r.depth, 'instances': r.instances} if truth else {}
+            writer.add(f'{index:06d}', r.image, focal=r.camera.focal, seed=seed, **arrays)
 
 
 def write_drive(

@@ -124,3 +124,18 @@ def test_real_photographs(tmp_path, model):
         metres = image_to_array(depth)
         finite = metres[np.isfinite(metres)]
         assert 0 <= finite.min() < finite.max() <= limit * 1.0001
+
+
+def test_verb(tmp_path, model, capsys):
+    pytest.importorskip('jsonargparse', reason='the workspace ([train]) is not installed')
+    from famda_train.cli import main
+
+    (tmp_path / 'images').mkdir()
+    for i, image in enumerate(pictures(3)):
+        cv2.imwrite(str(tmp_path / 'images' / f'{i}.png'), image)
+    arguments = [str(tmp_path / 'images'), '--model', model, '--out', str(tmp_path / 'out')]
+    assert main(['perceive', *arguments, '--json', str(tmp_path / 'result.json')]) == 0
+    assert json.loads((tmp_path / 'result.json').read_text())['frames'] == 3
+    assert '3 frames at' in capsys.readouterr().out
+    assert main(['perceive', *arguments]) == 2
+    assert 'exists already' in capsys.readouterr().err

@@ -1,0 +1,328 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""The demo's loop: render, label, fit, evaluate, export, play through the node, report.
+
+Every step leaves its result in the output folder, and a run that was cut short goes
+on with the first step that is not done.
+"""
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+
+from famda_ros import __version__
+from famda_ros.errors import FamdaError
+from famda_ros.files import make_output_folder, write_atomically
+from famda_ros.label_space import FLAT7
+from famda_ros.play_through import play_through_node
+from famda_ros.resources import resource
+from famda_train.adaptation.normalisation import reestimate_batch_norm
+from famda_train.checkpoint import load_student, save_student
+from famda_train.data.frame_folder import FrameFolder
+from famda_train.data.frames import AdaptationData
+from famda_train.demo.fitting import fit_all
+from famda_train.demo.pictures import write_comparison
+from famda_train.demo.report import write_report
+from famda_train.evaluation.evaluate import evaluate
+from famda_train.evaluation.models import load_predictor
+from famda_train.export import export_student
+from famda_train.teachers.labelling import label_frames
+from famda_train.world import drive, render_many
+from famda_train.world.recording import write_drive, write_frames
+
+STUDENTS = ('source_only_plain', 'source_only', 'famda')
+
+# Each purpose has seeds of its own.  Nothing was ever tuned on the test seeds.
+SOURCE_SEED, TARGET_SEED, TEST_SEED, DRIVE_SEED = 0, 100_000, 9_000_000, 8_000_000
+SEED_STRIDE = 10_000
+"""Distance between the scenes of one demo seed and of the next."""
+
+SKY = FLAT7.classes.index('sky')
+
+
+@dataclass(frozen=True)
+class DemoSize:
+    """How much of everything; the default is the demo, tests take less.
+
+    Attributes:
+        source, target, test: frames rendered for training, adaptation and evaluation.
+        base_steps: source-only steps before the ways part.
+        steps: further steps of FAMDA, and of the source-only baseline.
+        drive_s: length of the drive through the node, seconds.
+        drive_width, drive_height: size of its images, pixels.
+        pictures: test scenes shown in the report.
+    """
+
+    source: int = 500
+    target: int = 400
+    test: int = 120
+    base_steps: int = 1000
+    steps: int = 600
+    drive_s: float = 10.0
+    drive_width: int = 480
+    drive_height: int = 240
+    pictures: int = 5
+
+
+class Workbook:
+    """The output folder and what is known about its steps.
+
+    ``demo.json`` keeps the settings, the seconds and the result of every finished step.
+    """
+
+    def __init__(self, out: Path, settings: dict[str, Any]):
+        self.path = make_output_folder(out)
+        self._file = self.path / 'demo.json'
+        self._state: dict[str, Any] = {'settings': settings, 'seconds': {}, 'results': {}}
+        if self._file.exists():
+            self._resume(settings)
+        elif any(self.path.iterdir()):
+            raise FamdaError(f"'{out}' is not empty and holds no demo; choose another --out")
+        self._save()
+
+    def _resume(self, settings: dict[str, Any]) -> None:
+        state = json.loads(self._file.read_text())
+        finished = (self.path / 'results.json').exists()
+        if not finished and state['settings'] != settings:
+            raise FamdaError(f"'{self.path}' holds an unfinished demo with other settings; choose another --out")
+        if finished:
+            # A finished demo is run anew, from nothing: half old and half new would be no result.
+            for entry in self.path.iterdir():
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        else:
+            self._state = state
+
+    def step(self, name: str, work: Callable[[], Any], *products: Path) -> Any:
+        """Do a step unless it is done; return its (JSON) result.
+
+        Args:
+            name: of the step.
+            work: does it.
+            products: files and folders of the step; leftovers of a cut-short try go first.
+        """
+        if name in self._state['results'] and all(product.exists() for product in products):
+            return self._state['results'][name]
+        for product in products:
+            if product.is_dir():
+                shutil.rmtree(product)
+        start = time.perf_counter()
+        result = work()
+        self._state['seconds'][name] = round(time.perf_counter() - start, 2)
+        self._state['results'][name] = result
+        self._save()
+        return result
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Seconds of every step, and in all."""
+        seconds = self._state['seconds']
+        return {**seconds, 'total': round(sum(seconds.values()), 2)}
+
+    def _save(self) -> None:
+        write_atomically(self._file, json.dumps(self._state, indent=2) + '\n')
+
+
+def run_demo(out: Path, seed: int, size: DemoSize, progress) -> dict[str, Any]:
+    """Run the demo and return what ``results.json`` holds.
+
+    Args:
+        out: output folder.
+        seed: of scenes, initialisation and sampling.
+        size: how much of everything.
+        progress: a running :class:`rich.progress.Progress`.
+    """
+    book = Workbook(out, {'seed': seed, 'version': __version__, **asdict(size)})
+    folder = book.path
+    source, target, test = (folder / name for name in ('synthetic', 'night', 'test'))
+    checkpoints = {name: folder / f'{name}.ckpt' for name in STUDENTS}
+    base, model = folder / 'base.ckpt', folder / 'night.onnx'
+    drive_bag, answers = folder / 'night_drive', folder / 'night_answers'
+
+    _render_all(book, seed, size, progress)
+    book.step('label', lambda: _label(target, progress), target / 'teachers')
+    book.step('fit_base', lambda: _fit_base(source, base, seed, size, progress), base)
+    book.step('fit_both', lambda: _fit_both(source, target, base, checkpoints, seed, size, progress),
+              checkpoints['source_only_plain'], checkpoints['famda'])  # fmt: skip
+    book.step('statistics', lambda: _take_target_statistics(source, target, checkpoints), checkpoints['source_only'])
+    scores = book.step('evaluate', lambda: _evaluate(checkpoints, test, progress))
+    book.step('export', lambda: _export(checkpoints['famda'], model, target, scores['famda']), model)
+    book.step('drive', lambda: _render_drive(drive_bag, seed, size, progress), drive_bag)
+    perception = book.step('node', lambda: _play(model, drive_bag, answers, progress), answers)
+
+    results = {
+        'adaptation': scores,
+        'perception': perception,
+        'seconds': book.seconds,
+        'environment': environment(),
+        'seed': seed,
+    }
+    rows = picture_rows(checkpoints, FrameFolder(test), size.pictures)
+    write_comparison(folder / 'night.png', rows[:3], FLAT7)
+    write_report(folder / 'report.html', results, rows, FLAT7, next_steps(folder))
+    write_atomically(folder / 'results.json', json.dumps(results, indent=2) + '\n')
+    return results
+
+
+def _render_all(book: Workbook, seed: int, size: DemoSize, progress) -> None:
+    shift = seed * SEED_STRIDE
+    for name, domain, first, count, truth in (
+        ('synthetic', 'synthetic', SOURCE_SEED + shift, size.source, True),
+        ('night', 'night', TARGET_SEED + shift, size.target, False),
+        ('test', 'night', TEST_SEED + shift, size.test, True),
+    ):
+        path, seeds = book.path / name, range(first, first + count)
+
+        def work(path=path, domain=domain, seeds=seeds, truth=truth, name=name):
+            frames = progress.track(render_many(seeds, domain), total=len(seeds), description=f'render: {name}')
+            write_frames(path, domain, seeds, frames, truth)
+
+        book.step(f'render_{name}', work, path)
+
+
+def _label(target: Path, progress) -> dict[str, Any]:
+    folder, results = FrameFolder(target), {}
+    for role, name in (('masks', 'felzenszwalb'), ('depth', 'street-world')):
+        track = partial(progress.track, description=f'{role}: {name}')
+        results[role] = label_frames(folder, role, name, track)
+    return results
+
+
+@contextmanager
+def _fit_bars(progress, totals: dict[str, int]):
+    """Yield a function (name, steps) that moves the bar of a run."""
+    bars = {name: progress.add_task(f'fit: {name}', total=total) for name, total in totals.items()}
+    yield lambda name, step: progress.update(bars[name], completed=step)
+
+
+def _arguments(config: str, seed: int, **values) -> list[str]:
+    """Return ``famda fit`` arguments; keys use __ for the dots of nested options."""
+    options = [f'--{key.replace("__", ".")}={value}' for key, value in values.items()]
+    return ['--config', str(resource(f'config/train/{config}.yaml')), f'--seed_everything={seed}', *options]
+
+
+def _fit_base(source: Path, base: Path, seed: int, size: DemoSize, progress) -> None:
+    arguments = _arguments(
+        'street_world_source', seed, data__source=source, trainer__max_steps=size.base_steps, out=base
+    )
+    with _fit_bars(progress, {'source only': size.base_steps}) as bars:
+        fit_all({'source only': arguments}, bars)
+
+
+def _fit_both(source: Path, target: Path, base: Path, checkpoints, seed: int, size: DemoSize, progress) -> None:
+    common = {'data__source': source, 'model__init_args__init_from': base, 'trainer__max_steps': size.steps}
+    runs = {
+        'source only, continued': _arguments(
+            'street_world_source', seed, **common, out=checkpoints['source_only_plain'],
+            model__init_args__learning_rate=1e-3,
+        ),
+        'FAMDA': _arguments(
+            'street_world_famda', seed, **common, out=checkpoints['famda'], data__target=target
+        ),
+    }  # fmt: skip
+    with _fit_bars(progress, dict.fromkeys(runs, size.steps)) as bars:
+        fit_all(runs, bars)
+
+
+def _take_target_statistics(source: Path, target: Path, checkpoints) -> None:
+    """Make the honest baseline: the same weights, with the target's normalisation statistics."""
+    network, spec = load_student(checkpoints['source_only_plain'])
+    reestimate_batch_norm(network, AdaptationData(str(source), str(target)).target_images(160))
+    save_student(checkpoints['source_only'], spec, network)
+
+
+def _evaluate(checkpoints, test: Path, progress) -> dict[str, Any]:
+    folder = FrameFolder(test)
+    bar = progress.add_task('evaluate', total=len(STUDENTS) * len(folder))
+    scores: dict[str, Any] = {}
+    for name in STUDENTS:
+        predict, _ = load_predictor(checkpoints[name])
+        scores[name] = evaluate(predict, folder, progress=lambda *_: progress.advance(bar))
+    return {'protocol': scores['famda']['protocol'], **scores}
+
+
+def _export(checkpoint: Path, model: Path, target: Path, score: dict[str, Any]) -> dict[str, Any]:
+    folder = FrameFolder(target)
+    images = (folder.image(index) for index in range(min(40, len(folder))))
+    return asdict(export_student(checkpoint, model, images, name='street-world-night', metrics=score))
+
+
+def _render_drive(bag: Path, seed: int, size: DemoSize, progress) -> None:
+    count = round(size.drive_s * 10)
+    moments = drive(
+        DRIVE_SEED + seed * SEED_STRIDE, 'night', count, 10.0, size.drive_width, size.drive_height,
+        workers=os.cpu_count() or 1,
+    )  # fmt: skip
+    write_drive(bag, 'night', progress.track(moments, total=count, description='render: night drive'))
+
+
+def _play(model: Path, bag: Path, answers: Path, progress) -> dict[str, Any]:
+    task = progress.add_task('node: play the drive', total=None)
+    outcome = play_through_node(model, bag, answers)
+    if not (outcome['headers_equal'] and outcome['sizes_equal'] and outcome['encodings_equal']):
+        raise FamdaError(f"the node's answers do not fit what was sent; see {answers}")
+    progress.update(task, total=1, completed=1)
+    keys = (
+        'frames_sent', 'frames_answered', 'frames_dropped', 'frames_lost_before_node', 'frames_lost_after_node',
+        'every_frame_accounted', 'headers_equal', 'latency_ms',
+    )  # fmt: skip
+    return {key: outcome[key] for key in keys}
+
+
+def picture_rows(checkpoints: dict[str, Path], folder: FrameFolder, count: int) -> list[dict[str, Any]]:
+    """Return evenly spaced test scenes with what the students and the truth say about them."""
+    predictors = {name: load_predictor(checkpoints[name])[0] for name in ('source_only', 'famda')}
+    rows = []
+    for index in np.linspace(0, len(folder) - 1, min(count, len(folder))).astype(int):
+        image, focal = folder.image(index), folder.frames[index].focal
+        row = {'name': f'scene {folder.frames[index].extra.get("seed", index)}', 'image': image}
+        for name, predictor in predictors.items():
+            labels, depth = predictor(image, focal)
+            # Depth of sky is not taught: a picture of it would only show noise.
+            row[name] = {'labels': labels, 'depth': np.where(labels == SKY, np.inf, depth)}
+        row['truth'] = {'labels': folder.labels(index), 'depth': folder.depth(index)}
+        rows.append(row)
+    return rows
+
+
+def environment() -> dict[str, Any]:
+    """Return what the numbers were measured on."""
+    return {
+        'cpu': _cpu_name(),
+        'cores': os.cpu_count(),
+        'python': platform.python_version(),
+        'torch': torch.__version__,
+        'onnxruntime': onnxruntime.__version__,
+    }
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path('/proc/cpuinfo').read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
+    return names[0] if names else platform.machine()
+
+
+def next_steps(folder: Path) -> list[tuple[str, str]]:
+    """Return (what, command) pairs that work with the files of this run."""
+    model = folder / 'night.onnx'
+    return [
+        ('Run the adapted student over a recording', f'famda perceive my_drive.mcap --model {model} --out answers'),
+        ('Score it again', f'famda evaluate {model} {folder / "test"}'),
+        ('Render another domain to adapt to', 'famda world --domain day --frames 400 --out runs/day'),
+        ('Start the node on a robot', f'ros2 launch famda_ros perception.launch.py model:={model.absolute()}'),
+    ]

@@ -1,0 +1,123 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""Both Lightning modules, driven through ``famda fit`` as a user would."""
+import pytest
+import torch
+from small_street import SMALL_NETWORK, write_street
+
+from famda_ros.errors import FamdaError
+from famda_train.checkpoint import load_student
+from famda_train.commands.fit import main
+from famda_train.data.frame_folder import FrameFolder
+from famda_train.teachers.labelling import label_frames
+
+SMALL = [f'--model.{key}={value}' for key, value in SMALL_NETWORK.items()]
+QUICK = ['--trainer.enable_progress_bar=false', '--data.batch_size=2', '--seed_everything=3']
+SOURCE = ['--model=famda_train.adaptation.training.SourceTraining', *SMALL]
+FAMDA = ['--model=famda_train.adaptation.training.SelfTraining', '--model.statistics_images=4']
+
+
+@pytest.fixture(scope='module')
+def street(tmp_path_factory):
+    """Folder with a labelled source, a labelled-by-teachers target and a source-only checkpoint."""
+    folder = tmp_path_factory.mktemp('street')
+    write_street(folder / 'source', 'synthetic', 4)
+    target = FrameFolder(write_street(folder / 'target', 'night', 4, first=50, truth=False))
+    for role, name in (('masks', 'felzenszwalb'), ('depth', 'street-world'), ('depth', 'street-world-relative')):
+        label_frames(target, role, name)
+    fit_source(folder, 'base.ckpt')
+    return folder
+
+
+def fit_source(folder, out, steps=6, extra=()):
+    main([*SOURCE, *QUICK, f'--data.source={folder / "source"}', f'--trainer.max_steps={steps}',
+          f'--out={folder / out}', *extra])  # fmt: skip
+    return folder / out
+
+
+def fit_famda(folder, out, *extra, steps=3):
+    main([*FAMDA, *QUICK, f'--model.init_from={folder / "base.ckpt"}', f'--data.source={folder / "source"}',
+          f'--data.target={folder / "target"}', f'--trainer.max_steps={steps}', f'--out={folder / out}',
+          '--model.domain=night', *extra])  # fmt: skip
+    return folder / out
+
+
+def weights(path):
+    return load_student(path)[0].state_dict()
+
+
+def test_source_training_learns(street):
+    """Longer training on four frames fits them better than a few steps do."""
+    from famda_train.data.frames import Frames
+
+    fit_source(street, 'longer.ckpt', steps=60)
+    frames = Frames(street / 'source', truth=True)
+    image = torch.stack([frames[i]['image'] for i in range(4)])
+    labels = torch.stack([frames[i]['labels'] for i in range(4)])
+
+    def accuracy(path):
+        network = load_student(path)[0].train()  # statistics of these very frames
+        return (network(image).logits.argmax(1) == labels).float().mean()
+
+    assert accuracy(street / 'longer.ckpt') > accuracy(street / 'base.ckpt') + 0.1
+
+
+@pytest.mark.parametrize('depth', ['street-world', 'street-world-relative'])
+def test_famda_trains_with_either_kind_of_depth_teacher(street, depth):
+    out = fit_famda(street, f'{depth}.ckpt', '--data.masks=felzenszwalb', f'--data.depth={depth}')
+    _, spec = load_student(out)
+    assert spec.domain == 'night'
+    assert spec.provenance['method'] == 'SelfTraining'
+    assert {t['name'] for t in spec.provenance['teachers'].values()} == {'felzenszwalb', depth}
+    assert all(torch.isfinite(value).all() for value in weights(out).values())
+
+
+def test_every_teacher_changes_what_is_learnt(street):
+    plain = weights(fit_famda(street, 'plain.ckpt'))
+    masks = weights(fit_famda(street, 'masks.ckpt', '--data.masks=felzenszwalb'))
+    depth = weights(fit_famda(street, 'depth.ckpt', '--data.depth=street-world'))
+    key = 'depth.1.weight'
+    assert not torch.equal(plain[key], depth[key])
+    assert not torch.equal(plain['segmentation.1.weight'], masks['segmentation.1.weight'])
+
+
+def test_same_seed_same_weights(street):
+    once = weights(fit_famda(street, 'once.ckpt', '--data.masks=felzenszwalb'))
+    again = weights(fit_famda(street, 'again.ckpt', '--data.masks=felzenszwalb'))
+    assert all(torch.equal(value, again[key]) for key, value in once.items())
+
+
+def test_statistics_at_the_end_are_those_of_the_target(street):
+    """The same run without re-estimation ends with the same weights and other statistics."""
+    with_target = weights(fit_famda(street, 'target.ckpt'))
+    without = weights(fit_famda(street, 'training.ckpt', '--model.statistics_images=0'))
+    means = [key for key in with_target if key.endswith('running_mean')]
+    parameters = [key for key in with_target if key.endswith(('conv.weight', '1.bias'))]
+    assert all(torch.equal(with_target[key], without[key]) for key in parameters)
+    assert not any(torch.equal(with_target[key], without[key]) for key in means)
+
+
+def test_spec_tells_what_the_robot_must_know(street):
+    _, spec = load_student(street / 'base.ckpt')
+    frame = FrameFolder(street / 'source').frames[0]
+    assert (spec.width, spec.height, spec.focal) == (frame.width, frame.height, frame.focal)
+    assert spec.provenance['steps'] == 6 and spec.provenance['seed'] == 3
+
+
+@pytest.mark.parametrize(
+    ('extra', 'sentence'),
+    [
+        (['--data.masks=other'], 'famda label'),
+        (['--model.init_from=nowhere.ckpt'], "there is no checkpoint 'nowhere.ckpt'"),
+        (['--data.source=nowhere'], 'no frame folder'),
+    ],
+)
+def test_bad_input_gets_one_sentence(street, extra, sentence):
+    with pytest.raises(FamdaError, match=sentence):
+        fit_famda(street, 'never.ckpt', *extra)
+    assert not (street / 'never.ckpt').exists()
+
+
+def test_source_without_truth_is_refused(street):
+    with pytest.raises(FamdaError, match='needs both'):
+        fit_source(street, 'never.ckpt', extra=[f'--data.source={street / "target"}'])

@@ -1,0 +1,34 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""A street world small enough for tests: a few frames of 64x32 pixels, and what is trained on them."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from famda_ros.label_space import FLAT7
+from famda_train.checkpoint import StudentSpec, build_network, save_student
+from famda_train.world import render
+from famda_train.world.recording import write_frames
+
+WIDTH, HEIGHT = 64, 32
+SMALL_NETWORK = {'widths': [4, 8, 8, 8, 8], 'pyramid': 8}
+
+
+def write_street(path: Path, domain: str, count: int, first: int = 0, truth: bool = True) -> Path:
+    """Render a frame folder."""
+    seeds = range(first, first + count)
+    write_frames(path, domain, seeds, (render(seed, domain, WIDTH, HEIGHT) for seed in seeds), truth)
+    return path
+
+
+def write_checkpoint(path: Path, seed: int = 0, **values) -> Path:
+    """Write a student with random weights and, unlike a fresh one, lively statistics."""
+    torch.manual_seed(seed)
+    spec = StudentSpec(FLAT7.name, WIDTH, HEIGHT, 0.7 * WIDTH, domain='night', network=SMALL_NETWORK, **values)
+    network = build_network(spec).train()
+    for _ in range(3):
+        network(torch.rand(4, 3, HEIGHT, WIDTH))
+    save_student(path, spec, network)
+    return path

@@ -1,0 +1,46 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+import pickle
+
+import pytest
+import torch
+from small_street import write_checkpoint
+
+from famda_ros.errors import FamdaError
+from famda_train.checkpoint import load_student
+
+
+def test_round_trip(tmp_path):
+    network, spec = load_student(write_checkpoint(tmp_path / 'a.ckpt', provenance={'seed': 1}))
+    again, same = load_student(write_checkpoint(tmp_path / 'b.ckpt', provenance={'seed': 1}))
+    assert spec == same and spec.depth_range_m == (1.0, 80.0) and not network.training
+    image = torch.rand(1, 3, 32, 64)
+    assert torch.equal(network(image).logits, again(image).logits)
+
+
+class Bomb:
+    def __reduce__(self):
+        return print, ('code from a checkpoint was run',)
+
+
+@pytest.mark.parametrize('content', ['missing', 'empty', 'text', 'torch', 'pickle'])
+def test_other_files_are_refused_in_one_sentence_and_run_nothing(tmp_path, content, capsys):
+    path = tmp_path / 'x.ckpt'
+    if content == 'empty':
+        path.touch()
+    elif content == 'text':
+        path.write_text('not a checkpoint')
+    elif content == 'torch':
+        torch.save({'state_dict': {}}, path)
+    elif content == 'pickle':
+        path.write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(FamdaError, match=r'x\.ckpt'):
+        load_student(path)
+    assert capsys.readouterr().out == ''
+
+
+def test_a_cut_short_file_is_refused(tmp_path):
+    path = write_checkpoint(tmp_path / 'a.ckpt')
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(FamdaError, match='readable'):
+        load_student(path)
