@@ -26,8 +26,6 @@ EXTRAS = {
         'ros-sensor-msgs>=5.5.1,<6',
         'ros-std-msgs>=5.5.1,<6',
         'ros-diagnostic-msgs>=5.5.1,<6',
-        'ros-geometry-msgs>=5.5.1,<6',
-        'ros-std-srvs>=5.5.1,<6',
     ],
     'train': [
         'torch>=2.6',

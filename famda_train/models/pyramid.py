@@ -45,7 +45,7 @@ class PyramidEncoder(nn.Module):
         stride: of the result; one of the strides of ``widths``.
     """
 
-    def __init__(self, widths: Sequence[int], pyramid: int, stride: int = 2):
+    def __init__(self, widths: Sequence[int], pyramid: int, stride: int = 4):
         super().__init__()
         inputs = [3, *widths[:-1]]
         self.finest = stride.bit_length() - 2

@@ -30,7 +30,7 @@ class StudentNetwork(nn.Module):
 
     Args:
         num_classes: number of classes C.
-        widths: encoder channels at strides 2, 4, 8, 16.
+        widths: encoder channels at strides 2, 4, 8, 16, ...
         pyramid: channels of the shared feature map.
         stride: of the shared feature map.
         depth_range_m: predictions are clamped to this range.
@@ -39,9 +39,9 @@ class StudentNetwork(nn.Module):
     def __init__(
         self,
         num_classes: int,
-        widths: Sequence[int] = (16, 32, 64, 96),
-        pyramid: int = 32,
-        stride: int = 2,
+        widths: Sequence[int] = (16, 32, 64, 96, 128),
+        pyramid: int = 48,
+        stride: int = 4,
         depth_range_m: tuple[float, float] = (0.5, 120.0),
     ):
         super().__init__()
@@ -54,7 +54,7 @@ class StudentNetwork(nn.Module):
         """Predict at image size.
 
         Args:
-            image: float [B, 3, H, W] in 0..1; H and W at least 16.
+            image: float [B, 3, H, W] in 0..1; H and W at least 32.
         """
         size = (image.shape[-2], image.shape[-1])
         features = self.encoder(normalise(image))
