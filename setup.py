@@ -48,6 +48,8 @@ EXTRAS = {
         'ruff>=0.8',
         'mypy>=1.13',
         'types-PyYAML',
+        'rosbags-image>=0.10',
+        'mcap>=1.2',
         'colcon-common-extensions>=0.3',
         # colcon-core needs < 80, torch needs >= 77.0.3
         'setuptools>=77.0.3,<80',

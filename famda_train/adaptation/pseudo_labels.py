@@ -28,7 +28,7 @@ class PseudoLabels(NamedTuple):
 
 
 def pseudo_labels(
-    prediction: DensePrediction, segments: torch.Tensor | None, threshold: float, min_share: float
+    logits: torch.Tensor, segments: torch.Tensor | None, threshold: float, min_share: float
 ) -> PseudoLabels:
     """Take the most probable class, refined inside masks where there are some.
 
@@ -36,15 +36,15 @@ def pseudo_labels(
     its pixels that the teacher is sure of (DACS, arXiv 2007.08702).
 
     Args:
-        prediction: of the teacher.
+        logits: float [B, C, H, W] of the teacher.
         segments: int [B, H, W] mask ids, or None.
         threshold: confidence from which on a pixel counts as sure, 0..1.
         min_share: see :func:`refine_labels`.
     """
-    confidence, labels = prediction.logits.float().softmax(1).max(1)
+    confidence, labels = logits.float().softmax(1).max(1)
     weight = (confidence > threshold).float().mean((1, 2))
     if segments is not None:
-        labels = refine_labels(labels, segments, prediction.logits.shape[1], confidence, min_share)
+        labels = refine_labels(labels, segments, logits.shape[1], confidence, min_share)
     return PseudoLabels(labels, weight)
 
 

@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import lightning
 import torch
+from lightning.pytorch.utilities import CombinedLoader
 
 from famda_ros import __version__
 from famda_ros.errors import FamdaError
 from famda_ros.label_space import get_label_space
 from famda_train.adaptation.augment import flip_horizontally, photometric
+from famda_train.adaptation.class_prior import align_to_prior, label_shares, moving_average
 from famda_train.adaptation.ema import ema_decay, make_teacher, update_teacher
 from famda_train.adaptation.losses import cross_entropy, log_depth_l1
 from famda_train.adaptation.mixing import class_mask, paste
@@ -20,9 +23,9 @@ from famda_train.adaptation.normalisation import reestimate_batch_norm
 from famda_train.adaptation.pseudo_labels import pseudo_labels, target_depth
 from famda_train.adaptation.schedule import poly_factor
 from famda_train.checkpoint import KEY, StudentSpec, build_network, checkpoint_entry, load_student
-from famda_train.data.frames import AdaptationData, Frames
+from famda_train.data.frames import AdaptationData, Frames, Sample
 
-Batch = dict[str, dict[str, torch.Tensor]]
+Batch = dict[str, Sample]
 
 DEFAULT_FOCAL = 0.7
 """Focal in image widths that is written down where the source's is unknown."""
@@ -111,7 +114,7 @@ class SourceTraining(lightning.LightningModule):
         self.log('loss', loss, prog_bar=True)
         return loss
 
-    def source_loss(self, sample: dict[str, torch.Tensor]) -> torch.Tensor:
+    def source_loss(self, sample: Sample) -> torch.Tensor:
         """Return cross-entropy plus depth loss of labelled source frames."""
         image = photometric(sample['image'], self.source_strength)
         everywhere = torch.ones_like(sample['depth'])
@@ -146,10 +149,12 @@ class SelfTraining(SourceTraining):
         ema_limit: largest decay of the EMA teacher.
         sure_from: confidence from which on a pseudo-label counts as sure, 0..1.
         min_share: share of a mask's votes that its winner must exceed, 0..1.
+        prior_strength: how strongly the teacher's class shares are drawn to those of the
+            source, 0 = not at all, 1 = fully.  Less where the domains show other things.
         mix_strength: photometric augmentation of mixed images.
         target_depth_weight: weight of the depth teacher's metres on target pixels.
-        statistics_images: target images from which normalisation statistics are
-            re-estimated at the end; 0 = keep those of training.
+        statistics_batches: target-side batches from which normalisation statistics are
+            re-estimated at the end; 0 = keep those of training, in which the source is mixed up.
         settings: see :class:`SourceTraining`.
     """
 
@@ -158,18 +163,25 @@ class SelfTraining(SourceTraining):
         ema_limit: float = 0.99,
         sure_from: float = 0.9,
         min_share: float = 0.55,
+        prior_strength: float = 0.5,
         mix_strength: float = 0.7,
         target_depth_weight: float = 1.0,
-        statistics_images: int = 160,
+        statistics_batches: int = 40,
         **settings,
     ):
         super().__init__(**settings)
         self.save_hyperparameters()
         self.ema_limit, self.sure_from, self.min_share = ema_limit, sure_from, min_share
-        self.mix_strength, self.target_depth_weight = mix_strength, target_depth_weight
-        self.statistics_images = statistics_images
+        self.prior_strength, self.mix_strength = prior_strength, mix_strength
+        self.target_depth_weight = target_depth_weight
+        self.statistics_batches = statistics_batches
         self.teacher = make_teacher(self.network)
         classes = get_label_space(self.spec.label_space).classes
+        # How often each class occurs on the source, and is predicted on the target; uniform at first.
+        self.source_share: torch.Tensor
+        self.target_share: torch.Tensor
+        for name in ('source_share', 'target_share'):
+            self.register_buffer(name, torch.full((len(classes),), 1 / len(classes)))
         self.sky = classes.index('sky') if 'sky' in classes else -1
 
     @property
@@ -190,44 +202,67 @@ class SelfTraining(SourceTraining):
         }
 
     def training_step(self, batch: Batch, _: int) -> torch.Tensor:
-        """Return the loss of one step: source, plus source classes pasted on the target."""
+        """Return the loss of one step: source frames, and target frames with source classes pasted on some."""
         update_teacher(self.teacher, self.network, ema_decay(self.global_step, self.ema_limit))
         source, target = flip_horizontally(batch['source']), flip_horizontally(batch['target'])
+        present = label_shares(source['labels'], len(self.source_share))
+        self.source_share = moving_average(self.source_share, present)
         source_loss = self.source_loss(source)
-        mix_loss, sure = self.mix_loss(source, target)
-        self.log_dict({'loss': source_loss, 'mix': mix_loss, 'sure': sure}, prog_bar=True)
-        return source_loss + mix_loss
+        target_loss, sure = self.target_loss(source, target)
+        self.log_dict({'loss': source_loss, 'target': target_loss, 'sure': sure}, prog_bar=True)
+        return source_loss + target_loss
 
-    def mix_loss(self, source, target) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return (loss of the mixed images, mean weight of the pseudo-labels)."""
-        labels, weight, depth = self.teach(target)
-        mask = class_mask(source['labels'])
+    def target_loss(self, source: Sample, target: Sample) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return (loss on the target side, mean weight of the pseudo-labels)."""
+        labels, sure, depth = self.teach(target)
+        mask = self.paste_mask(source)
         everywhere = torch.ones_like(source['depth'])
-        image = paste(mask, source['image'], target['image'])
+        # Whole frames teach depth alone.  Their own labels would confirm the EMA teacher in its mistakes:
+        # without pasted pixels that contradict it, a class that is rarely seen right dies out.
+        believed = sure * mixed_frames(len(sure), mask.device)
         loss = self.dense_loss(
-            photometric(image, self.mix_strength),
+            photometric(paste(mask, source['image'], target['image']), self.mix_strength),
             paste(mask, source['labels'].long(), labels),
             paste(mask, source['depth'], depth),
-            paste(mask, everywhere, weight[:, None, None] * everywhere),
+            paste(mask, everywhere, believed[:, None, None] * everywhere),
             paste(mask, everywhere, self.target_depth_weight * everywhere),
         )
-        return loss, weight.mean()
+        return loss, sure.mean()
+
+    @staticmethod
+    def paste_mask(source: Sample) -> torch.Tensor:
+        """Return bool [B, H, W]: what is pasted; nothing on the frames that stay whole."""
+        mask = class_mask(source['labels'])
+        return mask & mixed_frames(len(mask), mask.device)[:, None, None]
 
     @torch.no_grad()
-    def teach(self, target) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def teach(self, target: Sample) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return (labels [B, H, W], weight [B], metres [B, H, W]) for target frames."""
         # Train mode: the teacher normalises with the statistics of this target batch.
         prediction = self.teacher.train()(target['image'].contiguous(memory_format=torch.channels_last))
-        labels, weight = pseudo_labels(
-            prediction, target.get('segments'), self.sure_from, self.min_share
-        )
+        share = prediction.logits.softmax(1).mean((0, 2, 3))
+        self.target_share = moving_average(self.target_share, share)
+        logits = align_to_prior(prediction.logits, self.source_share, self.target_share, self.prior_strength)
+        labels, weight = pseudo_labels(logits, target.get('segments'), self.sure_from, self.min_share)
         if 'teacher_depth' not in target:
             return labels, weight, torch.full_like(prediction.log_depth, torch.nan)
         metres = target_depth(target['teacher_depth'], self.target.depth_kind, prediction, labels == self.sky)
         return labels, weight, metres
 
     def on_train_end(self) -> None:
-        """Give the student the target's normalisation statistics."""
-        if self.statistics_images:
-            images = self.data.target_images(self.statistics_images)
-            reestimate_batch_norm(self.network, [image.to(self.device) for image in images])
+        """Give the student the normalisation statistics of the images it was taught the target with."""
+        if self.statistics_batches:
+            loader = CombinedLoader(self.data.train_dataloader(), 'min_size')
+            batches = (batch for batch, _, _ in islice(loader, self.statistics_batches))
+            reestimate_batch_norm(self.network, map(self.statistics_image, batches))
+
+    def statistics_image(self, batch: Batch) -> torch.Tensor:
+        """Return a batch of target-side images as in training."""
+        source, target = batch['source'], batch['target']
+        image = paste(self.paste_mask(source), source['image'], target['image'])
+        return photometric(image.to(self.device), self.mix_strength)
+
+
+def mixed_frames(count: int, device: torch.device) -> torch.Tensor:
+    """Return bool [count]: every second frame of a batch is mixed, the others stay whole target frames."""
+    return torch.arange(count, device=device) % 2 == 0

@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import logging
+import warnings
+from pathlib import Path
 
 from lightning.pytorch.cli import LightningCLI
 
+from famda_ros.files import atomic_path, make_output_folder
 from famda_train.adaptation.training import SourceTraining
 from famda_train.data.frames import AdaptationData
 
@@ -18,15 +21,23 @@ class TrainingCLI(LightningCLI):
         """Add ``--out``."""
         parser.add_argument('--out', type=str, default='student.ckpt', help='checkpoint to write at the end')
 
+    def before_fit(self):
+        """Find out before the training, not after it, whether the result can be written."""
+        make_output_folder(Path(self.config['fit']['out']).parent)
+
     def after_fit(self):
         """Write the checkpoint."""
-        self.trainer.save_checkpoint(self.config['fit']['out'])
+        with atomic_path(self.config['fit']['out']) as temporary:
+            self.trainer.save_checkpoint(temporary)
 
 
 def quieten() -> None:
-    """Keep hints about hardware and cloud services off the terminal; warnings stay."""
-    logging.getLogger('lightning.pytorch').setLevel(logging.WARNING)
-    logging.getLogger('lightning.fabric').setLevel(logging.WARNING)
+    """Keep off the terminal what a user can do nothing about; other warnings stay."""
+    for name in ('lightning.pytorch', 'lightning.fabric'):
+        logging.getLogger(name).setLevel(logging.WARNING)  # hints about hardware and cloud services
+    for message in ("LightningCLI's args", 'The .*dataloader.* does not have many workers', '.*treespec, LeafSpec'):
+        warnings.filterwarnings('ignore', message=message)
+    warnings.filterwarnings('ignore', category=DeprecationWarning)  # between Lightning and jsonargparse
 
 
 TRAINER_DEFAULTS = {

@@ -19,7 +19,7 @@ def two_classes(confidence_of_one):
 
 def test_weight_is_the_share_of_sure_pixels_of_each_image():
     p = two_classes([[[0.95, 0.6], [0.05, 0.5]], [[0.99, 0.99], [0.99, 0.99]]])
-    labels, weight = pseudo_labels(prediction(p), None, threshold=0.9, min_share=0.5)
+    labels, weight = pseudo_labels(p.log(), None, threshold=0.9, min_share=0.5)
     assert weight.tolist() == [0.5, 1.0]
     assert labels[0].tolist()[0] == [1, 1]
 
@@ -27,10 +27,10 @@ def test_weight_is_the_share_of_sure_pixels_of_each_image():
 def test_sure_pixels_outvote_doubtful_ones_inside_a_mask():
     p = two_classes([[[0.99, 0.45, 0.45]]])  # one sure pixel of class 1, two doubtful ones of class 0
     segments = torch.ones(1, 1, 3, dtype=torch.int32)
-    labels, _ = pseudo_labels(prediction(p), segments, threshold=0.9, min_share=0.0)
+    labels, _ = pseudo_labels(p.log(), segments, threshold=0.9, min_share=0.0)
     assert labels.tolist() == [[[0, 0, 0]]]  # 0.55 + 0.55 > 0.99
     p = two_classes([[[0.99, 0.49, 0.80]]])
-    labels, _ = pseudo_labels(prediction(p), segments, threshold=0.9, min_share=0.0)
+    labels, _ = pseudo_labels(p.log(), segments, threshold=0.9, min_share=0.0)
     assert labels.tolist() == [[[1, 1, 1]]]
 
 

@@ -14,7 +14,7 @@ from famda_train.teachers.labelling import label_frames
 SMALL = [f'--model.{key}={value}' for key, value in SMALL_NETWORK.items()]
 QUICK = ['--trainer.enable_progress_bar=false', '--data.batch_size=2', '--seed_everything=3']
 SOURCE = ['--model=famda_train.adaptation.training.SourceTraining', *SMALL]
-FAMDA = ['--model=famda_train.adaptation.training.SelfTraining', '--model.statistics_images=4']
+FAMDA = ['--model=famda_train.adaptation.training.SelfTraining', '--model.statistics_batches=4']
 
 
 @pytest.fixture(scope='module')
@@ -73,9 +73,10 @@ def test_famda_trains_with_either_kind_of_depth_teacher(street, depth):
 
 
 def test_every_teacher_changes_what_is_learnt(street):
-    plain = weights(fit_famda(street, 'plain.ckpt'))
-    masks = weights(fit_famda(street, 'masks.ckpt', '--data.masks=felzenszwalb'))
-    depth = weights(fit_famda(street, 'depth.ckpt', '--data.depth=street-world'))
+    believe = '--model.sure_from=0.0'  # so early, the EMA teacher is sure of nothing
+    plain = weights(fit_famda(street, 'plain.ckpt', believe))
+    masks = weights(fit_famda(street, 'masks.ckpt', believe, '--data.masks=felzenszwalb', '--model.min_share=0.0'))
+    depth = weights(fit_famda(street, 'depth.ckpt', believe, '--data.depth=street-world'))
     key = 'depth.1.weight'
     assert not torch.equal(plain[key], depth[key])
     assert not torch.equal(plain['segmentation.1.weight'], masks['segmentation.1.weight'])
@@ -90,7 +91,7 @@ def test_same_seed_same_weights(street):
 def test_statistics_at_the_end_are_those_of_the_target(street):
     """The same run without re-estimation ends with the same weights and other statistics."""
     with_target = weights(fit_famda(street, 'target.ckpt'))
-    without = weights(fit_famda(street, 'training.ckpt', '--model.statistics_images=0'))
+    without = weights(fit_famda(street, 'training.ckpt', '--model.statistics_batches=0'))
     means = [key for key in with_target if key.endswith('running_mean')]
     parameters = [key for key in with_target if key.endswith(('conv.weight', '1.bias'))]
     assert all(torch.equal(with_target[key], without[key]) for key in parameters)
