@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -126,6 +127,7 @@ def measure_parity(network: nn.Module, student: Student, images: Iterable[np.nda
 def write_onnx(network: nn.Module, card: ModelCard, path: Path) -> None:
     """Write the graph with its card as one file, atomically."""
     example = torch.zeros((1, card.network_height, card.network_width, 3), dtype=torch.uint8)
+    logging.getLogger('torch.onnx').setLevel(logging.ERROR)  # says which optional packages it does without
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / 'student.onnx'
         torch.onnx.export(

@@ -11,6 +11,7 @@ from lightning.pytorch.cli import LightningCLI
 
 from famda_ros.files import atomic_path, make_output_folder
 from famda_train.adaptation.training import SourceTraining
+from famda_train.checkpoint import load_student
 from famda_train.data.frames import AdaptationData
 
 
@@ -20,6 +21,12 @@ class TrainingCLI(LightningCLI):
     def add_arguments_to_parser(self, parser):
         """Add ``--out``."""
         parser.add_argument('--out', type=str, default='student.ckpt', help='checkpoint to write at the end')
+
+    def before_instantiate_classes(self):
+        """Refuse a wrong checkpoint here: raised inside the model, the reason would drown in jsonargparse's."""
+        init_from = self.config['fit'].model.init_args.get('init_from')
+        if init_from:
+            load_student(init_from)
 
     def before_fit(self):
         """Find out before the training, not after it, whether the result can be written."""

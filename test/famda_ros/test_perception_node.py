@@ -123,7 +123,7 @@ def test_a_model_that_is_too_slow_drops_frames_and_counts_them(tmp_path):
     model = save_tiny(tmp_path / 'slow.onnx', card=card, work=30)
     with BagWriter(tmp_path / 'drive') as bag:
         for i in range(40):
-            bag.write_image('/image', STAMP + i * 33 * MS, 'cam', picture(i % 20))
+            bag.write_image('/image', STAMP + i * 4 * MS, 'cam', picture(i % 20))
     result = play_through_node(model, tmp_path / 'drive', tmp_path / 'out', domain_id=74, timeout_s=60, threads=1)
     assert result['frames_sent'] == 40 and result['every_frame_accounted'], result
     assert result['frames_dropped'] > 0 and result['frames_answered'] > 0, result
