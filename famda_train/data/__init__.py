@@ -1,3 +1,3 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Frames on disk and batches in memory."""
+"""Frames and what teachers say about them on disk, and batches in memory."""

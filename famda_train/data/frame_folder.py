@@ -11,7 +11,7 @@
       labels/000123.png     uint8 train ids             (optional)
       depth/000123.png      uint16 centimetres          (optional)
       instances/000123.png  uint16 ids, 0 = none        (optional)
-      teachers/             see famda_train.teachers.label_store
+      teachers/             see famda_train.data.label_store
 """
 from __future__ import annotations
 

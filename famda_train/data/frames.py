@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler
 
 from famda_ros.errors import FamdaError
 from famda_train.data.frame_folder import FrameFolder
-from famda_train.teachers.label_store import LabelStore
+from famda_train.data.label_store import LabelStore
 
 Sample = dict[str, torch.Tensor]
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from famda_train.data.frame_folder import FrameFolder
+from famda_train.data.label_store import LabelStore
 from famda_train.teachers.depth import build_depth_teacher
-from famda_train.teachers.label_store import LabelStore
 from famda_train.teachers.masks import build_mask_teacher
 
 

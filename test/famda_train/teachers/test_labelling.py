@@ -6,7 +6,7 @@ from small_street import write_street
 
 from famda_ros.errors import FamdaError
 from famda_train.data.frame_folder import FrameFolder
-from famda_train.teachers.label_store import LabelStore
+from famda_train.data.label_store import LabelStore
 from famda_train.teachers.labelling import label_frames
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from famda_ros.errors import FamdaError
-from famda_train.teachers.label_store import LabelStore, dequantise, quantise
+from famda_train.data.label_store import LabelStore, dequantise, quantise
 
 MASKS = {'name': 'felzenszwalb', 'kind': 'segments', 'settings': {'scale': 60}}
 DEPTH = {'name': 'toy', 'kind': 'depth'}
