@@ -7,6 +7,7 @@ on with the first step that is not done.
 """
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import platform
@@ -143,7 +144,12 @@ def run_demo(out: Path, seed: int, size: DemoSize, progress) -> dict[str, Any]:
         seed: of scenes, initialisation and sampling.
         size: how much of everything.
         progress: a running :class:`rich.progress.Progress`.
+
+    Raises:
+        FamdaError: no ROS 2 here, the folder is taken or cannot be written, or a step failed.
     """
+    if importlib.util.find_spec('rclpy') is None:
+        raise FamdaError("rclpy is missing; source a ROS 2 distribution or run: pip install 'famda_ros[ros]'")
     book = Workbook(out, {'seed': seed, 'version': __version__, **asdict(size)})
     folder = book.path
     source, target, test = (folder / name for name in ('synthetic', 'night', 'test'))
@@ -274,11 +280,13 @@ def _play(model: Path, bag: Path, answers: Path, progress) -> dict[str, Any]:
     if not (outcome['headers_equal'] and outcome['sizes_equal'] and outcome['encodings_equal']):
         raise FamdaError(f"the node's answers do not fit what was sent; see {answers}")
     progress.update(task, total=1, completed=1)
-    keys = (
-        'frames_sent', 'frames_answered', 'frames_dropped', 'frames_lost_before_node', 'frames_lost_after_node',
-        'every_frame_accounted', 'headers_equal', 'latency_ms',
-    )  # fmt: skip
-    return {key: outcome[key] for key in keys}
+    keys = ('frames_sent', 'frames_answered', 'frames_lost_after_node', 'every_frame_accounted', 'headers_equal')
+    return {
+        **{key: outcome[key] for key in keys},
+        # Replaced by a newer frame while waiting: in the node, or already in its input queue of one.
+        'frames_dropped': outcome['frames_dropped'] + outcome['frames_lost_before_node'],
+        'latency_ms': outcome['latency_ms'],
+    }
 
 
 def picture_rows(checkpoints: dict[str, Path], folder: FrameFolder, count: int) -> list[dict[str, Any]]:

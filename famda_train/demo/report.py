@@ -64,20 +64,13 @@ LIMITS = (
     'step of FAMDA costs more time.',
 )
 
-NEXT_STEPS = (
-    ('See every verb and its options', 'famda --help'),
-    ('Render other frames of the world', 'famda world --domain night --frames 100 --out runs/night'),
-    ('Run a student over your own recording', 'famda perceive my_drive.mcap --model MODEL.onnx --out masks.mcap'),
-    ('Run it on a robot', 'ros2 launch famda_ros perception.launch.py model:=MODEL.onnx'),
-)
-
 
 def write_report(
     path: str | Path,
     results: Mapping[str, Any],
     rows: Sequence[Mapping[str, Any]],
     space: LabelSpace,
-    next_steps: Sequence[tuple[str, str]] = NEXT_STEPS,
+    next_steps: Sequence[tuple[str, str]] = (),
 ) -> None:
     """Write :func:`render_report` to ``path`` in one step."""
     write_atomically(path, render_report(results, rows, space, next_steps))
@@ -87,12 +80,12 @@ def render_report(
     results: Mapping[str, Any],
     rows: Sequence[Mapping[str, Any]],
     space: LabelSpace,
-    next_steps: Sequence[tuple[str, str]] = NEXT_STEPS,
+    next_steps: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Return the report as one self-contained HTML page.
 
     Args:
-        results: what ``results.json`` holds: ``adaptation``, ``perception`` (may be missing),
+        results: what ``results.json`` holds: ``adaptation``, ``perception``,
             ``seconds``, ``environment`` and ``seed``.
         rows: pictures, see :mod:`famda_train.demo.pictures`.
         space: label space of the masks.
@@ -104,7 +97,7 @@ def render_report(
         _pictures(rows, space),
         _numbers(adaptation),
         _classes(adaptation),
-        _perception(results.get('perception')),
+        _perception(results['perception']),
         _seconds(results.get('seconds', {})),
         _limits(),
         _next_steps(next_steps),
@@ -236,25 +229,22 @@ def _classes(adaptation: Mapping[str, Any]) -> str:
     )
 
 
-def _perception(perception: Mapping[str, Any] | None) -> str:
-    title = '<section>\n<h2>On the robot</h2>\n'
-    if not perception:
-        return f'{title}<p>The ROS part of the demo did not run: no ROS 2 was found on this machine.</p>\n</section>'
-    latency = perception.get('latency_ms', {})
-    headers = perception.get('headers_equal')
+def _perception(perception: Mapping[str, Any]) -> str:
+    latency = perception['latency_ms']
     facts = (
-        ('frames sent', str(perception.get('frames_sent', '–'))),
-        ('answered', str(perception.get('frames_answered', '–'))),
-        ('dropped', str(perception.get('frames_dropped', '–'))),
-        ('headers equal', '–' if headers is None else 'yes' if headers else 'no'),
-        ('latency, median', f'{format_number(latency.get("p50"), 1)} ms'),
-        ('latency, 99th percentile', f'{format_number(latency.get("p99"), 1)} ms'),
+        ('frames sent', str(perception['frames_sent'])),
+        ('answered', str(perception['frames_answered'])),
+        ('dropped', str(perception['frames_dropped'])),
+        ('headers equal', 'yes' if perception['headers_equal'] else 'no'),
+        ('latency, median', f'{format_number(latency["p50"], 1)} ms'),
+        ('latency, 99th percentile', f'{format_number(latency["p99"], 1)} ms'),
     )
     items = ''.join(f'<div><dt>{name}</dt><dd>{escape(value)}</dd></div>' for name, value in facts)
     return (
-        f'{title}<p>The adapted student ran in <code>perception_node</code>, a real ROS 2 node in a process of its '
-        'own, and answered a night drive that was played to it as camera topics. Headers are equal when every mask and '
-        'depth image carries exactly the stamp and the frame of its camera image.</p>\n'
+        '<section>\n<h2>On the robot</h2>\n'
+        '<p>The adapted student ran in <code>perception_node</code>, a real ROS 2 node in a process of its own, and '
+        'answered a night drive that was played to it as camera topics. Headers are equal when every mask and depth '
+        'image carries exactly the stamp and the frame of its camera image.</p>\n'
         f'<dl class="facts">{items}</dl>\n</section>'
     )
 
