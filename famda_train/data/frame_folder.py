@@ -125,18 +125,22 @@ class FrameFolderWriter:
 
     Frames are on disk as soon as they are added; ``frames.jsonl`` and
     ``dataset.yaml`` are written at the end, so a folder that was cut short is
-    recognised as unfinished instead of being read as a small one.
+    recognised as unfinished instead of being read as a small one, and can be
+    written again.  A finished folder is never overwritten: what teachers said about
+    its frames would be taken for the new ones.
+
+    Raises:
+        FamdaError: the folder cannot be written, or holds finished frames.
     """
 
     def __init__(self, path: str | Path, *, name: str, label_space: str | None = None, origin: str = '', **info):
         self.path = make_output_folder(path)
+        if (self.path / 'dataset.yaml').exists():
+            raise FamdaError(f"'{path}' holds frames already; remove it or choose another --out")
         self._info = {'name': name, 'label_space': label_space, 'origin': origin, **info}
         self._records: list[FrameRecord] = []
 
     def __enter__(self) -> FrameFolderWriter:
-        # A folder is valid only while its index is there: drop the old one first.
-        for index in ('dataset.yaml', 'frames.jsonl'):
-            (self.path / index).unlink(missing_ok=True)
         return self
 
     def add(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import queue
+import signal
 import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,9 @@ class StepReporter(lightning.Callback):
     def on_train_batch_end(self, trainer, *_):
         """Report every tenth step and the last."""
         step = trainer.global_step
+        parent = multiprocessing.parent_process()
+        if parent is not None and not parent.is_alive():
+            os._exit(1)  # killed: nobody waits for this training any more
         if step % 10 == 0 or step == trainer.max_steps:
             self._messages.put((self._name, 'step', step))
 
@@ -35,6 +39,7 @@ class StepReporter(lightning.Callback):
 def _fit(name: str, arguments: list[str], threads: int, messages) -> None:
     from famda_train.commands.fit import main
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its trainings
     torch.set_num_threads(threads)
     warnings.simplefilter('ignore')  # hints of Lightning about loaders and loggers
     try:

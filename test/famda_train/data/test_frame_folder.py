@@ -74,10 +74,8 @@ def write_two(path):
 
 
 def test_a_run_that_fails_leaves_no_folder_that_opens(tmp_path):
-    write_two(tmp_path)
-
     def fail():
-        with FrameFolderWriter(tmp_path, name='again') as writer:
+        with FrameFolderWriter(tmp_path, name='failing') as writer:
             writer.add('000000', np.zeros((4, 6, 3), np.uint8))
             raise RuntimeError('stop')
 
@@ -85,6 +83,14 @@ def test_a_run_that_fails_leaves_no_folder_that_opens(tmp_path):
         fail()
     with pytest.raises(FamdaError, match='no frame folder'):
         FrameFolder(tmp_path)
+
+
+def test_finished_frames_are_never_overwritten(tmp_path):
+    """What teachers said about the old frames would be taken for the new ones."""
+    write_two(tmp_path)
+    with pytest.raises(FamdaError, match='holds frames already'):
+        write_two(tmp_path)
+    assert len(FrameFolder(tmp_path)) == 2
 
 
 def test_a_killed_run_leaves_whole_images_and_no_folder_that_opens(tmp_path):
