@@ -24,6 +24,8 @@ from famda_ros.files import write_atomically
 from famda_train.data.frame_folder import read_png, write_png
 
 LEVELS = 65535
+FINEST = 1e-9
+"""Smallest step between levels; finer differences are none."""
 
 
 def quantise(values: np.ndarray) -> tuple[np.ndarray, float, float]:
@@ -40,9 +42,9 @@ def quantise(values: np.ndarray) -> tuple[np.ndarray, float, float]:
     if not finite.any():
         return np.zeros(values.shape, np.uint16), 1.0, 0.0
     low, high = float(values[finite].min()), float(values[finite].max())
-    scale = (high - low) / (LEVELS - 1) or 1.0
+    scale = max((high - low) / (LEVELS - 1), FINEST)
     offset = low - scale
-    raw = np.round((np.where(finite, values, low) - offset) / scale)
+    raw = np.round((np.where(finite, values, low).astype(np.float64) - offset) / scale)
     return np.where(finite, raw, 0).astype(np.uint16), scale, offset
 
 

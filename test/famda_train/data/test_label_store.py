@@ -23,7 +23,7 @@ def test_quantisation_error_is_half_a_level(values):
     if finite.any():
         spread = float(values[finite].max()) - float(values[finite].min())
         # Half a level, and what float32 itself rounds off at this magnitude.
-        allowed = spread / 131068 + 1e-6 * np.abs(values[finite]).max() + 1e-9
+        allowed = max(spread / 131068, 0.5e-9) + 1e-6 * np.abs(values[finite]).max()
         assert np.abs(back[finite] - values[finite]).max() <= allowed * 1.01
 
 
