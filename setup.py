@@ -106,8 +106,8 @@ setup(
     entry_points={
         'console_scripts': [
             'famda = famda_train.cli:main',
-            'perception_node = famda_ros.perception_node:main',
-            'bag_player_node = famda_ros.bag_player_node:main',
+            'perception_node = famda_ros.executables:perception_node',
+            'bag_player_node = famda_ros.executables:bag_player_node',
         ],
     },
 )

@@ -388,7 +388,7 @@ def choose_image_topic(path: str | Path, topics: dict[str, tuple[str, int]], wan
         has = ', '.join(sorted(topics)) or 'nothing'
         raise FamdaError(f"the bag '{path}' holds no images (its topics: {has}); record a camera topic")
     if len(images) > 1:
-        raise FamdaError(f"the bag '{path}' has {len(images)} image topics ({listed}); choose one with --topic")
+        raise FamdaError(f"the bag '{path}' has {len(images)} image topics ({listed}); choose one of them")
     return images[0]
 
 

@@ -77,7 +77,7 @@ class BagPlayerNode(Node):
         declare(
             'wait_s',
             10.0,
-            'seconds to wait for an image subscriber before playing anyway',
+            'seconds to wait for an image subscriber; 0 = play at once, for nobody if need be',
             floating_point_range=[FloatingPointRange(from_value=0.0, to_value=3600.0, step=0.0)],
         )
 
@@ -144,11 +144,15 @@ class BagPlayerNode(Node):
 
     def _wait_for_subscriber(self) -> None:
         publisher = self._outputs[self._topic]
-        end = time.monotonic() + self.get_parameter('wait_s').value
-        while not publisher.get_subscription_count():
+        wait_s = self.get_parameter('wait_s').value
+        end = time.monotonic() + wait_s
+        while wait_s and not publisher.get_subscription_count():
             if time.monotonic() >= end:
-                self.get_logger().warning(f'nobody subscribes to {publisher.topic_name}; playing anyway')
-                return
+                hint = '; perception_node wants image_transport:=compressed for it' if self._compressed else ''
+                raise FamdaError(
+                    f'nobody subscribed to {publisher.topic_name} within {wait_s} s{hint}; start the listener first, '
+                    'check the remapping, or set wait_s to 0 to play for nobody'
+                )
             if self._stop.wait(0.02):
                 return
         self._stop.wait(SETTLE_S)

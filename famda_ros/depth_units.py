@@ -24,7 +24,7 @@ def metres_to_centimetres(depth: np.ndarray) -> np.ndarray:
         uint16 [H, W]; 0 = unknown, 65535 = beyond range (655.35 m and farther).
     """
     depth = np.asarray(depth)
-    with np.errstate(invalid='ignore'):
+    with np.errstate(invalid='ignore', over='ignore'):
         known = depth > 0
         scaled = np.clip(np.round(np.where(known, depth, 0) * 100.0), 1, CENTIMETRES_BEYOND_RANGE)
     return np.where(known, scaled, CENTIMETRES_UNKNOWN).astype(np.uint16)

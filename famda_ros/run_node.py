@@ -23,6 +23,7 @@ _USER_FAULTS = (
     InvalidParameterException,
     InvalidParameterTypeException,
     InvalidParameterValueException,
+    rclpy_implementation.RCLError,
     rclpy_implementation.RCLInvalidROSArgsError,
     rclpy_implementation.UnknownROSArgsError,
 )

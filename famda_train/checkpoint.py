@@ -76,8 +76,11 @@ def load_student(path: str | Path) -> tuple[StudentNetwork, StudentSpec]:
         raise FamdaError(f"'{path}' is not a readable checkpoint") from error
     if not isinstance(checkpoint, dict) or KEY not in checkpoint:
         raise FamdaError(f"'{path}' holds no FAMDA student; give a file written by famda fit")
-    values = checkpoint[KEY]['spec']
-    spec = StudentSpec(**{**values, 'depth_range_m': tuple(values['depth_range_m'])})
-    network = build_network(spec)
-    network.load_state_dict(checkpoint[KEY]['weights'])
+    try:
+        values = checkpoint[KEY]['spec']
+        spec = StudentSpec(**{**values, 'depth_range_m': tuple(values['depth_range_m'])})
+        network = build_network(spec)
+        network.load_state_dict(checkpoint[KEY]['weights'])
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise FamdaError(f"'{path}' was written by another version of FAMDA, or is damaged; train it again") from error
     return network.eval(), spec

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from famda_ros.errors import FamdaError
-from famda_ros.files import atomic_path
+from famda_ros.files import atomic_path, make_output_folder
 from famda_ros.label_space import get_label_space
 from famda_ros.model_card import METADATA_KEY, ModelCard
 from famda_ros.student import OUTPUTS, Student, resize_image
@@ -120,12 +120,12 @@ def measure_parity(network: nn.Module, student: Student, images: Iterable[np.nda
         agreement.append(np.mean(ours['labels'] == theirs['labels']))
         error.append(np.mean(np.abs(theirs['depth'] - ours['depth']) / ours['depth']))
     if not agreement:
-        raise FamdaError('parity needs at least one frame; give --frames a folder with images')
+        raise FamdaError('parity needs at least one frame; give a frame folder with images')
     return Parity(len(agreement), float(np.mean(agreement)), float(np.mean(error)))
 
 
 def write_onnx(network: nn.Module, card: ModelCard, path: Path) -> None:
-    """Write the graph with its card as one file, atomically."""
+    """Write the graph with its card as one file."""
     example = torch.zeros((1, card.network_height, card.network_width, 3), dtype=torch.uint8)
     logging.getLogger('torch.onnx').setLevel(logging.ERROR)  # says which optional packages it does without
     with tempfile.TemporaryDirectory() as folder:
@@ -144,8 +144,7 @@ def write_onnx(network: nn.Module, card: ModelCard, path: Path) -> None:
         model = onnx.load(str(raw))
     onnx.helper.set_model_props(model, {METADATA_KEY: card.to_json()})
     onnx.checker.check_model(model)
-    with atomic_path(path) as temporary:
-        onnx.save(model, str(temporary))
+    onnx.save(model, str(path))
 
 
 def export_student(
@@ -169,6 +168,7 @@ def export_student(
     """
     network, spec = load_student(checkpoint)
     out = Path(out)
+    make_output_folder(out.parent)
     card = model_card(spec, network, name or out.stem, metrics)
     with atomic_path(out) as temporary:
         write_onnx(network, card, temporary)

@@ -94,6 +94,7 @@ class SourceTraining(lightning.LightningModule):
             focal=source.focal or DEFAULT_FOCAL * frame.width,
             domain=self.domain,
             provenance=self.provenance(),
+            licence=source.folder.info.get('licence', ''),
         )
 
     def provenance(self) -> dict[str, Any]:
@@ -105,7 +106,7 @@ class SourceTraining(lightning.LightningModule):
             'source_frames': len(self.data.source),
             'steps': self.trainer.max_steps,
             'seed': torch.initial_seed(),
-            'settings': {k: v for k, v in self.hparams.items() if k != 'init_from'},
+            'settings': {k: v for k, v in self.hparams.items() if k != 'init_from' and not k.startswith('_')},
         }
 
     def training_step(self, batch: Batch, _: int) -> torch.Tensor:

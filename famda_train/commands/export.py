@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-POSITIONALS = ('checkpoint',)
+POSITIONALS = ('checkpoint', 'frames')
 HAS_RESULT = True
 
 

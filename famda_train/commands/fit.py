@@ -33,7 +33,9 @@ class TrainingCLI(LightningCLI):
         make_output_folder(Path(self.config['fit']['out']).parent)
 
     def after_fit(self):
-        """Write the checkpoint."""
+        """Write the checkpoint; an interrupted training has none (Lightning swallows the interrupt)."""
+        if self.trainer.interrupted:
+            raise KeyboardInterrupt
         with atomic_path(self.config['fit']['out']) as temporary:
             self.trainer.save_checkpoint(temporary)
 

@@ -21,10 +21,13 @@ def run(frames: str, masks: str | None = 'felzenszwalb', depth: str | None = 'st
         depth: depth teacher (street-world, street-world-relative: stand-ins that know
             rendered streets only), or null for none.
     """
+    from famda_ros.errors import FamdaError
     from famda_train.commands.progress import progress_bar
     from famda_train.data.frame_folder import FrameFolder
     from famda_train.teachers.labelling import label_frames
 
+    if not (masks or depth):
+        raise FamdaError('nothing to do: name a mask teacher, a depth teacher, or both')
     folder = FrameFolder(frames)
     results = {}
     with progress_bar() as bar:

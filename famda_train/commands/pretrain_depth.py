@@ -24,7 +24,9 @@ def run(
         batch_size: frames per step.
         seed: of initialisation and sampling.
     """
+    from famda_train.commands.fit import quieten
     from famda_train.teachers.pretrain import pretrain
 
+    quieten()
     pretrain(Path(frames), Path(out), steps, batch_size, seed)
     print(f'wrote {out}')

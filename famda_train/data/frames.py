@@ -46,6 +46,9 @@ class Frames(Dataset):
         self.folder = FrameFolder(path)
         if not len(self.folder):
             raise FamdaError(f"'{path}' holds no frames")
+        sizes = {(frame.width, frame.height) for frame in self.folder.frames}
+        if len(sizes) > 1:
+            raise FamdaError(f"'{path}' mixes images of {len(sizes)} sizes; training needs one")
         if truth and not (self.folder.has('labels') and self.folder.has('depth')):
             raise FamdaError(f"'{path}' has no labels/ and depth/; a source domain needs both")
         self.focal = focal or self.folder.frames[0].focal
@@ -53,6 +56,11 @@ class Frames(Dataset):
         self._masks = LabelStore.open(path, 'masks', masks) if masks else None
         self._depth = LabelStore.open(path, 'depth', depth) if depth else None
         self._samples: dict[int, dict[str, np.ndarray]] = {}
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the images in pixels."""
+        return self.folder.frames[0].width, self.folder.frames[0].height
 
     @property
     def depth_kind(self) -> str | None:
@@ -115,6 +123,11 @@ class AdaptationData(lightning.LightningDataModule):
         super().__init__()
         self.source = Frames(source, focal, truth=True)
         self.target = Frames(target, self.source.focal, masks=masks, depth=depth) if target else None
+        if self.target and self.target.size != self.source.size:
+            raise FamdaError(
+                f"'{source}' has images of {self.source.size} pixels and '{target}' of {self.target.size}; "
+                'bring them to one size'
+            )
         self.batch_size = batch_size
 
     @property

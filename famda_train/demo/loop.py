@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -53,6 +54,12 @@ SEED_STRIDE = 10_000
 
 SKY = FLAT7.classes.index('sky')
 
+PRODUCTS = (
+    'results.json', 'report.html', 'night.png', 'night.onnx', 'base.ckpt', *(f'{name}.ckpt' for name in STUDENTS),
+    'synthetic', 'night', 'test', 'night_drive', 'night_answers',
+)  # fmt: skip
+"""Everything that a demo leaves in its folder, besides ``demo.json``; the result goes first."""
+
 
 @dataclass(frozen=True)
 class DemoSize:
@@ -88,6 +95,7 @@ class Workbook:
         self.path = make_output_folder(out)
         self._file = self.path / 'demo.json'
         self._state: dict[str, Any] = {'settings': settings, 'seconds': {}, 'results': {}}
+        self._changed = False  # a step was done: what older runs made of its products is out of date
         if self._file.exists():
             self._resume(settings)
         elif any(self.path.iterdir()):
@@ -95,14 +103,22 @@ class Workbook:
         self._save()
 
     def _resume(self, settings: dict[str, Any]) -> None:
-        state = json.loads(self._file.read_text())
+        try:
+            state = json.loads(self._file.read_text())
+        except ValueError as error:
+            raise FamdaError(f"'{self._file}' is damaged; choose another --out") from error
         finished = (self.path / 'results.json').exists()
         if not finished and state['settings'] != settings:
             raise FamdaError(f"'{self.path}' holds an unfinished demo with other settings; choose another --out")
         if finished:
             # A finished demo is run anew, from nothing: half old and half new would be no result.
-            for entry in self.path.iterdir():
-                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            # Only what a demo writes is removed; a user's own files beside it stay.
+            self._save()
+            for entry in (self.path / name for name in PRODUCTS):
+                if entry.is_dir():
+                    shutil.rmtree(entry)
+                else:
+                    entry.unlink(missing_ok=True)
         else:
             self._state = state
 
@@ -114,8 +130,10 @@ class Workbook:
             work: does it.
             products: files and folders of the step; leftovers of a cut-short try go first.
         """
-        if name in self._state['results'] and all(product.exists() for product in products):
+        done = name in self._state['results'] and all(product.exists() for product in products)
+        if done and not self._changed:
             return self._state['results'][name]
+        self._changed = True
         for product in products:
             if product.is_dir():
                 shutil.rmtree(product)
@@ -124,6 +142,8 @@ class Workbook:
         self._state['seconds'][name] = round(time.perf_counter() - start, 2)
         self._state['results'][name] = result
         self._save()
+        if not sys.stderr.isatty():  # progress bars are not drawn into files
+            print(f'{name}: {self._state["seconds"][name]:.1f} s', file=sys.stderr, flush=True)
         return result
 
     @property

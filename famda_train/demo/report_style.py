@@ -88,7 +88,7 @@ tr.famda th p { color: var(--quiet); font-weight: 400; }
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); }
 .next li { min-width: 0; font-size: .92rem; color: var(--quiet); }
 pre { background: var(--card); color: var(--ink); border: 1px solid var(--line); border-radius: 8px;
-  padding: .7rem .9rem; margin: .35rem 0 0; overflow-x: auto; }
+  padding: .7rem .9rem; margin: .35rem 0 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--quiet);
   font-size: .82rem; }
 @media (max-width: 44rem) {

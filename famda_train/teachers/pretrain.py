@@ -9,7 +9,7 @@ import lightning
 import torch
 from safetensors.torch import save_file
 
-from famda_ros.files import atomic_path
+from famda_ros.files import atomic_path, make_output_folder
 from famda_train.adaptation.augment import flip_horizontally, photometric
 from famda_train.adaptation.losses import log_depth_l1, weighted_mean
 from famda_train.data.frames import AdaptationData
@@ -65,6 +65,7 @@ class DepthPretraining(lightning.LightningModule):
 
 def pretrain(frames: Path, out: Path, steps: int, batch_size: int, seed: int) -> None:
     """Train on a labelled frame folder and write fp16 safetensors."""
+    make_output_folder(out.parent)
     lightning.seed_everything(seed, verbose=False)
     data = AdaptationData(str(frames), batch_size=batch_size)
     module = DepthPretraining(steps)

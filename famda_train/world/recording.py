@@ -34,7 +34,8 @@ def write_frames(
         FamdaError: the folder cannot be written.
     """
     space = 'flat7' if truth else None
-    with FrameFolderWriter(out, name=domain, label_space=space, origin=f'street world, domain {domain}') as writer:
+    origin = f'street world, domain {domain}'
+    with FrameFolderWriter(out, name=domain, label_space=space, origin=origin, licence='Apache-2.0') as writer:
         for index, (seed, r) in enumerate(zip(seeds, renderings, strict=True)):
             arrays = {'labels': r.labels, 'depth': r.depth, 'instances': r.instances} if truth else {}
             writer.add(f'{index:06d}', r.image, focal=r.camera.focal, seed=seed, **arrays)

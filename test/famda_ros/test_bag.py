@@ -130,7 +130,7 @@ def test_choice_of_the_topic(tmp_path):
     with BagWriter(tmp_path / 'two') as bag:
         bag.write_image('/left/image', STAMP, '', picture(1))
         bag.write_image('/right/image', STAMP, '', picture(2))
-    with pytest.raises(FamdaError, match=r'2 image topics \(/left/image, /right/image\); choose one with --topic'):
+    with pytest.raises(FamdaError, match=r'2 image topics \(/left/image, /right/image\); choose one of them'):
         list(iter_frames(tmp_path / 'two'))
     (frame,) = iter_frames(tmp_path / 'two', '/right/image')
     assert (frame.image == picture(2)).all()

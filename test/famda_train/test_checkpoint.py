@@ -23,7 +23,7 @@ class Bomb:
         return print, ('code from a checkpoint was run',)
 
 
-@pytest.mark.parametrize('content', ['missing', 'empty', 'text', 'torch', 'pickle'])
+@pytest.mark.parametrize('content', ['missing', 'empty', 'text', 'torch', 'incomplete', 'pickle'])
 def test_other_files_are_refused_in_one_sentence_and_run_nothing(tmp_path, content, capsys):
     path = tmp_path / 'x.ckpt'
     if content == 'empty':
@@ -32,6 +32,8 @@ def test_other_files_are_refused_in_one_sentence_and_run_nothing(tmp_path, conte
         path.write_text('not a checkpoint')
     elif content == 'torch':
         torch.save({'state_dict': {}}, path)
+    elif content == 'incomplete':
+        torch.save({'famda_student': {'spec': {'label_space': 'flat7'}}}, path)
     elif content == 'pickle':
         path.write_bytes(pickle.dumps(Bomb()))
     with pytest.raises(FamdaError, match=r'x\.ckpt'):

@@ -102,7 +102,9 @@ def test_spec_tells_what_the_robot_must_know(street):
     _, spec = load_student(street / 'base.ckpt')
     frame = FrameFolder(street / 'source').frames[0]
     assert (spec.width, spec.height, spec.focal) == (frame.width, frame.height, frame.focal)
-    assert spec.provenance['steps'] == 6 and spec.provenance['seed'] == 3
+    assert spec.provenance['steps'] == 6 and spec.provenance['seed'] == 3 and spec.licence == 'Apache-2.0'
+    assert spec.provenance['settings']['learning_rate'] == 2e-3
+    assert not any(key.startswith('_') for key in spec.provenance['settings'])
 
 
 @pytest.mark.parametrize(
