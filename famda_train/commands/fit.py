@@ -33,9 +33,7 @@ class TrainingCLI(LightningCLI):
         make_output_folder(Path(self.config['fit']['out']).parent)
 
     def after_fit(self):
-        """Write the checkpoint; an interrupted training has none (Lightning swallows the interrupt)."""
-        if self.trainer.interrupted:
-            raise KeyboardInterrupt
+        """Write the checkpoint."""
         with atomic_path(self.config['fit']['out']) as temporary:
             self.trainer.save_checkpoint(temporary)
 
@@ -48,6 +46,9 @@ def quieten() -> None:
         warnings.filterwarnings('ignore', message=message)
     warnings.filterwarnings('ignore', category=DeprecationWarning)  # between Lightning and jsonargparse
 
+
+INTERRUPTED = 1
+"""With this code Lightning leaves on Ctrl-C; a wrong command line ends with 2."""
 
 TRAINER_DEFAULTS = {
     'accelerator': 'auto',
@@ -69,13 +70,18 @@ def main(args: list[str], callbacks=()) -> None:
     """
     quieten()
     defaults = {**TRAINER_DEFAULTS, 'callbacks': list(callbacks), 'enable_progress_bar': not callbacks}
-    TrainingCLI(
-        SourceTraining,
-        AdaptationData,
-        subclass_mode_model=True,
-        seed_everything_default=0,
-        save_config_callback=None,
-        trainer_defaults=defaults,
-        parser_kwargs={'prog': 'famda', 'fit': {'prog': 'famda fit'}},
-        args=['fit', *args],
-    )
+    try:
+        TrainingCLI(
+            SourceTraining,
+            AdaptationData,
+            subclass_mode_model=True,
+            seed_everything_default=0,
+            save_config_callback=None,
+            trainer_defaults=defaults,
+            parser_kwargs={'prog': 'famda', 'fit': {'prog': 'famda fit'}},
+            args=['fit', *args],
+        )
+    except SystemExit as leaving:
+        if leaving.code == INTERRUPTED:
+            raise KeyboardInterrupt from None
+        raise
