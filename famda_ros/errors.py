@@ -1,6 +1,13 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""The one exception a user is meant to read."""
+"""The one exception a user is meant to read, and the commonest reason for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+Value = TypeVar('Value')
 
 
 class FamdaError(Exception):
@@ -10,3 +17,19 @@ class FamdaError(Exception):
     log and in diagnostics.  Anything else that is raised is a bug and keeps its
     traceback.
     """
+
+
+def choose(table: Mapping[str, Value], name: str, what: str) -> Value:
+    """Return ``table[name]``.
+
+    Args:
+        table: what there is to choose from.
+        name: the user's choice.
+        what: what the entries are, for the message.
+
+    Raises:
+        FamdaError: no such entry; names those there are.
+    """
+    if name not in table:
+        raise FamdaError(f"unknown {what} '{name}'; choose one of {', '.join(table)}")
+    return table[name]

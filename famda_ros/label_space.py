@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from famda_ros.errors import FamdaError
+from famda_ros.errors import choose
 
 IGNORE = 255
 """Train id of unlabelled or ignored pixels in every label space."""
@@ -111,7 +111,4 @@ def get_label_space(name: str) -> LabelSpace:
     Raises:
         FamdaError: no such label space.
     """
-    try:
-        return LABEL_SPACES[name]
-    except KeyError:
-        raise FamdaError(f"unknown label space '{name}'; choose one of {', '.join(LABEL_SPACES)}") from None
+    return choose(LABEL_SPACES, name, 'label space')

@@ -86,12 +86,12 @@ class SourceTraining(lightning.LightningModule):
     def setup(self, stage: str) -> None:
         """Take image size and focal from the data."""
         source = self.data.source
-        frame = source.folder.frames[0]
+        width, height = source.size
         self.spec = replace(
             self.spec,
-            width=frame.width,
-            height=frame.height,
-            focal=source.focal or DEFAULT_FOCAL * frame.width,
+            width=width,
+            height=height,
+            focal=source.focal or DEFAULT_FOCAL * width,
             domain=self.domain,
             provenance=self.provenance(),
             licence=source.folder.info.get('licence', ''),

@@ -25,9 +25,7 @@ def run(
     from famda_train.data.frame_folder import FrameFolder
     from famda_train.export import export_student
 
-    folder = FrameFolder(frames)
-    images = (folder.image(index) for index in range(min(count, len(folder))))
-    parity = export_student(checkpoint, out, images, name)
+    parity = export_student(checkpoint, out, FrameFolder(frames).images(count), name)
     print(
         f'wrote {out}: {100 * parity.label_agreement:.3f} % of labels agree with torch, '
         f'depth within {100 * parity.depth_error:.4f} % ({parity.frames} frames)'

@@ -3,7 +3,6 @@
 """``famda label``."""
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 POSITIONALS = ('frames',)
@@ -24,15 +23,10 @@ def run(frames: str, masks: str | None = 'felzenszwalb', depth: str | None = 'st
     from famda_ros.errors import FamdaError
     from famda_train.commands.progress import progress_bar
     from famda_train.data.frame_folder import FrameFolder
-    from famda_train.teachers.labelling import label_frames
+    from famda_train.teachers.labelling import label_with_teachers
 
     if not (masks or depth):
         raise FamdaError('nothing to do: name a mask teacher, a depth teacher, or both')
     folder = FrameFolder(frames)
-    results = {}
     with progress_bar() as bar:
-        for role, name in (('masks', masks), ('depth', depth)):
-            if name:
-                track = partial(bar.track, description=f'{role}: {name}')
-                results[role] = label_frames(folder, role, name, track)
-    return results
+        return label_with_teachers(folder, {'masks': masks, 'depth': depth}, bar)

@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,10 @@ class FrameFolder:
     def image(self, index: int) -> np.ndarray:
         """Return uint8 [H, W, 3] RGB."""
         return read_png(self.path / self.frames[index].image)
+
+    def images(self, count: int) -> Iterator[np.ndarray]:
+        """Yield the first ``count`` images, or all where there are fewer."""
+        return map(self.image, range(min(count, len(self))))
 
     def labels(self, index: int) -> np.ndarray:
         """Return uint8 [H, W] train ids; 255 = ignore."""

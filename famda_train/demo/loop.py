@@ -15,9 +15,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +39,7 @@ from famda_train.demo.report import write_report
 from famda_train.evaluation.evaluate import evaluate
 from famda_train.evaluation.models import load_predictor
 from famda_train.export import export_student
-from famda_train.teachers.labelling import label_frames
+from famda_train.teachers.labelling import label_with_teachers
 from famda_train.world import drive, render_many
 from famda_train.world.recording import write_drive, write_frames
 
@@ -52,6 +50,7 @@ SOURCE_SEED, TARGET_SEED, TEST_SEED, DRIVE_SEED = 0, 100_000, 9_000_000, 8_000_0
 SEED_STRIDE = 10_000
 """Distance between the scenes of one demo seed and of the next."""
 
+TEACHERS = {'masks': 'felzenszwalb', 'depth': 'street-world'}
 SKY = FLAT7.classes.index('sky')
 
 PRODUCTS = (
@@ -178,7 +177,7 @@ def run_demo(out: Path, seed: int, size: DemoSize, progress) -> dict[str, Any]:
     drive_bag, answers = folder / 'night_drive', folder / 'night_answers'
 
     _render_all(book, seed, size, progress)
-    book.step('label', lambda: _label(target, progress), target / 'teachers')
+    book.step('label', lambda: label_with_teachers(FrameFolder(target), TEACHERS, progress), target / 'teachers')
     book.step('fit_base', lambda: _fit_base(source, base, seed, size, progress), base)
     book.step('fit_both', lambda: _fit_both(source, target, base, checkpoints, seed, size, progress),
               checkpoints['source_only_plain'], checkpoints['famda'])  # fmt: skip
@@ -218,19 +217,10 @@ def _render_all(book: Workbook, seed: int, size: DemoSize, progress) -> None:
         book.step(f'render_{name}', work, path)
 
 
-def _label(target: Path, progress) -> dict[str, Any]:
-    folder, results = FrameFolder(target), {}
-    for role, name in (('masks', 'felzenszwalb'), ('depth', 'street-world')):
-        track = partial(progress.track, description=f'{role}: {name}')
-        results[role] = label_frames(folder, role, name, track)
-    return results
-
-
-@contextmanager
-def _fit_bars(progress, totals: dict[str, int]):
-    """Yield a function (name, steps) that moves the bar of a run."""
+def _fit_bars(progress, totals: dict[str, int]) -> Callable[[str, int], None]:
+    """Draw a bar for every run; return a function (name, steps) that moves it."""
     bars = {name: progress.add_task(f'fit: {name}', total=total) for name, total in totals.items()}
-    yield lambda name, step: progress.update(bars[name], completed=step)
+    return lambda name, step: progress.update(bars[name], completed=step)
 
 
 def _arguments(config: str, seed: int, **values) -> list[str]:
@@ -243,8 +233,7 @@ def _fit_base(source: Path, base: Path, seed: int, size: DemoSize, progress) -> 
     arguments = _arguments(
         'street_world_source', seed, data__source=source, trainer__max_steps=size.base_steps, out=base
     )
-    with _fit_bars(progress, {'source only': size.base_steps}) as bars:
-        fit_all({'source only': arguments}, bars)
+    fit_all({'source only': arguments}, _fit_bars(progress, {'source only': size.base_steps}))
 
 
 def _fit_both(source: Path, target: Path, base: Path, checkpoints, seed: int, size: DemoSize, progress) -> None:
@@ -258,8 +247,7 @@ def _fit_both(source: Path, target: Path, base: Path, checkpoints, seed: int, si
             'street_world_famda', seed, **common, out=checkpoints['famda'], data__target=target
         ),
     }  # fmt: skip
-    with _fit_bars(progress, dict.fromkeys(runs, size.steps)) as bars:
-        fit_all(runs, bars)
+    fit_all(runs, _fit_bars(progress, dict.fromkeys(runs, size.steps)))
 
 
 def _take_target_statistics(source: Path, target: Path, checkpoints) -> None:
@@ -280,8 +268,7 @@ def _evaluate(checkpoints, test: Path, progress) -> dict[str, Any]:
 
 
 def _export(checkpoint: Path, model: Path, target: Path, score: dict[str, Any]) -> dict[str, Any]:
-    folder = FrameFolder(target)
-    images = (folder.image(index) for index in range(min(40, len(folder))))
+    images = FrameFolder(target).images(40)
     return asdict(export_student(checkpoint, model, images, name='street-world-night', metrics=score))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from famda_ros.errors import FamdaError
+from famda_ros.errors import choose
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,4 @@ def get_protocol(name: str) -> Protocol:
     Raises:
         FamdaError: no such protocol.
     """
-    try:
-        return PROTOCOLS[name]
-    except KeyError:
-        raise FamdaError(f"unknown protocol '{name}'; choose one of {', '.join(PROTOCOLS)}") from None
+    return choose(PROTOCOLS, name, 'protocol')

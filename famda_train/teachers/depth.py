@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from famda_ros.depth_units import rescale_to_focal
-from famda_ros.errors import FamdaError
+from famda_ros.errors import FamdaError, choose
 from famda_ros.files import sha256_of
 from famda_train.models.stand_in_depth import StandInDepthNetwork
 
@@ -92,6 +92,4 @@ def build_depth_teacher(name: str) -> DepthTeacher:
     Raises:
         FamdaError: no such teacher.
     """
-    if name not in DEPTH_TEACHERS:
-        raise FamdaError(f"unknown depth teacher '{name}'; choose one of {', '.join(DEPTH_TEACHERS)}")
-    return DEPTH_TEACHERS[name]()
+    return choose(DEPTH_TEACHERS, name, 'depth teacher')()

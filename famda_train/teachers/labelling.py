@@ -3,7 +3,8 @@
 """Run a teacher over a frame folder into its label store."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from famda_train.data.frame_folder import FrameFolder
@@ -32,6 +33,24 @@ def label_frames(
     for index in progress(missing):
         label_one(store, folder, index)
     return {'teacher': name, 'labelled': len(missing), 'kept': len(folder) - len(missing)}
+
+
+def label_with_teachers(folder: FrameFolder, teachers: Mapping[str, str | None], progress) -> dict[str, Any]:
+    """Run :func:`label_frames` for several teachers, with a progress bar each.
+
+    Args:
+        folder: frames to label.
+        teachers: role → name; None = no teacher in this role.
+        progress: a running :class:`rich.progress.Progress`.
+
+    Returns:
+        role → result of :func:`label_frames`.
+    """
+    return {
+        role: label_frames(folder, role, name, partial(progress.track, description=f'{role}: {name}'))
+        for role, name in teachers.items()
+        if name
+    }
 
 
 LabelOne = Callable[[LabelStore, FrameFolder, int], None]

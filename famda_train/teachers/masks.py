@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from famda_ros.errors import FamdaError
+from famda_ros.errors import choose
 
 
 class MaskTeacher(Protocol):
@@ -49,6 +49,4 @@ def build_mask_teacher(name: str) -> MaskTeacher:
     Raises:
         FamdaError: no such teacher.
     """
-    if name not in MASK_TEACHERS:
-        raise FamdaError(f"unknown mask teacher '{name}'; choose one of {', '.join(MASK_TEACHERS)}")
-    return MASK_TEACHERS[name]()
+    return choose(MASK_TEACHERS, name, 'mask teacher')()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
-from famda_ros.errors import FamdaError
+from famda_ros.errors import choose
 from famda_train.world.materials import Material
 
 Range = tuple[float, float]
@@ -200,9 +200,7 @@ def looks_of(domain: str) -> tuple[tuple[float, Look], ...]:
     Raises:
         FamdaError: no such domain.
     """
-    if domain not in DOMAINS:
-        raise FamdaError(f"unknown domain '{domain}'; choose one of {', '.join(DOMAINS)}")
-    return DOMAINS[domain]
+    return choose(DOMAINS, domain, 'domain')
 
 
 def generator(seed: int, domain: str, *more: int) -> np.random.Generator:
