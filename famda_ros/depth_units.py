@@ -42,6 +42,46 @@ def centimetres_to_metres(raw: np.ndarray) -> np.ndarray:
     return depth
 
 
+def synthia_to_metres(raw: np.ndarray) -> np.ndarray:
+    """Decode SYNTHIA's depth: uint16 centimetres.
+
+    Args:
+        raw: uint16 [H, W] as stored; 65535 = sky and beyond range.
+
+    Returns:
+        float32 [H, W] metres; NaN = unknown, +inf = beyond range.
+    """
+    return centimetres_to_metres(raw)
+
+
+def vkitti2_to_metres(raw: np.ndarray) -> np.ndarray:
+    """Decode Virtual KITTI 2's depth: uint16 centimetres, the sky saturated at 655.35 m.
+
+    Args:
+        raw: uint16 [H, W] as stored.
+
+    Returns:
+        float32 [H, W] metres; +inf = sky and whatever else is 655.35 m away or farther.
+    """
+    return centimetres_to_metres(raw)
+
+
+def cityscapes_disparity_to_metres(raw: np.ndarray, baseline: float, focal: float) -> np.ndarray:
+    """Decode Cityscapes' stereo disparity: d = (raw - 1) / 256 pixels, depth = baseline * focal / d.
+
+    Args:
+        raw: uint16 [H, W] as stored; 0 = no measurement, 1 = a disparity of 0, which is no depth either.
+        baseline: distance of the two cameras, metres.
+        focal: fx in pixels of the stored disparity's full resolution (2048 x 1024).
+
+    Returns:
+        float32 [H, W] metres; NaN where there is no measurement.
+    """
+    valid = raw > 1
+    disparity = (np.where(valid, raw, 2).astype(np.float32) - 1) / 256
+    return np.where(valid, np.float32(baseline * focal) / disparity, np.float32(np.nan))
+
+
 def rescale_to_focal(depth: np.ndarray, trained_focal: float, camera_focal: float) -> np.ndarray:
     """Turn a depth predicted for one focal length into metres of another camera.
 

@@ -90,6 +90,9 @@ FLAT7 = LabelSpace(
     ),
 )  # fmt: skip
 
+DENSEMTL7 = LabelSpace('densemtl7', FLAT7.classes, FLAT7.colors)
+"""The 7 classes as DenseMTL has them: those of ``flat7`` (CTRL's), but from fewer Cityscapes classes."""
+
 CAMVID11 = LabelSpace(
     'camvid11',
     (
@@ -102,7 +105,7 @@ CAMVID11 = LabelSpace(
     ),
 )  # fmt: skip
 
-LABEL_SPACES = {s.name: s for s in (CITYSCAPES19, SYNTHIA16, SYNTHIA13, VKITTI8, FLAT7, CAMVID11)}
+LABEL_SPACES = {s.name: s for s in (CITYSCAPES19, SYNTHIA16, SYNTHIA13, VKITTI8, FLAT7, DENSEMTL7, CAMVID11)}
 
 
 def get_label_space(name: str) -> LabelSpace:

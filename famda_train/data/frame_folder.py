@@ -16,8 +16,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -28,27 +28,8 @@ import yaml
 from famda_ros.depth_units import centimetres_to_metres, metres_to_centimetres
 from famda_ros.errors import FamdaError
 from famda_ros.files import atomic_path, make_output_folder, write_atomically
-from famda_ros.label_space import LabelSpace, get_label_space
-
-
-@dataclass(frozen=True)
-class FrameRecord:
-    """One line of ``frames.jsonl``.
-
-    Attributes:
-        stem: file name without suffix, the key of the frame in every sub-folder.
-        image: image path relative to the folder.
-        focal: fx in pixels at image resolution; None = unknown.
-        width, height: image size in pixels.
-        extra: whatever else is known (bag, topic, stamp, seed, ...).
-    """
-
-    stem: str
-    image: str
-    width: int
-    height: int
-    focal: float | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
+from famda_train.data.dataset import Dataset, FrameRecord
+from famda_train.data.label_maps import projection
 
 
 def read_png(path: Path) -> np.ndarray:
@@ -57,6 +38,19 @@ def read_png(path: Path) -> np.ndarray:
     if array is None:
         raise FamdaError(f"cannot read '{path}': missing or damaged image file")
     return cv2.cvtColor(array, cv2.COLOR_BGR2RGB) if array.ndim == 3 else array
+
+
+def read_values(path: Path, dtype: type[np.generic]) -> np.ndarray:
+    """Read a single-channel PNG, [H, W] of ``dtype``.
+
+    Raises:
+        FamdaError: missing, damaged, or encoded otherwise.
+    """
+    array = read_png(path)
+    if array.ndim != 2 or array.dtype != dtype:
+        found = f'{array.dtype} with {1 if array.ndim == 2 else array.shape[2]} channels'
+        raise FamdaError(f"'{path}' is {found}, a frame folder keeps {np.dtype(dtype)} in one channel; write it again")
+    return array
 
 
 def write_png(path: Path, array: np.ndarray) -> None:
@@ -68,14 +62,21 @@ def write_png(path: Path, array: np.ndarray) -> None:
             raise FamdaError(f"cannot write '{path}': is the disk full?")
 
 
-class FrameFolder:
+class FrameFolder(Dataset):
     """Read access to a frame folder; arrays follow the project's vocabulary."""
 
-    def __init__(self, path: str | Path):
+    KIND = 'frame-folder'
+
+    def __init__(self, path: str | Path, label_space: str | None = None):
         """Open a folder.
 
+        Args:
+            path: the folder.
+            label_space: what labels are projected to; None = as they are stored.
+
         Raises:
-            FamdaError: the folder has no readable ``dataset.yaml`` or ``frames.jsonl``.
+            FamdaError: the folder has no readable ``dataset.yaml`` or ``frames.jsonl``,
+                or its labels cannot be projected.
         """
         self.path = Path(path)
         if not (self.path / 'dataset.yaml').is_file():
@@ -86,41 +87,40 @@ class FrameFolder:
             self.frames = [FrameRecord(**json.loads(line)) for line in lines if line.strip()]
         except (OSError, ValueError, TypeError) as error:
             raise FamdaError(f"'{self.path / 'frames.jsonl'}' is missing or damaged ({error})") from error
+        self._stored_space = self.info.get('label_space')
+        self._projection: np.ndarray | None = None
+        if label_space and self._stored_space and label_space != self._stored_space:
+            self._projection = projection(self._stored_space, label_space)
+            self.info['label_space'] = label_space
 
-    def __len__(self) -> int:
-        return len(self.frames)
-
-    @property
-    def label_space(self) -> LabelSpace | None:
-        """Label space of ``labels/``; None when the folder is unlabelled."""
-        name = self.info.get('label_space')
-        return get_label_space(name) if name else None
+    @classmethod
+    def detect(cls, path: Path) -> bool:
+        """Tell whether there are ``dataset.yaml`` and ``frames.jsonl``."""
+        return (path / 'dataset.yaml').is_file() and (path / 'frames.jsonl').is_file()
 
     def image(self, index: int) -> np.ndarray:
         """Return uint8 [H, W, 3] RGB."""
         return read_png(self.path / self.frames[index].image)
 
-    def images(self, count: int) -> Iterator[np.ndarray]:
-        """Yield the first ``count`` images, or all where there are fewer."""
-        return map(self.image, range(min(count, len(self))))
-
     def labels(self, index: int) -> np.ndarray:
         """Return uint8 [H, W] train ids; 255 = ignore."""
-        return read_png(self._truth('labels', index))
+        labels = read_values(self.truth_path('labels', index), np.uint8)
+        return labels if self._projection is None else self._projection[labels]
 
     def depth(self, index: int) -> np.ndarray:
         """Return float32 [H, W] metres; NaN = unknown, +inf = beyond range."""
-        return centimetres_to_metres(read_png(self._truth('depth', index)))
+        return centimetres_to_metres(read_values(self.truth_path('depth', index), np.uint16))
 
     def instances(self, index: int) -> np.ndarray:
         """Return uint16 [H, W] ids of single things; 0 = none."""
-        return read_png(self._truth('instances', index))
+        return read_values(self.truth_path('instances', index), np.uint16)
 
     def has(self, kind: str) -> bool:
         """Tell whether the folder has ``labels``, ``depth`` or ``instances``."""
-        return bool(self.frames) and self._truth(kind, 0).is_file()
+        return bool(self.frames) and self.truth_path(kind, 0).is_file()
 
-    def _truth(self, kind: str, index: int) -> Path:
+    def truth_path(self, kind: str, index: int) -> Path:
+        """Return the file that holds a frame's truth, there or not."""
         return self.path / kind / f'{self.frames[index].stem}.png'
 
 

@@ -96,7 +96,7 @@ class LabelStore:
         """
         path = cls._path(frames, role, name)
         if not (path / 'teacher.json').is_file():
-            raise FamdaError(f"'{path}' does not exist; run: famda label {frames} --{role} {name}")
+            raise FamdaError(f"'{path}' does not exist; make it with famda label and --{role} {name}")
         return cls(path, json.loads((path / 'teacher.json').read_text()))
 
     @staticmethod

@@ -1,25 +1,25 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Run a teacher over a frame folder into its label store."""
+"""Run a teacher over a data set into its label store."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from famda_train.data.frame_folder import FrameFolder
+from famda_train.data.dataset import Dataset
 from famda_train.data.label_store import LabelStore
 from famda_train.teachers.depth import build_depth_teacher
 from famda_train.teachers.masks import build_mask_teacher
 
 
 def label_frames(
-    folder: FrameFolder, role: str, name: str, progress: Callable[[list[int]], Iterable[int]] = iter
+    dataset: Dataset, role: str, name: str, progress: Callable[[list[int]], Iterable[int]] = iter
 ) -> dict[str, Any]:
     """Label the frames that the store does not hold yet.
 
     Args:
-        folder: frames to label.
+        dataset: frames to label.
         role: ``masks`` or ``depth``.
         name: of the teacher.
         progress: wraps the list of frame indices, for a progress bar.
@@ -28,18 +28,18 @@ def label_frames(
         {'teacher': name, 'labelled': frames labelled now, 'kept': frames labelled before}.
     """
     identity, label_one = _mask_labeller(name) if role == 'masks' else _depth_labeller(name)
-    store = LabelStore.create(folder.path, role, identity)
-    missing = [index for index, frame in enumerate(folder.frames) if frame.stem not in store]
+    store = LabelStore.create(dataset.store, role, identity)
+    missing = [index for index, frame in enumerate(dataset.frames) if frame.stem not in store]
     for index in progress(missing):
-        label_one(store, folder, index)
-    return {'teacher': name, 'labelled': len(missing), 'kept': len(folder) - len(missing)}
+        label_one(store, dataset, index)
+    return {'teacher': name, 'labelled': len(missing), 'kept': len(dataset) - len(missing)}
 
 
-def label_with_teachers(folder: FrameFolder, teachers: Mapping[str, str | None], progress) -> dict[str, Any]:
+def label_with_teachers(dataset: Dataset, teachers: Mapping[str, str | None], progress) -> dict[str, Any]:
     """Run :func:`label_frames` for several teachers, with a progress bar each.
 
     Args:
-        folder: frames to label.
+        dataset: frames to label.
         teachers: role → name; None = no teacher in this role.
         progress: a running :class:`rich.progress.Progress`.
 
@@ -47,20 +47,20 @@ def label_with_teachers(folder: FrameFolder, teachers: Mapping[str, str | None],
         role → result of :func:`label_frames`.
     """
     return {
-        role: label_frames(folder, role, name, partial(progress.track, description=f'{role}: {name}'))
+        role: label_frames(dataset, role, name, partial(progress.track, description=f'{role}: {name}'))
         for role, name in teachers.items()
         if name
     }
 
 
-LabelOne = Callable[[LabelStore, FrameFolder, int], None]
+LabelOne = Callable[[LabelStore, Dataset, int], None]
 
 
 def _mask_labeller(name: str) -> tuple[dict[str, Any], LabelOne]:
     teacher = build_mask_teacher(name)
 
-    def label_one(store: LabelStore, folder: FrameFolder, index: int) -> None:
-        store.write_segments(folder.frames[index].stem, teacher(folder.image(index)))
+    def label_one(store: LabelStore, dataset: Dataset, index: int) -> None:
+        store.write_segments(dataset.frames[index].stem, teacher(dataset.image(index)))
 
     return teacher.identity, label_one
 
@@ -68,8 +68,8 @@ def _mask_labeller(name: str) -> tuple[dict[str, Any], LabelOne]:
 def _depth_labeller(name: str) -> tuple[dict[str, Any], LabelOne]:
     teacher = build_depth_teacher(name)
 
-    def label_one(store: LabelStore, folder: FrameFolder, index: int) -> None:
-        frame = folder.frames[index]
-        store.write_depth(frame.stem, teacher(folder.image(index), frame.focal))
+    def label_one(store: LabelStore, dataset: Dataset, index: int) -> None:
+        frame = dataset.frames[index]
+        store.write_depth(frame.stem, teacher(dataset.image(index), frame.focal))
 
     return teacher.identity, label_one

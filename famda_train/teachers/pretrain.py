@@ -11,8 +11,11 @@ from safetensors.torch import save_file
 
 from famda_ros.files import atomic_path, make_output_folder
 from famda_train.adaptation.augment import flip_horizontally, photometric
-from famda_train.adaptation.losses import log_depth_l1, weighted_mean
-from famda_train.data.frames import AdaptationData
+from famda_train.adaptation.depth_losses import log_l1
+from famda_train.adaptation.draws import Draws
+from famda_train.adaptation.losses import weighted_mean
+from famda_train.data.adaptation_data import AdaptationData
+from famda_train.data.stream import SOURCE
 from famda_train.models.stand_in_depth import StandInDepthNetwork
 
 
@@ -45,11 +48,12 @@ class DepthPretraining(lightning.LightningModule):
 
     def training_step(self, batch, _):
         """L1 in log depth, and L1 between normalised disparities (sky = 0)."""
-        sample = flip_horizontally(batch['source'])
-        prediction = self.network(photometric(sample['image'], self.hparams.strength))
+        draws = Draws(0, SOURCE, batch['source']['place'].tolist(), self.device)
+        sample = flip_horizontally(batch['source'], draws)
+        prediction = self.network(photometric(sample['image'], self.hparams.strength, draws))
         depth = sample['depth']
         known = ~torch.isnan(depth)
-        metric = log_depth_l1(prediction.log_depth, depth, torch.ones_like(depth))
+        metric = log_l1(prediction.log_depth, depth, torch.ones_like(depth))
         truth = torch.where(torch.isposinf(depth), 0.0, 1.0 / depth.nan_to_num(1.0).clamp(1.5, 200.0))
         error = normalise_disparity(prediction.disparity, known) - normalise_disparity(truth, known)
         relative = weighted_mean(error.abs(), known.float())
@@ -69,9 +73,12 @@ def pretrain(frames: Path, out: Path, steps: int, batch_size: int, seed: int) ->
     lightning.seed_everything(seed, verbose=False)
     data = AdaptationData(str(frames), batch_size=batch_size)
     module = DepthPretraining(steps)
-    trainer = lightning.Trainer(max_steps=steps, logger=False, enable_checkpointing=False, enable_model_summary=False)
+    trainer = lightning.Trainer(
+        max_steps=steps, logger=False, enable_checkpointing=False, enable_model_summary=False,
+        use_distributed_sampler=False,
+    )  # fmt: skip
     trainer.fit(module, data)
-    frame = data.source.folder.frames[0]
+    width, _ = data.source.size
     weights = {k: v.half().contiguous() if v.is_floating_point() else v for k, v in module.network.state_dict().items()}
     with atomic_path(out) as temporary:
-        save_file(weights, temporary, {'width': str(frame.width), 'focal': str(data.source.focal)})
+        save_file(weights, temporary, {'width': str(width), 'focal': str(data.source.focal)})

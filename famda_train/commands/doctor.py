@@ -1,0 +1,174 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""``famda doctor``."""
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+WEIGHTS = Path(__file__).parents[1] / 'weights'
+
+POSITIONALS = ('data',)
+HAS_RESULT = True
+
+EXIT_PROBLEMS = 1
+FREE_DISK_GB = 5
+"""Below this much room a training or a labelling run is likely to end early."""
+LEAST_PYTHON = (3, 10)
+STAND_IN_FILES = {'street-world depth stand-in': WEIGHTS / 'street_world_depth.safetensors'}
+
+
+def run(data: tuple[str, ...] = (), frames: int = 50) -> dict[str, Any]:
+    """Check data trees, or without any the installation; say what is wrong and what to do.
+
+    The exit code is 0 only where nothing is wrong.
+
+    Args:
+        data: roots of data sets: frame folders, published data sets, street-world:night; none = check the installation.
+        frames: frames that are read per split, evenly spaced; 0 = all.
+    """
+    if not data:
+        result = environment()
+        _print_environment(result)
+    else:
+        result = _check_trees(data, frames)
+    problems = result['problems']
+    for sentence in problems:
+        print(f'problem: {sentence}')
+    print(f'{len(problems)} problem{"s" * (len(problems) != 1)} found' if problems else 'nothing is wrong')
+    return result
+
+
+def exit_code(result: dict[str, Any]) -> int:
+    """Return 0 only where nothing is wrong."""
+    return EXIT_PROBLEMS if result['problems'] else 0
+
+
+def _check_trees(data: tuple[str, ...], frames: int) -> dict[str, Any]:
+    from famda_train.commands.progress import progress_bar
+    from famda_train.data.checkup import check_data
+
+    with progress_bar() as bar:
+
+        def track(items, total, description):
+            return bar.track(items, total=total, description=f'reading: {description}')
+
+        trees = [check_data(path, frames, track) for path in data]
+    for tree in trees:
+        print_tree(tree)
+    return {'trees': trees, 'problems': [sentence for tree in trees for sentence in tree['problems']]}
+
+
+def print_tree(tree: dict[str, Any]) -> None:
+    """Print what a tree holds as a few lines per split."""
+    print(', '.join(filter(None, [f'{tree["path"]}: {tree["kind"] or "not recognised"}', tree.get('licence')])))
+    for name, part in tree['splits'].items():
+        if not part['frames']:
+            continue
+        whole = part['expected']
+        of = '' if whole is None else ' (complete)' if part['frames'] == whole else f' (the whole set has {whole})'
+        print(f'  {name}: {part["frames"]} frames{of}, {part["checked"]} read')
+        low, high = part['focal'] or (None, None)
+        focal = 'unknown' if low is None else f'{low:.1f} px' if low == high else f'{low:.1f} to {high:.1f} px'
+        print(f'    size {", ".join(part["sizes"]) or "unknown"}, focal {focal}')
+        if part['labels']:
+            shares = [f'{c} {share:.2f}' for c, share in part['labels']['percent'].items() if share]
+            print(f'    labels {part["labels"]["label_space"]}, %: {", ".join(shares)}; '
+                  f'ignored {part["labels"]["ignored"]:.2f}')  # fmt: skip
+        else:
+            print('    no labels')
+        depth = part['depth']
+        if depth and depth['median'] is not None:
+            print(f'    depth {depth["min"]:.2f} to {depth["max"]:.2f} m, median {depth["median"]:.2f} m, '
+                  f'unknown {depth["unknown"]:.1f} %, beyond range {depth["beyond_range"]:.1f} %')  # fmt: skip
+        else:
+            print('    no depth')
+        for store, held in part['stores'].items():
+            print(f'    teacher {store}: {held} of {part["frames"]} frames')
+    for note in tree['notes']:
+        print(f'  note: {note}')
+
+
+def environment() -> dict[str, Any]:
+    """Return what the installation offers; ``problems`` are sentences that say what to do."""
+    checks = {
+        'python': _python(), 'torch': _torch(), 'onnxruntime': _onnxruntime(), 'ros': _ros(), 'weights': _weights(),
+        'disk': _disk(),
+    }  # fmt: skip
+    problems = [problem for check in checks.values() for problem in check.pop('problems', [])]
+    return {**checks, 'problems': problems}
+
+
+def _print_environment(result: dict[str, Any]) -> None:
+    torch, runtime, ros = result['torch'], result['onnxruntime'], result['ros']
+    print(f'python       {result["python"]["version"]}')
+    print(f'torch        {torch["version"] or "not installed"}: {", ".join(torch["devices"]) or "no devices"}')
+    print(f'onnxruntime  {runtime["version"] or "not installed"}: {", ".join(runtime["providers"]) or "no providers"}')
+    print(f'rclpy        {ros["rclpy"] or "not importable; only the nodes need it (docs/install.md)"}')
+    for name, size in result['weights']['files'].items():
+        print(f'weights      {name}, {size / 1e6:.1f} MB' if size else f'weights      {name}: missing')
+    print(f'disk         {result["disk"]["free_gb"]:.1f} GB free here')
+
+
+def _python() -> dict[str, Any]:
+    old = sys.version_info[:2] < LEAST_PYTHON
+    wanted = '.'.join(map(str, LEAST_PYTHON))
+    return {
+        'version': platform.python_version(),
+        'problems': [f'Python {platform.python_version()} is too old; install {wanted} or newer'] if old else [],
+    }
+
+
+def _torch() -> dict[str, Any]:
+    try:
+        import torch
+    except ImportError as error:
+        problem = f"torch cannot be imported ({error}); get it with: pip install 'famda_ros[train]'"
+        return {'version': None, 'devices': [], 'problems': [problem]}
+    devices = [f'cuda:{i} {torch.cuda.get_device_name(i)}' for i in range(torch.cuda.device_count())]
+    problems = []
+    if not devices and shutil.which('nvidia-smi') and _output(['nvidia-smi', '-L']):
+        problems.append('there is an NVIDIA GPU but this torch cannot use it; install a torch with CUDA (pytorch.org)')
+    if torch.backends.mps.is_available():
+        devices.append('mps')
+    return {'version': torch.__version__, 'devices': [*devices, 'cpu'], 'problems': problems}
+
+
+def _onnxruntime() -> dict[str, Any]:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        problem = f'onnxruntime cannot be imported ({error}); get it with: pip install onnxruntime'
+        return {'version': None, 'providers': [], 'problems': [problem]}
+    return {'version': onnxruntime.__version__, 'providers': onnxruntime.get_available_providers()}
+
+
+def _ros() -> dict[str, Any]:
+    # In a process of its own: a broken ROS environment can end the process that imports it.
+    path = _output([sys.executable, '-c', 'import rclpy; print(rclpy.__file__)'])
+    return {'rclpy': path.splitlines()[-1] if path else None}
+
+
+def _weights() -> dict[str, Any]:
+    files = {name: path.stat().st_size if path.is_file() else 0 for name, path in STAND_IN_FILES.items()}
+    missing = [str(STAND_IN_FILES[name]) for name, size in files.items() if not size]
+    problems = [f"'{path}' is missing; install the package again, it is a part of it" for path in missing]
+    return {'files': files, 'problems': problems}
+
+
+def _disk() -> dict[str, Any]:
+    free = shutil.disk_usage('.').free / 1e9
+    problem = f'only {free:.1f} GB of disk are free here; make room for {FREE_DISK_GB} GB or work in another folder'
+    return {'free_gb': round(free, 1), 'problems': [problem] if free < FREE_DISK_GB else []}
+
+
+def _output(command: list[str]) -> str:
+    """Return what a command prints, '' where it fails."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ''
