@@ -1,3 +1,3 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Networks: the light student and the stand-in depth teacher."""
+"""Networks: students of any encoder and decoder, and the stand-in depth teacher."""

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from famda_train.models.pyramid import TYPICAL_LOG_DEPTH, DenseHead, PyramidEncoder, enlarge, normalise
+from famda_train.models.blocks import DenseHead, enlarge
+from famda_train.models.pyramid import TYPICAL_LOG_DEPTH, PyramidEncoder
 
 
 class DepthPrediction(NamedTuple):
@@ -38,7 +39,7 @@ class StandInDepthNetwork(nn.Module):
     def forward(self, image: torch.Tensor) -> DepthPrediction:
         """Predict at image size from float [B, 3, H, W] in 0..1."""
         size = (image.shape[-2], image.shape[-1])
-        features = self.encoder(normalise(image))
+        features = self.encoder((image - 0.4) / 0.25)
         near, far = map(math.log, self.RANGE_M)
         log_depth = enlarge(self.depth(features), size)[:, 0].clamp(near, far)
         return DepthPrediction(log_depth, enlarge(self.disparity(features), size)[:, 0])

@@ -1,62 +1,85 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""The light student: one encoder, one head for labels, one for depth."""
+"""The light student: one encoder, one decoder, one head per task."""
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
-from famda_train.models.pyramid import TYPICAL_LOG_DEPTH, DenseHead, PyramidEncoder, enlarge, normalise
+from famda_ros.errors import FamdaError
+from famda_train.models.blocks import DenseHead
+from famda_train.models.decoders import build_decoder
+from famda_train.models.encoders import SMALL, build_encoder
 
 
-class DensePrediction(NamedTuple):
-    """What the student says about a batch.
+class HeadSpec(NamedTuple):
+    """What a task asks of the network; a pair in YAML and in checkpoints.
 
     Attributes:
-        logits: float [B, C, H, W].
-        log_depth: float [B, H, W], log metres for the focal the student was trained for.
+        outputs: channels.
+        start: value that an untrained head predicts on average; one for all channels, or one each.
     """
 
-    logits: torch.Tensor
-    log_depth: torch.Tensor
+    outputs: int
+    start: float | Sequence[float] = 0.0
 
 
 class StudentNetwork(nn.Module):
-    """Segmentation and metric depth from one pass.
+    """All dense tasks from one pass.  Every argument is a plain value, so that a checkpoint can name it.
+
+    Modules: ``encoder``, ``decoder``, ``heads`` (by task).
 
     Args:
-        num_classes: number of classes C.
-        widths: encoder channels at strides 2, 4, 8, 16, ...
-        pyramid: channels of the shared feature map.
-        stride: of the shared feature map.
-        depth_range_m: predictions are clamped to this range.
+        tasks: per task (outputs, start), in the order of the heads.
+        encoder: name, see :func:`famda_train.models.encoders.build_encoder`.
+        decoder: 'pyramid', 'daformer' or 'segformer'.
+        channels: of the decoder and of the heads.
+        stride: of the result: 4 with every encoder, 2 or 8 and more with most.
+        norm: 'batch', 'group' or 'layer', see :func:`famda_train.models.blocks.norm_layer`.
+        weights: of the encoder: None = random, 'imagenet', or a file.
+        widths: channels of the encoder 'pyramid-small' at strides 2, 4, 8, ...; None = its own choice.
+
+    Raises:
+        FamdaError: an argument that does not exist, or does not go with the encoder.
     """
 
     def __init__(
         self,
-        num_classes: int,
-        widths: Sequence[int] = (16, 32, 64, 96, 128),
-        pyramid: int = 48,
+        tasks: Mapping[str, HeadSpec | Sequence],
+        encoder: str = SMALL,
+        decoder: str = 'pyramid',
+        channels: int = 48,
         stride: int = 4,
-        depth_range_m: tuple[float, float] = (0.5, 120.0),
+        norm: str = 'batch',
+        weights: str | None = None,
+        widths: Sequence[int] | None = None,
     ):
         super().__init__()
-        self.log_range = tuple(math.log(bound) for bound in depth_range_m)
-        self.encoder = PyramidEncoder(widths, pyramid, stride)
-        self.segmentation = DenseHead(pyramid, num_classes)
-        self.depth = DenseHead(pyramid, 1, start=TYPICAL_LOG_DEPTH)
+        self.encoder = build_encoder(encoder, weights, norm, widths)
+        strides = self.encoder.strides
+        if stride not in strides:
+            raise FamdaError(f"the encoder '{encoder}' has strides {', '.join(map(str, strides))}, not {stride}")
+        self.stride, self.finest = stride, strides.index(stride)
+        self.decoder = build_decoder(decoder, self.encoder.channels[self.finest :], channels, norm)
+        self.heads = nn.ModuleDict(
+            {name: DenseHead(channels, *HeadSpec(*spec), norm=norm) for name, spec in tasks.items()}
+        )
 
-    def forward(self, image: torch.Tensor) -> DensePrediction:
-        """Predict at image size.
+    def normalise(self, image: torch.Tensor) -> torch.Tensor:
+        """Return the encoder's input for an image of 0..1."""
+        return self.encoder.normalise(image)
+
+    def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return what every head says.
 
         Args:
-            image: float [B, 3, H, W] in 0..1; H and W at least 32.
+            image: float [B, 3, H, W] in 0..1, of any size from 32 pixels on.
+
+        Returns:
+            Per task, float [B, outputs, H / stride, W / stride], rounded (up by most encoders).
         """
-        size = (image.shape[-2], image.shape[-1])
-        features = self.encoder(normalise(image))
-        log_depth = enlarge(self.depth(features), size)[:, 0].clamp(*self.log_range)
-        return DensePrediction(enlarge(self.segmentation(features), size), log_depth)
+        features = self.decoder(self.encoder(self.normalise(image))[self.finest :])
+        return {name: head(features) for name, head in self.heads.items()}

@@ -1,0 +1,107 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""The blocks that our own encoder, decoders and heads are made of."""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from famda_ros.errors import choose
+
+GROUP_CHANNELS = 16
+"""Channels of one group of group normalisation, where the number of channels allows (arXiv 1803.08494)."""
+
+NORMS: dict[str, Callable[[int], nn.Module]] = {
+    'batch': nn.BatchNorm2d,
+    'group': lambda channels: nn.GroupNorm(channels // math.gcd(channels, GROUP_CHANNELS), channels),
+    'layer': lambda channels: nn.GroupNorm(1, channels),
+}
+
+
+def norm_layer(name: str, channels: int) -> nn.Module:
+    """Return a normalisation of [B, channels, h, w].
+
+    Args:
+        name: 'batch' (statistics of the batch; free at run time), 'group' (of groups of up to 16 channels of
+            each image) or 'layer' (of each whole image).  The latter two do not mix the images of a batch.
+        channels: of the feature map.
+
+    Raises:
+        FamdaError: no such normalisation.
+    """
+    return choose(NORMS, name, 'normalisation')(channels)
+
+
+class ConvNormAct(nn.Sequential):
+    """Convolution (3x3 unless told), normalisation, ReLU.
+
+    Args:
+        inputs, outputs: channels.
+        stride: of the convolution.
+        norm: see :func:`norm_layer`.
+        kernel: side of the convolution, odd.
+        dilation: of the convolution.
+        groups: of the convolution.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        stride: int = 1,
+        norm: str = 'batch',
+        kernel: int = 3,
+        dilation: int = 1,
+        groups: int = 1,
+    ):
+        padding = dilation * (kernel // 2)
+        super().__init__(
+            nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, groups, bias=False),
+            norm_layer(norm, outputs),
+            nn.ReLU(inplace=True),
+        )
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions around a shortcut."""
+
+    def __init__(self, channels: int, norm: str = 'batch'):
+        super().__init__()
+        self.first = ConvNormAct(channels, channels, norm=norm)
+        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, 1, 1, bias=False), norm_layer(norm, channels))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return relu(x + f(x)), same shape."""
+        return functional.relu(x + self.second(self.first(x)))
+
+
+class DenseHead(nn.Sequential):
+    """One 3x3 block and a 1x1 projection: features → [B, outputs, h, w].
+
+    Args:
+        channels: of the features.
+        outputs: of the projection.
+        start: value that an untrained head predicts on average; one for all outputs, or one each.
+        norm: see :func:`norm_layer`.
+    """
+
+    def __init__(self, channels: int, outputs: int, start: float | Sequence[float] = 0.0, norm: str = 'batch'):
+        projection = nn.Conv2d(channels, outputs, 1)
+        if projection.bias is not None:
+            with torch.no_grad():
+                projection.bias.copy_(torch.as_tensor(start))
+        super().__init__(ConvNormAct(channels, channels, norm=norm), projection)
+
+
+def enlarge(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Resize [B, C, h, w] bilinearly to ``size``, pixel centres aligned."""
+    return functional.interpolate(x, size=size, mode='bilinear', align_corners=False)
+
+
+def size_of(x: torch.Tensor) -> tuple[int, int]:
+    """Return (h, w) of [B, C, h, w]."""
+    return x.shape[-2], x.shape[-1]

@@ -1,0 +1,34 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""Decoders: the feature maps of an encoder → one feature map for all heads."""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import nn
+
+from famda_ros.errors import choose
+from famda_train.models.decoders.daformer import DAFormerDecoder
+from famda_train.models.decoders.pyramid import PyramidDecoder
+from famda_train.models.decoders.segformer import SegFormerDecoder
+
+DECODERS: dict[str, Callable[[Sequence[int], int, str], nn.Module]] = {
+    'pyramid': PyramidDecoder,
+    'daformer': DAFormerDecoder,
+    'segformer': SegFormerDecoder,
+}
+
+
+def build_decoder(name: str, widths: Sequence[int], channels: int, norm: str = 'batch') -> nn.Module:
+    """Return a freshly initialised decoder; its forward maps feature maps to [B, channels, h, w] of the finest.
+
+    Args:
+        name: entry of :data:`DECODERS`.
+        widths: channels of the feature maps, finest first.
+        channels: of the result.
+        norm: see :func:`famda_train.models.blocks.norm_layer`.
+
+    Raises:
+        FamdaError: no such decoder or normalisation.
+    """
+    return choose(DECODERS, name, 'decoder')(widths, channels, norm)
