@@ -3,48 +3,184 @@
 """``famda evaluate``."""
 from __future__ import annotations
 
+import inspect
+import json
+from pathlib import Path
 from typing import Any
 
-from famda_ros.errors import FamdaError
+from famda_ros.errors import FamdaError, choose
 
 POSITIONALS = ('model', 'data')
 HAS_RESULT = True
 
+PICTURE_FRAMES = 4
+UNITS = {
+    'miou': '%', 'abs_rel': '', 'sq_rel': 'm', 'rmse': 'm', 'rmse_log': '',
+    'delta1': '%', 'delta2': '%', 'delta3': '%',
+}  # fmt: skip
 
-def run(model: str, data: str, protocol: str = 'metric') -> dict[str, Any]:
+
+def run(
+    model: str,
+    data: str,
+    protocol: str = 'metric',
+    kind: str = 'auto',
+    split: str | None = None,
+    label_space: str | None = None,
+    options: dict[str, Any] | None = None,
+    baseline: str | None = None,
+    picture: str | None = None,
+) -> dict[str, Any]:
     """Score a student on labelled frames: mIoU in percent, depth errors in metres.
 
     Args:
         model: checkpoint of famda fit or .onnx file of famda export; both give the same numbers.
-        data: frame folder with labels/ and depth/.
-        protocol: how depth is scored; metric = no scaling, 0.001 to 80 m, pooled over pixels.
+        data: frame folder with labels/ and depth/, a dataset tree (Cityscapes, ACDC, ...), or street-world:night.
+        protocol: metric (full resolution, no scaling, 0.001 to 80 m, pooled over pixels), densemtl (1024x512, median
+            scaling and an offset of 0.99 m, for comparison with DenseMTL) or densemtl-fixed (without the offset).
+        kind: layout of the data; auto = detect it.
+        split: part of the data; default: the one for validation, where the data has splits.
+        label_space: label space in which the truth is read; default: the data's own.
+        options: what else the layout takes, such as --options.condition night for ACDC.
+        baseline: another model, or a .json result of this command; shown beside, with the relative gain over all tasks.
+        picture: PNG to write, with four frames as seen, said and true.
     """
+    from famda_train.data.catalogue import open_dataset
+    from famda_train.evaluation.delta_mtl import delta_mtl, task_gains
+    from famda_train.evaluation.protocol import get_protocol
+
+    rules = get_protocol(protocol)  # before anything slow
+    reading = {'split': split or validation_split(data, kind), 'label_space': label_space, **(options or {})}
+    frames = open_dataset(data, kind, **reading)
+    reference = read_result(baseline) if baseline and is_result(baseline) else None
+    about = {'model': model, 'data': data, 'data_name': frames.info.get('name')}
+    result: dict[str, Any] = {**about, **_score(model, frames, rules.name, picture)}
+    if baseline:
+        reference = reference or {**about, 'model': baseline, **_score(baseline, frames, rules.name)}
+        gains = {'gains': task_gains(result, reference), 'delta_mtl': delta_mtl(result, reference)}
+        result.update(baseline=reference, **gains)
+    print_result(result)
+    return result
+
+
+def validation_split(data: str, kind: str = 'auto') -> str | None:
+    """Return the counterpart of the split that the layout trains on by default; None where there are no such splits."""
+    from famda_train.data.catalogue import KINDS, detect_kind
+
+    cls = choose(KINDS, detect_kind(data) if kind == 'auto' else kind, 'kind of data set')
+    split = inspect.signature(cls).parameters.get('split')
+    return split.default.replace('train', 'val') if split and 'train' in split.default else None
+
+
+def is_result(path: str) -> bool:
+    """Tell whether a path is that of a result file, and not of a model."""
+    return Path(path).suffix == '.json'
+
+
+def read_result(path: str) -> dict[str, Any]:
+    """Return a result that ``--json`` wrote, without the baseline it may hold.
+
+    Raises:
+        FamdaError: missing, or no result.
+    """
+    try:
+        result = json.loads(Path(path).read_text())
+        result = {key: value for key, value in result.items() if key not in ('baseline', 'gains', 'delta_mtl')}
+    except (OSError, ValueError, AttributeError) as error:
+        raise FamdaError(f"cannot read the result '{path}' ({error}); write one with famda evaluate --json") from error
+    if not {'protocol', 'frames'} <= set(result):
+        raise FamdaError(f"'{path}' is no result of famda evaluate; write one with famda evaluate --json")
+    return result
+
+
+def _score(model: str, frames, protocol: str, picture: str | None = None) -> dict[str, Any]:
     from famda_train.commands.progress import progress_bar
-    from famda_train.data.frame_folder import FrameFolder
     from famda_train.evaluation.evaluate import evaluate
     from famda_train.evaluation.models import load_predictor
 
     predict, card = load_predictor(model)
-    folder = FrameFolder(data)
-    if folder.label_space and folder.label_space != card.label_space:
-        raise FamdaError(
-            f"'{model}' predicts {card.label_space.name} but '{data}' is labelled with {folder.label_space.name}"
-        )
-
     with progress_bar() as bar:
-        task = bar.add_task('evaluating', total=len(folder))
-        result = evaluate(predict, folder, protocol, lambda done, _: bar.update(task, completed=done))
-    print_result(result)
-    return {'model': model, 'data': data, **result}
+        task = bar.add_task(f'evaluating {Path(model).name}'[:28], total=len(frames))
+
+        def progress(done: int, total: int) -> None:
+            bar.update(task, completed=done)
+
+        try:
+            result = evaluate(predict, frames, protocol, progress, card.label_space)
+        except FamdaError as error:
+            raise FamdaError(f"'{model}': {error}") from error
+    if picture:
+        _draw(picture, predict, card.label_space, frames, result)
+    return result
+
+
+def _draw(picture: str, predict, space, frames, result: dict[str, Any]) -> None:
+    """Draw some frames, evenly spread over the data."""
+    import numpy as np
+
+    from famda_train.evaluation.evaluate import grounds_of, predict_frame
+    from famda_train.evaluation.picture import write_comparison
+    from famda_train.evaluation.protocol import get_protocol
+
+    rules = get_protocol(result['protocol'])
+    ground = grounds_of(space, frames.label_space)[0] if 'miou' in result else None
+    chosen = np.unique(np.linspace(0, len(frames) - 1, PICTURE_FRAMES).round().astype(int)).tolist()
+    shown = [predict_frame(predict, frames, index, rules) for index in chosen]
+    titles = {key: title for key, title in (('miou', 'mIoU'), ('rmse', 'RMSE')) if key in result}
+    scores = [f'{title} {_number(result[key], key)}' for key, title in titles.items()]
+    try:
+        write_comparison(picture, shown, ground, rules, f'{", ".join(scores)}, {result["frames"]} frames')
+    except OSError as error:
+        raise FamdaError(f"cannot write '{picture}' ({error.strerror})") from error
 
 
 def print_result(result: dict[str, Any]) -> None:
-    """Print a score as a few lines."""
-    print(f'protocol {result["protocol"]}, {result["frames"]} frames')
-    if 'miou' in result:
-        print(f'mIoU     {result["miou"]:6.2f} %')
-        for name, value in result['iou'].items():
-            print(f'  {name:<14} {"absent" if value is None else f"{value:6.2f} %"}')
-    for key, unit in (('abs_rel', ''), ('rmse', 'm'), ('delta1', '%')):
-        if key in result:
-            print(f'{key:<8} {result[key]:6.3f} {unit}')
+    """Print scores as tables: all metrics, beside those of a baseline where there is one, and the IoU of classes."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from famda_train.evaluation.protocol import get_protocol
+
+    baseline = result.get('baseline')
+    results = [result] if baseline is None else [result, baseline]
+    console = Console(highlight=False)
+    rules = get_protocol(result['protocol'])
+    data = result.get('data_name') or result.get('data', 'data')
+    console.print(f'protocol {rules.name}, {result["frames"]} frames of {data} ({rules.summary})')
+    names = [Path(r.get('model', 'baseline')).name for r in results]
+    metrics = Table('metric', *(f'baseline {n}' if i else n for i, n in enumerate(names)))
+    for label, key, values in metric_rows(results):
+        metrics.add_row(label, *(_number(value, key) for value in values))
+    console.print(metrics)
+    if 'iou' in result:
+        classes = Table(f'IoU, {result["label_space"]}', *names)
+        for name in result['iou']:
+            classes.add_row(name, *(_number(r.get('iou', {}).get(name), 'miou', 'absent') for r in results))
+        console.print(classes)
+        if result['not_scored']:
+            left_out = ', '.join(result['not_scored'])
+            console.print(f'not scored, as {result["label_space"]} has no such class: {left_out}')
+    if baseline is not None:
+        gains = ', '.join(f'{task} {gain:+.2f} %' for task, gain in result['gains'].items())
+        console.print(f'Delta_MTL {result["delta_mtl"]:+.2f} % against the baseline ({gains})')
+
+
+def metric_rows(results: list[dict[str, Any]]) -> list[tuple[str, str, list[float | None]]]:
+    """Return (title, key, one value per result) of all metrics of the first result."""
+    first, rows = results[0], []
+    if 'miou' in first:
+        rows.append((f'mIoU, {first["label_space"]}', 'miou', [r.get('miou') for r in results]))
+    for space, scores in first.get('projections', {}).items():
+        others = [r.get('projections', {}).get(space, {}) for r in results]
+        rows.append((f'mIoU, {space}', 'miou', [other.get('miou') for other in others]))
+        if 'miou_within' in scores:
+            title = f'  mean of {first["label_space"]} over its classes'
+            rows.append((title, 'miou', [other.get('miou_within') for other in others]))
+    rows += [(key, key, [r.get(key) for r in results]) for key in UNITS if key != 'miou' and key in first]
+    return rows
+
+
+def _number(value: float | None, key: str, missing: str = '-') -> str:
+    """Return a value with its unit."""
+    unit = UNITS[key]
+    return missing if value is None else f'{value:.{2 if unit == "%" else 3}f} {unit}'.rstrip()

@@ -5,72 +5,174 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from famda_ros.errors import FamdaError
-from famda_train.data.frame_folder import FrameFolder
+from famda_ros.label_space import LabelSpace
+from famda_ros.student import enlarge_depth, resize_image, resize_nearest
+from famda_train.data.dataset import Dataset
 from famda_train.evaluation.depth import DepthMeter
-from famda_train.evaluation.protocol import get_protocol
-from famda_train.evaluation.segmentation import SegmentationMeter
+from famda_train.evaluation.protocol import Protocol, get_protocol
+from famda_train.evaluation.segmentation import SegmentationMeter, iou_percent, mean_iou_percent, project_counts
+from famda_train.evaluation.spaces import Ground, common_grounds
 
 Predict = Callable[[np.ndarray, 'float | None'], 'tuple[np.ndarray, np.ndarray]']
 """(uint8 [H, W, 3] RGB, focal in pixels or None) -> (labels uint8 [H, W], depth float32 [H, W] metres)."""
 
 
-def evaluate(
-    predict: Predict,
-    folder: FrameFolder,
-    protocol: str = 'metric',
-    progress: Callable[[int, int], None] | None = None,
-) -> dict[str, Any]:
-    """Run ``predict`` over a frame folder and score it.
+@dataclass(frozen=True)
+class ScoredFrame:
+    """One frame as a protocol sees it: all arrays of one size, except that the image may be smaller.
 
-    Args:
-        predict: gives labels in the label space of the folder and depth for the focal it is handed.
-        folder: frames with labels, depth or both; only what is there is scored.
-        protocol: name of the protocol.
-        progress: called after every frame with (frames done, frames in all).
+    Attributes:
+        image: uint8 [H, W, 3] RGB.
+        labels, depth: predicted, in the predictions' label space and metres.
+        true_labels, true_depth: in the truth's label space and metres; None = there is none.
+    """
 
-    Returns:
-        ``protocol``, ``frames``, ``label_space``; with labels ``miou`` and ``iou``
-        (class name -> percent, None for a class in neither truth nor prediction);
-        with depth ``abs_rel``, ``sq_rel`` (m), ``rmse`` (m), ``rmse_log`` and
-        ``delta1``, ``delta2``, ``delta3`` (percent).  Everything fits into JSON.
+    image: np.ndarray
+    labels: np.ndarray
+    depth: np.ndarray
+    true_labels: np.ndarray | None
+    true_depth: np.ndarray | None
+
+
+def predict_frame(predict: Predict, data: Dataset, index: int, rules: Protocol) -> ScoredFrame:
+    """Run ``predict`` on one frame and bring prediction and truth to the size of the protocol.
 
     Raises:
-        FamdaError: nothing to score, or a prediction that has not the size of its frame.
+        FamdaError: a prediction that has not the size of its image.
+    """
+    frame, image = data.frames[index], data.image(index)
+    focal = frame.focal
+    if rules.size is not None:
+        focal = None if focal is None else focal * rules.size[0] / image.shape[1]
+        image = resize_image(image, *rules.size)
+    labels, depth = predict(image, focal)
+    if labels.shape != image.shape[:2] or depth.shape != image.shape[:2]:
+        raise FamdaError(
+            f"frame '{frame.stem}' of '{data.path}': labels of shape {labels.shape} and depth of shape {depth.shape} "
+            f'were predicted for an image of shape {image.shape[:2]}'
+        )
+    true_labels = data.labels(index) if data.has('labels') else None
+    true_depth = data.depth(index) if data.has('depth') else None
+    if rules.size is not None:
+        true_labels = None if true_labels is None else resize_nearest(true_labels, *rules.size)
+        true_depth = None if true_depth is None else resize_nearest(true_depth, *rules.size)
+    if true_labels is not None:
+        labels = resize_nearest(labels, *true_labels.shape[::-1])
+    if true_depth is not None:
+        depth = enlarge_depth(depth, *true_depth.shape[::-1])
+    return ScoredFrame(image, labels, depth, true_labels, true_depth)
+
+
+def evaluate(
+    predict: Predict,
+    data: Dataset,
+    protocol: str = 'metric',
+    progress: Callable[[int, int], None] | None = None,
+    label_space: LabelSpace | None = None,
+) -> dict[str, Any]:
+    """Run ``predict`` over a data set and score it.
+
+    Args:
+        predict: gives labels, and depth for the focal it is handed.
+        data: frames with labels, depth or both; only what is there is scored.
+        protocol: name of the protocol.
+        progress: called after every frame with (frames done, frames in all).
+        label_space: that of the predicted labels; None = that of the data.
+
+    Returns:
+        ``protocol``, ``frames``, ``label_space``; with labels those of :func:`segmentation_scores`;
+        with depth the protocol's metrics, by default ``abs_rel``, ``sq_rel`` (m), ``rmse`` (m),
+        ``rmse_log`` and ``delta1``, ``delta2``, ``delta3`` (percent).  Everything fits into JSON.
+
+    Raises:
+        FamdaError: nothing to score, label spaces that do not fit, or a prediction that has not
+            the size of its frame.
     """
     rules = get_protocol(protocol)
-    space = folder.label_space
-    segmentation = SegmentationMeter(len(space)) if space is not None and folder.has('labels') else None
-    depth = DepthMeter(rules) if folder.has('depth') else None
+    segmentation, depth, grounds = None, DepthMeter(rules) if data.has('depth') else None, []
+    if data.label_space is not None and data.has('labels'):
+        predicted_space = label_space or data.label_space
+        grounds = grounds_of(predicted_space, data.label_space)
+        segmentation = SegmentationMeter(len(predicted_space), len(data.label_space))
     if segmentation is None and depth is None:
-        raise FamdaError(f"'{folder.path}' has neither labels nor depth to score against")
-    for index, frame in enumerate(folder.frames):
-        labels, metres = predict(folder.image(index), frame.focal)
+        raise FamdaError(f"'{data.path}' has neither labels nor depth to score against; choose another folder or split")
+    for index in range(len(data)):
+        frame = predict_frame(predict, data, index, rules)
         try:
-            if segmentation is not None:
-                segmentation.update(labels, folder.labels(index))
-            if depth is not None:
-                depth.update(metres, folder.depth(index))
+            if segmentation is not None and frame.true_labels is not None:
+                segmentation.update(frame.labels, frame.true_labels)
+            if depth is not None and frame.true_depth is not None:
+                depth.update(frame.depth, frame.true_depth)
         except ValueError as error:
-            raise FamdaError(f"frame '{frame.stem}' of '{folder.path}': {error}") from error
+            raise FamdaError(f"frame '{data.frames[index].stem}' of '{data.path}': {error}") from error
         if progress is not None:
-            progress(index + 1, len(folder))
-    result: dict[str, Any] = {
-        'protocol': rules.name,
-        'frames': len(folder),
-        'label_space': space.name if segmentation is not None and space is not None else None,
-    }
-    if segmentation is not None and space is not None:
-        result['miou'] = _json_number(segmentation.miou())
-        iou = segmentation.iou().tolist()
-        result['iou'] = {name: _json_number(value) for name, value in zip(space.classes, iou, strict=True)}
+            progress(index + 1, len(data))
+    result: dict[str, Any] = {'protocol': rules.name, 'frames': len(data), 'label_space': None}
+    if segmentation is not None:
+        result.update(segmentation_scores(segmentation.counts, grounds))
     if depth is not None:
         result.update({name: _json_number(value) for name, value in depth.compute().items()})
     return result
+
+
+def grounds_of(predicted: LabelSpace, truth: LabelSpace) -> list[Ground]:
+    """Return where predictions and truth can be compared; see :func:`common_grounds`.
+
+    Raises:
+        FamdaError: nowhere.
+    """
+    grounds = common_grounds(predicted, truth)
+    if not grounds:
+        raise FamdaError(
+            f'predictions in {predicted.name} cannot be scored against truth in {truth.name}: '
+            'there is no label space that both project to'
+        )
+    return grounds
+
+
+def segmentation_scores(counts: np.ndarray, grounds: list[Ground]) -> dict[str, Any]:
+    """Return the scores of one confusion matrix in several label spaces.
+
+    Args:
+        counts: int64 [truth classes, predicted classes + 1], in the label spaces of truth and predictions.
+        grounds: label spaces of the scores, the main one first.
+
+    Returns:
+        ``label_space``, ``miou``, ``iou`` (class name -> percent, None for a class in neither truth
+        nor prediction) and ``not_scored`` (classes of the truth that were left out as they
+        have no counterpart) of the main label space; ``projections``: name of a further label space -> the
+        same three, and ``miou_within`` where its classes are some of the main one's: the mean
+        of the main IoU over them, which is what tables of 16-class methods give for 13 classes.
+    """
+    (main, *others), ious = grounds, [_iou_on(counts, ground) for ground in grounds]
+    main_iou = dict(zip(main.space.classes, ious[0].tolist(), strict=True))
+    projections = {}
+    for ground, iou in zip(others, ious[1:], strict=True):
+        scores = _scores(ground, iou)
+        if set(ground.space.classes) < set(main.space.classes):
+            within = np.array([main_iou[name] for name in ground.space.classes])
+            scores['miou_within'] = _json_number(mean_iou_percent(within))
+        projections[ground.space.name] = scores
+    return {'label_space': main.space.name, **_scores(main, ious[0]), 'projections': projections}
+
+
+def _iou_on(counts: np.ndarray, ground: Ground) -> np.ndarray:
+    projected = project_counts(counts, ground.truth_table, ground.prediction_table, len(ground.space))
+    return np.where(ground.labelled(), iou_percent(projected), np.nan)
+
+
+def _scores(ground: Ground, iou: np.ndarray) -> dict[str, Any]:
+    return {
+        'miou': _json_number(mean_iou_percent(iou)),
+        'iou': {name: _json_number(value) for name, value in zip(ground.space.classes, iou.tolist(), strict=True)},
+        'not_scored': list(ground.not_scored),
+    }
 
 
 def _json_number(value: float) -> float | None:

@@ -25,10 +25,10 @@ def load_predictor(path: str | Path) -> tuple[Predict, ModelCard]:
         run, card = student.run, student.card
     else:
         from famda_train.checkpoint import load_student
-        from famda_train.export import model_card, run_torch
+        from famda_train.export import StudentGraph, model_card, run_torch
 
         network, spec = load_student(path)
-        run, card = partial(run_torch, network), model_card(spec, network, path.stem)
+        run, card = partial(run_torch, StudentGraph(network, spec.output_range_m)), model_card(spec, network, path.stem)
 
     def predict(image: np.ndarray, focal: float | None) -> tuple[np.ndarray, np.ndarray]:
         prediction = predict_with(run, card, image, focal)

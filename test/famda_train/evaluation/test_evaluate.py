@@ -3,14 +3,17 @@
 """Scoring a frame folder."""
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from famda_ros.errors import FamdaError
-from famda_ros.label_space import VKITTI8
+from famda_ros.label_space import CITYSCAPES19, SYNTHIA16, VKITTI8
+from famda_ros.student import resize_nearest
 from famda_train.data.frame_folder import FrameFolder, FrameFolderWriter
 from famda_train.evaluation.evaluate import evaluate
+from famda_train.evaluation.protocol import METRIC, PROTOCOLS
 
 
 @pytest.fixture
@@ -76,3 +79,52 @@ def test_a_wrong_size_names_the_frame(folder):
 def test_an_unknown_protocol_is_refused(folder):
     with pytest.raises(FamdaError, match="unknown protocol 'best'"):
         evaluate(oracle(folder), folder, protocol='best')
+
+
+def test_a_protocol_with_a_size_sees_and_scores_at_that_size(folder, monkeypatch):
+    small = replace(METRIC, name='small', size=(4, 3))
+    monkeypatch.setitem(PROTOCOLS, 'small', small)
+    seen = []
+
+    def predict(image, focal):
+        index = int(image[0, 0, 0])
+        seen.append((image.shape, focal))
+        return resize_nearest(folder.labels(index), 4, 3), resize_nearest(folder.depth(index), 4, 3)
+
+    result = evaluate(predict, folder, 'small')
+    assert seen == [((3, 4, 3), 50.0), ((3, 4, 3), 100.0)]  # the focal shrinks with the image
+    assert (result['miou'], result['rmse']) == (100.0, 0.0)
+
+
+def test_predictions_are_enlarged_to_a_finer_truth(folder):
+    truth = [np.kron(folder.labels(index), np.ones((2, 2), np.uint8)) for index in range(2)]
+    depth = [np.full((12, 16), 5.0 + index, np.float32) for index in range(2)]
+    folder.labels, folder.depth = truth.__getitem__, depth.__getitem__
+    coarse = [(truth[index][::2, ::2], depth[index][::2, ::2]) for index in range(2)]
+    result = evaluate(lambda image, focal: coarse[image[0, 0, 0]], folder)
+    assert (result['miou'], result['abs_rel']) == (100.0, 0.0)
+
+
+def test_predictions_of_another_label_space(folder):
+    """Truth in 8 classes has no counterpart in 16; in the other direction it is projected."""
+    with pytest.raises(FamdaError, match=r'synthia16.*vkitti8'):
+        evaluate(oracle(folder), folder, label_space=SYNTHIA16)
+    folder.info['label_space'] = 'cityscapes19'
+    result = evaluate(oracle(folder), folder, label_space=CITYSCAPES19)
+    assert result['label_space'] == 'cityscapes19'
+    assert result['projections']['synthia13']['not_scored'] == ['wall', 'fence', 'pole', 'terrain', 'truck', 'train']
+    eight = evaluate(oracle(folder), folder, label_space=VKITTI8)
+    assert eight['label_space'] == 'vkitti8'
+    assert 'sidewalk' in eight['not_scored']
+    assert json.loads(json.dumps(eight, allow_nan=False)) == eight
+
+
+@pytest.mark.parametrize('protocol', PROTOCOLS)
+def test_every_protocol_names_itself_and_gives_its_metrics(folder, protocol):
+    def predict(image, focal):
+        return np.zeros(image.shape[:2], np.uint8), np.full(image.shape[:2], 9.0, np.float32)
+
+    result = evaluate(predict, folder, protocol)
+    assert result['protocol'] == protocol
+    assert set(PROTOCOLS[protocol].depth_metrics) <= set(result)
+    assert ('rmse_log' in result) == (protocol == 'metric')
