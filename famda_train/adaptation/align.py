@@ -64,3 +64,58 @@ def align_disparity(
     aligned = scale[:, None] * disparity.float().flatten(1) + shift[:, None]
     depth = 1.0 / aligned.clamp(1.0 / far, 1.0 / near)
     return torch.where(usable[:, None], depth, torch.nan).view(shape)
+
+
+def robust_statistics(values: torch.Tensor, valid: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return (median, mean absolute distance from it) of each image, float32 [B]; NaN without a valid pixel.
+
+    Args:
+        values: float [B, H, W], for example inverse or log depth.
+        valid: bool [B, H, W], pixels that count; values that are not finite never do.
+    """
+    values = torch.where(valid & torch.isfinite(values), values.float(), torch.nan).flatten(1)
+    median = values.nanmedian(1).values
+    return median, (values - median[:, None]).abs().nanmean(1)
+
+
+def match_statistics(
+    values: torch.Tensor, valid: torch.Tensor, median: torch.Tensor | float, spread: torch.Tensor | float
+) -> torch.Tensor:
+    """Scale and shift each image so that its :func:`robust_statistics` become those given.
+
+    Args:
+        values: float [B, H, W].
+        valid: bool [B, H, W], pixels from which the image's own statistics are taken.
+        median, spread: wanted, one number or [B].
+
+    Returns:
+        float32 [B, H, W]; NaN for an image whose values do not vary.
+    """
+    own_median, own_spread = robust_statistics(values, valid)
+    scale = torch.where(own_spread > 1e-12, spread / own_spread, torch.nan)
+    shift = median - scale * own_median
+    return scale[:, None, None] * values.float() + shift[:, None, None]
+
+
+def align_to_statistics(
+    disparity: torch.Tensor,
+    valid: torch.Tensor,
+    median: torch.Tensor | float,
+    spread: torch.Tensor | float,
+    depth_range_m: tuple[float, float] = (1.0, 80.0),
+) -> torch.Tensor:
+    """Turn affine-invariant disparity into metres by the statistics of the source's inverse depth.
+
+    Needs no metric prediction of the image, but takes the target to be as near and as far as the source.
+
+    Args:
+        disparity: float [B, H, W], near = large, unknown scale and shift per image.
+        valid: bool [B, H, W], pixels that count (no sky).
+        median, spread: of 1 / metres on the source, as :func:`robust_statistics` measures them.
+        depth_range_m: aligned depth is clamped to this range.
+
+    Returns:
+        float32 [B, H, W] metres; NaN where the disparity is, and for an image in which it does not vary.
+    """
+    near, far = depth_range_m
+    return 1.0 / match_statistics(disparity, valid, median, spread).clamp(1.0 / far, 1.0 / near)

@@ -19,15 +19,40 @@ def make_teacher(student: nn.Module) -> nn.Module:
     return copy.deepcopy(student).requires_grad_(False)
 
 
+def teacher_mode(network: nn.Module) -> nn.Module:
+    """Make a network predict as a teacher does, in place: no chance, statistics of the batch at hand.
+
+    BatchNorm normalises by the statistics of the target batch, because averaged statistics
+    of source and mixed images ruin the pseudo-labels; everything else (Dropout, DropPath)
+    is in evaluation mode.  For a network with GroupNorm or LayerNorm this is plain evaluation.
+
+    Returns:
+        the network.
+    """
+    network.eval()
+    for layer in network.modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            layer.train()
+    return network
+
+
 @torch.no_grad()
-def update_teacher(teacher: nn.Module, student: nn.Module, decay: float) -> None:
+def update_teacher(teacher: nn.Module, student: nn.Module, decay: float, average_buffers: bool = False) -> None:
     """Move the teacher's parameters towards the student's: t = decay * t + (1 - decay) * s.
 
-    Buffers are left alone on purpose: the teacher runs in train mode on target
-    images, so its normalisation statistics are those of the target batch.  Averaged
-    source statistics would ruin the pseudo-labels.
+    Args:
+        teacher: made by :func:`make_teacher`; changed in place.
+        student: the network that is trained.
+        decay: 0 = copy the student, 1 = stay.
+        average_buffers: whether floating buffers (running statistics) are averaged as well
+            and integer ones copied.  A teacher in :func:`teacher_mode` keeps its own, those of the
+            target; one that is evaluated with running statistics needs the student's.
     """
     ours: list[torch.Tensor] = list(teacher.parameters())
     theirs: list[torch.Tensor] = list(student.parameters())
     torch._foreach_mul_(ours, decay)
     torch._foreach_add_(ours, theirs, alpha=1.0 - decay)
+    if not average_buffers:
+        return
+    for our, their in zip(teacher.buffers(), student.buffers(), strict=True):
+        our.copy_(decay * our + (1.0 - decay) * their if our.is_floating_point() else their)

@@ -4,14 +4,28 @@
 from __future__ import annotations
 
 import torch
+from torch import distributed
 from torch.nn import functional
 
 from famda_ros.label_space import IGNORE
 
 
+def mean_over_processes(value: torch.Tensor) -> torch.Tensor:
+    """Return the mean of a value without gradient over all processes of a distributed training; alone, itself."""
+    if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() == 1:
+        return value
+    value = value.detach().clone()
+    distributed.all_reduce(value)
+    return value / distributed.get_world_size()
+
+
 def weighted_mean(values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Return sum(weight * values) / sum(weight), and 0 where all weights are 0."""
-    return (weight * values).sum() / weight.sum().clamp_min(1e-6)
+    """Return sum(weight * values) / sum(weight), and 0 where all weights are 0.
+
+    Several processes divide by their mean sum, so that the mean of their losses, which is
+    what distributed training follows, is the loss of the whole batch.
+    """
+    return (weight * values).sum() / mean_over_processes(weight.sum()).clamp_min(1e-6)
 
 
 def cross_entropy(
@@ -34,17 +48,4 @@ def cross_entropy(
     balance = (labels != IGNORE).float()
     if class_weight is not None:
         balance = balance * class_weight[labels.clamp_max(len(class_weight) - 1)]
-    return (values * pixel_weight).sum() / balance.sum().clamp_min(1e-6)
-
-
-def log_depth_l1(log_depth: torch.Tensor, depth: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Mean |log d - log d*| over pixels with a finite, positive d* and a weight above 0.
-
-    Args:
-        log_depth: float [B, H, W], prediction in log metres.
-        depth: float [B, H, W] metres; NaN and inf are left out.
-        weight: float [B, H, W].
-    """
-    valid = torch.isfinite(depth) & (depth > 0)
-    target = torch.where(valid, depth, 1.0).log()
-    return weighted_mean((log_depth.float() - target).abs(), weight * valid)
+    return (values * pixel_weight).sum() / mean_over_processes(balance.sum()).clamp_min(1e-6)

@@ -5,7 +5,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from famda_train.adaptation.align import align_disparity, fit_scale_shift
+from famda_train.adaptation.align import (
+    align_disparity,
+    align_to_statistics,
+    fit_scale_shift,
+    match_statistics,
+    robust_statistics,
+)
 
 
 def street(seed, size=2):
@@ -65,3 +71,31 @@ def test_fit_equals_numpy_polyfit():
     for row in range(3):
         expected = np.polyfit(x[row], y[row], 1, w=np.sqrt(weight[row]))
         np.testing.assert_allclose([scale[row], shift[row]], expected, rtol=1e-9)
+
+
+@given(st.integers(0, 10**6), st.floats(0.1, 50), st.floats(-5, 5))
+def test_statistics_of_the_scene_itself_undo_any_scale_and_shift(seed, scale, shift):
+    depth = street(seed)
+    valid = torch.rand(depth.shape, generator=torch.Generator().manual_seed(seed)) < 0.7
+    median, spread = robust_statistics(1 / depth, valid)
+    aligned = align_to_statistics(scale / depth + shift, valid, median, spread)
+    torch.testing.assert_close(1 / aligned, 1 / depth, atol=2e-4, rtol=5e-3)
+
+
+@given(st.integers(0, 10**6), st.floats(-2, 2), st.floats(0.1, 3))
+def test_matched_values_have_the_statistics_asked_for(seed, median, spread):
+    values = street(seed).log()
+    valid = torch.ones_like(values, dtype=torch.bool)
+    values[:, 0] = torch.nan
+    matched = match_statistics(values, valid, median, spread)
+    got_median, got_spread = robust_statistics(matched, valid)
+    torch.testing.assert_close(got_median, torch.full((2,), median), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(got_spread, torch.full((2,), spread), atol=1e-4, rtol=1e-4)
+    assert torch.equal(torch.isnan(matched), torch.isnan(values))
+
+
+def test_flat_or_unknown_disparity_supervises_nothing():
+    everywhere = torch.ones(2, 4, 4, dtype=torch.bool)
+    disparity = torch.stack([torch.ones(4, 4), torch.full((4, 4), torch.nan)])
+    assert torch.isnan(align_to_statistics(disparity, everywhere, 0.1, 0.05)).all()
+    assert torch.isnan(align_to_statistics(torch.rand(2, 4, 4), ~everywhere, 0.1, 0.05)).all()

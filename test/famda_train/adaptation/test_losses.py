@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from famda_ros.label_space import IGNORE
-from famda_train.adaptation.losses import cross_entropy, log_depth_l1
+from famda_train.adaptation.losses import cross_entropy
 
 
 def example():
@@ -41,14 +41,3 @@ def test_nothing_labelled_gives_zero_and_a_finite_gradient():
     loss = cross_entropy(logits, torch.full((1, 2, 2), IGNORE), torch.ones(1, 2, 2))
     loss.backward()
     assert loss == 0 and torch.isfinite(logits.grad).all()
-
-
-def test_depth_loss_is_zero_for_the_truth_and_log_of_the_factor_otherwise():
-    depth = torch.tensor([[[1.0, 10.0, torch.nan, torch.inf]]])
-    everywhere = torch.ones_like(depth)
-    prediction = depth.nan_to_num(3.0, posinf=3.0).log().requires_grad_()
-    assert log_depth_l1(prediction, depth, everywhere) == 0
-    loss = log_depth_l1(prediction + torch.tensor(1.1).log(), depth, everywhere)
-    torch.testing.assert_close(loss, torch.tensor(1.1).log())
-    loss.backward()
-    assert torch.isfinite(prediction.grad).all()

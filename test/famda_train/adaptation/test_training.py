@@ -9,12 +9,15 @@ from famda_ros.errors import FamdaError
 from famda_train.checkpoint import load_student
 from famda_train.commands.fit import main
 from famda_train.data.frame_folder import FrameFolder
+from famda_train.data.samples import Samples
+from famda_train.data.stream import to_tensors
+from famda_train.models.blocks import enlarge
 from famda_train.teachers.labelling import label_frames
 
-SMALL = [f'--model.{key}={value}' for key, value in SMALL_NETWORK.items()]
+SMALL = [f'--model.network={SMALL_NETWORK}']
 QUICK = ['--trainer.enable_progress_bar=false', '--data.batch_size=2', '--seed_everything=3']
 SOURCE = ['--model=famda_train.adaptation.training.SourceTraining', *SMALL]
-FAMDA = ['--model=famda_train.adaptation.training.SelfTraining', '--model.statistics_batches=4']
+FAMDA = ['--model=famda_train.adaptation.self_training.SelfTraining', '--model.statistics_batches=4']
 
 
 @pytest.fixture(scope='module')
@@ -48,16 +51,16 @@ def weights(path):
 
 def test_source_training_learns(street):
     """Longer training on four frames fits them better than a few steps do."""
-    from famda_train.data.frames import Frames
-
     fit_source(street, 'longer.ckpt', steps=60)
-    frames = Frames(street / 'source', truth=True)
-    image = torch.stack([frames[i]['image'] for i in range(4)])
-    labels = torch.stack([frames[i]['labels'] for i in range(4)])
+    samples = Samples(FrameFolder(street / 'source'), truth=True)
+    frames = [to_tensors(samples[i]) for i in range(4)]
+    image = torch.stack([frame['image'] for frame in frames])
+    labels = torch.stack([frame['labels'] for frame in frames])
 
     def accuracy(path):
         network = load_student(path)[0].train()  # statistics of these very frames
-        return (network(image).logits.argmax(1) == labels).float().mean()
+        logits = enlarge(network(image)['segmentation'], labels.shape[-2:])
+        return (logits.argmax(1) == labels).float().mean()
 
     assert accuracy(street / 'longer.ckpt') > accuracy(street / 'base.ckpt') + 0.1
 
@@ -73,13 +76,13 @@ def test_famda_trains_with_either_kind_of_depth_teacher(street, depth):
 
 
 def test_every_teacher_changes_what_is_learnt(street):
-    believe = '--model.sure_from=0.0'  # so early, the EMA teacher is sure of nothing
+    believe = '--model.segmentation.sure_from=0.0'  # so early, the EMA teacher is sure of nothing
     plain = weights(fit_famda(street, 'plain.ckpt', believe))
-    masks = weights(fit_famda(street, 'masks.ckpt', believe, '--data.masks=felzenszwalb', '--model.min_share=0.0'))
+    masks = weights(fit_famda(street, 'masks.ckpt', believe, '--data.masks=felzenszwalb', '--model.segmentation.min_share=0.0'))
     depth = weights(fit_famda(street, 'depth.ckpt', believe, '--data.depth=street-world'))
-    key = 'depth.1.weight'
+    key = 'heads.depth.1.weight'
     assert not torch.equal(plain[key], depth[key])
-    assert not torch.equal(plain['segmentation.1.weight'], masks['segmentation.1.weight'])
+    assert not torch.equal(plain['heads.segmentation.1.weight'], masks['heads.segmentation.1.weight'])
 
 
 def test_same_seed_same_weights(street):
