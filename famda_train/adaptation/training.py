@@ -73,7 +73,7 @@ class SourceTraining(lightning.LightningModule):
         domain: str = 'unknown',
     ):
         super().__init__()
-        self.settings = plain_settings(locals(), type(self))
+        self.settings = plain_settings(locals(), SourceTraining)
         self.learning_rate, self.encoder_rate, self.weight_decay = learning_rate, encoder_rate, weight_decay
         self.ramp_steps, self.power, self.source_strength = ramp_steps, power, source_strength
         self.domain = domain
@@ -178,12 +178,13 @@ class SourceTraining(lightning.LightningModule):
 
     def check_finite(self, loss: torch.Tensor, batch: dict[str, Sample]) -> None:
         """Stop a training that has gone wrong, all processes of it, naming the frames at hand."""
-        if torch.isfinite(mean_over_processes(loss)):
+        loss = mean_over_processes(loss)
+        if torch.isfinite(loss):
             return
         frames = []
         for name, sample in batch.items():
             folder = getattr(self.data, name).dataset
-            indices = self.all_gather(sample['index']).flatten().tolist()
+            indices = torch.as_tensor(self.all_gather(sample['index'])).flatten().tolist()
             frames += [f"{name} '{folder.frames[index].stem}'" for index in indices]
         raise FamdaError(
             f'the loss is {float(loss)} at step {self.global_step} with {", ".join(frames)}; look at these frames '
@@ -253,7 +254,7 @@ def check_label_space(spec: StudentSpec, label_space: str, where: str) -> None:
 def plain_settings(values: dict[str, Any], module: type) -> dict[str, Any]:
     """Return the constructor arguments among ``values`` as JSON values, for the model card."""
     names: Iterable[str] = inspect.signature(module.__init__).parameters  # type: ignore[misc]
-    return {name: _plain(values[name]) for name in names if name in values and name not in ('self', 'settings')}
+    return {name: _plain(values[name]) for name in names if name in values and name not in ('self', 'options')}
 
 
 def _plain(value: Any) -> Any:

@@ -16,16 +16,16 @@ def run(
 
     Args:
         checkpoint: written by famda fit.
-        frames: frame folder with real images for the parity check.
+        frames: frame folder or data set with real images for the parity check.
         out: file to write; it appears only if labels agree on at least 99.5 % of the
             pixels and depth within 1 %.
         count: frames of the parity check.
         name: name in the model card; default: the file's.
     """
-    from famda_train.data.frame_folder import FrameFolder
+    from famda_train.data.catalogue import open_dataset
     from famda_train.export import export_student
 
-    parity = export_student(checkpoint, out, FrameFolder(frames).images(count), name)
+    parity = export_student(checkpoint, out, open_dataset(frames).images(count), name)
     print(
         f'wrote {out}: {100 * parity.label_agreement:.3f} % of labels agree with torch, '
         f'depth within {100 * parity.depth_error:.4f} % ({parity.frames} frames)'

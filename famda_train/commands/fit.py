@@ -1,48 +1,174 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""``famda fit``: training from a YAML configuration."""
+"""``famda fit`` and ``famda validate``: training from a YAML configuration."""
 from __future__ import annotations
 
+import errno
 import logging
+import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
+import torch
 from lightning.pytorch.cli import LightningCLI
+from lightning.pytorch.loggers import TensorBoardLogger
 
-from famda_ros.files import atomic_path, make_output_folder
+from famda_ros.errors import FamdaError
+from famda_ros.files import make_output_folder
 from famda_train.adaptation.training import SourceTraining
-from famda_train.checkpoint import load_student
-from famda_train.data.frames import AdaptationData
+from famda_train.callbacks.checkpoints import AtomicCheckpointIO, SaveLast
+from famda_train.callbacks.pictures import TrainingPictures
+from famda_train.callbacks.processes import EndTogether, end_other_processes
+from famda_train.callbacks.progress import StepProgressBar
+from famda_train.checkpoint import read_checkpoint
+from famda_train.commands.configs import with_defaults
+from famda_train.data.adaptation_data import AdaptationData
 
 
 class TrainingCLI(LightningCLI):
-    """LightningCLI that ends by writing the student's checkpoint."""
+    """LightningCLI that keeps what is needed to go on, and ends by writing the student's checkpoint.
+
+    The streams of training samples have no end, and so no epochs: with ``data.validate``,
+    ``trainer.val_check_interval`` is the number of batches between two validations.
+    """
 
     def add_arguments_to_parser(self, parser):
-        """Add ``--out``."""
+        """Add the options of the run itself."""
+        parser.add_argument(
+            '--defaults', type=str, default=None, help='in a configuration file: the file it builds on, beside it'
+        )
         parser.add_argument('--out', type=str, default='student.ckpt', help='checkpoint to write at the end')
+        # The class set belongs to the data: said there once, never twice.
+        parser.link_arguments('data.label_space', 'model.init_args.label_space', apply_on='instantiate')
+        parser.add_argument(
+            '--resume', type=bool, default=False, help='go on where an interrupted run with the same --out stopped'
+        )
+        parser.add_argument(
+            '--keep_every', type=int, default=200, help='steps between checkpoints to resume from, 0 = none'
+        )
+        parser.add_argument(
+            '--pictures_every', type=int, default=200, help='steps between pictures in TensorBoard, 0 = none'
+        )
+
+    @property
+    def verb_config(self) -> Any:
+        """The configuration of the verb that runs."""
+        return self.config[self.subcommand]
 
     def before_instantiate_classes(self):
         """Refuse a wrong checkpoint here: raised inside the model, the reason would drown in jsonargparse's."""
-        init_from = self.config['fit'].model.init_args.get('init_from')
-        if init_from:
-            load_student(init_from)
+        run = self.verb_config
+        if self.subcommand == 'validate':
+            if not run.data.get('validate'):
+                raise FamdaError('there are no frames to validate on; give data.validate')
+            run.model.init_args.init_from = str(trained_checkpoint(run.out))
+            run.verbose = False  # the metrics are printed here, not as a table of Lightning
+        elif run.resume:
+            run.ckpt_path = str(checkpoint_to_resume(run.out))
+            run.weights_only = True
+        if run.model.init_args.get('init_from'):
+            read_checkpoint(run.model.init_args.init_from)
+
+    def instantiate_trainer(self, **kwargs):
+        """Add checkpoints, progress, the log and pictures; files lie in the run's folder beside ``--out``."""
+        run, own = self.verb_config, self.config_init[self.subcommand].trainer
+        callbacks = [*as_list(own.get('callbacks')), EndTogether()]
+        logger = own.get('logger')
+        if self.subcommand == 'validate':
+            logger = False
+        elif logger in (None, True):
+            folder = run_folder(run.out)
+            logger = TensorBoardLogger(str(folder.parent), name=folder.name, version='')
+        if run.keep_every:
+            callbacks.append(SaveLast(last_checkpoint(run.out), run.keep_every))
+        if run.pictures_every and logger:
+            callbacks.append(TrainingPictures(run.pictures_every))
+        # Callbacks that are handed over by a program report progress themselves.
+        shows = own.enable_progress_bar and sys.stderr.isatty() and not self.trainer_defaults['callbacks']
+        if shows:
+            callbacks.append(StepProgressBar())
+        return super().instantiate_trainer(
+            callbacks=callbacks, logger=logger, plugins=[AtomicCheckpointIO()], enable_progress_bar=shows, **kwargs
+        )
 
     def before_fit(self):
         """Find out before the training, not after it, whether the result can be written."""
-        make_output_folder(Path(self.config['fit']['out']).parent)
+        make_output_folder(Path(self.verb_config.out).parent)
 
     def after_fit(self):
-        """Write the checkpoint."""
-        with atomic_path(self.config['fit']['out']) as temporary:
-            self.trainer.save_checkpoint(temporary)
+        """Write the checkpoint; what it took to get there is not needed any more."""
+        try:
+            self.trainer.save_checkpoint(self.verb_config.out)
+        except FamdaError:
+            end_other_processes(self.trainer)
+            raise
+        if self.trainer.is_global_zero:
+            last_checkpoint(self.verb_config.out).unlink(missing_ok=True)
+
+    def after_validate(self):
+        """Print the metrics, one a line."""
+        if self.trainer.is_global_zero:
+            metrics = {name.removeprefix('val/'): float(value) for name, value in self.trainer.callback_metrics.items()}
+            width = max(map(len, metrics), default=0)
+            print('\n'.join(f'{name:<{width}}  {value:.4g}' for name, value in metrics.items()))
+
+
+def as_list(value: Any) -> list:
+    """Return None as [], one thing as [thing], and a list as it is."""
+    return [] if value is None else value if isinstance(value, list) else [value]
+
+
+def run_folder(out: str | Path) -> Path:
+    """Return the folder with the log and the checkpoint to resume from of a run that writes ``out``."""
+    return Path(out).with_suffix('.run')
+
+
+def last_checkpoint(out: str | Path) -> Path:
+    """Return the checkpoint to resume from."""
+    return run_folder(out) / 'last.ckpt'
+
+
+def checkpoint_to_resume(out: str | Path) -> Path:
+    """Return the checkpoint to resume from, after a look into it.
+
+    Raises:
+        FamdaError: there is none, it is damaged, or the run is finished.
+    """
+    last = last_checkpoint(out)
+    if not last.is_file():
+        if Path(out).is_file():
+            raise FamdaError(f"the run that writes '{out}' is finished; there is nothing to resume")
+        raise FamdaError(f"there is nothing to resume for '{out}'; leave out --resume")
+    read_checkpoint(last)
+    return last
+
+
+def trained_checkpoint(out: str | Path) -> Path:
+    """Return the result of a run, or as long as there is none its last checkpoint.
+
+    Raises:
+        FamdaError: there is neither.
+    """
+    for path in (Path(out), last_checkpoint(out)):
+        if path.is_file():
+            return path
+    raise FamdaError(f"there is no checkpoint '{out}' to validate; train it with famda fit, or name another by --out")
 
 
 def quieten() -> None:
     """Keep off the terminal what a user can do nothing about; other warnings stay."""
     for name in ('lightning.pytorch', 'lightning.fabric'):
         logging.getLogger(name).setLevel(logging.WARNING)  # hints about hardware and cloud services
-    for message in ("LightningCLI's args", 'The .*dataloader.* does not have many workers', '.*treespec, LeafSpec'):
+    for message in (
+        "LightningCLI's args",
+        'The .*dataloader.* does not have many workers',
+        '.*treespec, LeafSpec',
+        'Checkpoint directory .* exists',
+        'You defined a `validation_step` but have no',
+        "You're resuming from a checkpoint that ended before the epoch",  # the streams know where to go on
+        'Total length of `list` across ranks is zero',  # no frames to validate on
+    ):
         warnings.filterwarnings('ignore', message=message)
     warnings.filterwarnings('ignore', category=DeprecationWarning)  # between Lightning and jsonargparse
 
@@ -50,26 +176,36 @@ def quieten() -> None:
 INTERRUPTED = 1
 """With this code Lightning leaves on Ctrl-C; a wrong command line ends with 2."""
 
-TRAINER_DEFAULTS = {
-    'accelerator': 'auto',
-    'devices': 1,
-    'max_steps': 1000,
-    'max_epochs': -1,
-    'enable_checkpointing': False,
-    'enable_model_summary': False,
-    'logger': False,
-}
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def main(args: list[str], callbacks=()) -> None:
-    """Train as the configuration says.
+def trainer_defaults(callbacks: list[Any]) -> dict[str, Any]:
+    """Return defaults of the trainer; ``callbacks`` are added to those of the configuration."""
+    return {
+        'accelerator': 'auto',
+        'devices': 1,
+        # Measured: CPUs without bf16 units are ten times slower in bf16.
+        'precision': 'bf16-mixed' if torch.cuda.is_available() else '32-true',
+        'max_steps': 1000,
+        'max_epochs': -1,
+        'callbacks': callbacks,
+        'enable_progress_bar': True,  # on a terminal
+        'enable_checkpointing': False,
+        'enable_model_summary': False,
+        'use_distributed_sampler': False,  # the streams share the places among processes themselves
+        'logger': None,
+    }
+
+
+def main(args: list[str], callbacks=(), verb: str = 'fit') -> None:
+    """Train, or validate, as the configuration says.
 
     Args:
         args: command line, for example ``['--config', 'config/train/street_world.yaml']``.
         callbacks: further Lightning callbacks; with some, the progress bar is left to them.
+        verb: 'fit' or 'validate'.
     """
     quieten()
-    defaults = {**TRAINER_DEFAULTS, 'callbacks': list(callbacks), 'enable_progress_bar': not callbacks}
     try:
         TrainingCLI(
             SourceTraining,
@@ -77,11 +213,17 @@ def main(args: list[str], callbacks=()) -> None:
             subclass_mode_model=True,
             seed_everything_default=0,
             save_config_callback=None,
-            trainer_defaults=defaults,
-            parser_kwargs={'prog': 'famda', 'fit': {'prog': 'famda fit'}},
-            args=['fit', *args],
+            trainer_defaults=trainer_defaults(list(callbacks)),
+            parser_kwargs={'prog': 'famda', verb: {'prog': f'famda {verb}'}},
+            args=[verb, *with_defaults(args)],
         )
     except SystemExit as leaving:
         if leaving.code == INTERRUPTED:
             raise KeyboardInterrupt from None
         raise
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        raise FamdaError(
+            f'cannot write to the folder of the run ({error.strerror}); free some space and go on with --resume=true'
+        ) from error

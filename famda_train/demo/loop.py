@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import platform
 import shutil
 import sys
 import time
@@ -20,25 +19,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
-import torch
 
 from famda_ros import __version__
 from famda_ros.errors import FamdaError
 from famda_ros.files import make_output_folder, write_atomically
 from famda_ros.label_space import FLAT7
 from famda_ros.play_through import play_through_node
-from famda_ros.resources import resource
 from famda_train.adaptation.normalisation import reestimate_batch_norm
 from famda_train.checkpoint import load_student, save_student
+from famda_train.data.adaptation_data import AdaptationData
 from famda_train.data.frame_folder import FrameFolder
-from famda_train.data.frames import AdaptationData
-from famda_train.demo.fitting import fit_all
 from famda_train.demo.pictures import write_comparison
 from famda_train.demo.report import write_report
+from famda_train.environment import environment
 from famda_train.evaluation.evaluate import evaluate
 from famda_train.evaluation.models import load_predictor
 from famda_train.export import export_student
+from famda_train.fitting import fit_all, fit_arguments
 from famda_train.teachers.labelling import label_with_teachers
 from famda_train.world import drive, render_many
 from famda_train.world.recording import write_drive, write_frames
@@ -223,14 +220,8 @@ def _fit_bars(progress, totals: dict[str, int]) -> Callable[[str, int], None]:
     return lambda name, step: progress.update(bars[name], completed=step)
 
 
-def _arguments(config: str, seed: int, **values) -> list[str]:
-    """Return ``famda fit`` arguments; keys use __ for the dots of nested options."""
-    options = [f'--{key.replace("__", ".")}={value}' for key, value in values.items()]
-    return ['--config', str(resource(f'config/train/{config}.yaml')), f'--seed_everything={seed}', *options]
-
-
 def _fit_base(source: Path, base: Path, seed: int, size: DemoSize, progress) -> None:
-    arguments = _arguments(
+    arguments = fit_arguments(
         'street_world_source', seed, data__source=source, trainer__max_steps=size.base_steps, out=base
     )
     fit_all({'source only': arguments}, _fit_bars(progress, {'source only': size.base_steps}))
@@ -239,12 +230,12 @@ def _fit_base(source: Path, base: Path, seed: int, size: DemoSize, progress) -> 
 def _fit_both(source: Path, target: Path, base: Path, checkpoints, seed: int, size: DemoSize, progress) -> None:
     common = {'data__source': source, 'model__init_args__init_from': base, 'trainer__max_steps': size.steps}
     runs = {
-        'source only, continued': _arguments(
+        'source only, continued': fit_arguments(
             'street_world_source', seed, **common, out=checkpoints['source_only_plain'],
             model__init_args__learning_rate=1e-3,
         ),
-        'FAMDA': _arguments(
-            'street_world_famda', seed, **common, out=checkpoints['famda'], data__target=target
+        'FAMDA': fit_arguments(
+            'street_world', seed, **common, out=checkpoints['famda'], data__target=target
         ),
     }  # fmt: skip
     fit_all(runs, _fit_bars(progress, dict.fromkeys(runs, size.steps)))
@@ -310,26 +301,6 @@ def picture_rows(checkpoints: dict[str, Path], folder: FrameFolder, count: int) 
         row['truth'] = {'labels': folder.labels(index), 'depth': folder.depth(index)}
         rows.append(row)
     return rows
-
-
-def environment() -> dict[str, Any]:
-    """Return what the numbers were measured on."""
-    return {
-        'cpu': _cpu_name(),
-        'cores': os.cpu_count(),
-        'python': platform.python_version(),
-        'torch': torch.__version__,
-        'onnxruntime': onnxruntime.__version__,
-    }
-
-
-def _cpu_name() -> str:
-    try:
-        lines = Path('/proc/cpuinfo').read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
-    return names[0] if names else platform.machine()
 
 
 def next_steps(folder: Path) -> list[tuple[str, str]]:

@@ -55,6 +55,42 @@ def test_an_unknown_verb_lists_the_known_ones(capsys):
     assert message.count('\n') == 1
 
 
+def test_a_group_lists_its_verbs(capsys):
+    assert cli.main(['bench', '--help']) == cli.EXIT_OK
+    text = capsys.readouterr().out
+    assert text.startswith('usage: famda bench VERB') and '\n  world ' in text and '\n  train ' in text
+    assert 'evaluate' not in text
+    assert cli.main(['bench']) == cli.EXIT_ERROR
+
+
+def test_an_unknown_verb_of_a_group_lists_those_of_the_group(capsys):
+    assert cli.main(['bench', 'wrld']) == cli.EXIT_ERROR
+    message = capsys.readouterr().err
+    assert message.startswith("famda bench: unknown verb 'wrld'; choose one of world, train")
+    assert 'evaluate' not in message
+
+
+def test_a_verb_of_two_words_is_run_by_its_module(monkeypatch, capsys):
+    def run(seeds: tuple[int, ...] = (0, 1), names: tuple[str, ...] = ()) -> None:
+        """Tell.
+
+        Args:
+            seeds: several.
+            names: several, too.
+        """
+        raise FamdaError(f'{seeds} {names}')
+
+    module = types.ModuleType('famda_train.commands.bench_world')
+    module.__dict__.update(run=run)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    assert cli.main(['bench', 'world']) == cli.EXIT_ERROR
+    assert cli.main(['bench', 'world', '--seeds', '4', '5', '--names', 'a']) == cli.EXIT_ERROR
+    told = capsys.readouterr().err.splitlines()
+    assert told == ['famda bench world: (0, 1) ()', "famda bench world: (4, 5) ('a',)"]
+    with pytest.raises(SystemExit):
+        cli.main(['bench', 'world', '--seeds', 'four'])
+
+
 def test_arguments_are_typed_and_the_result_is_written(verb, tmp_path):
     verb(run_typed, POSITIONALS=('data',), HAS_RESULT=True)
     result = tmp_path / 'result.json'

@@ -1,0 +1,125 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""The result of ``famda bench world`` for people: tables on the terminal and in a Markdown file."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from famda_ros.errors import FamdaError
+from famda_ros.files import write_atomically
+from famda_train.bench.rows import BASELINE, FULL, ORACLE, ROWS
+from famda_train.environment import environment_line
+
+BEGIN, END = '<!-- famda bench world -->', '<!-- /famda bench world -->'
+
+COLUMNS = {'miou': ('mIoU %', 1), 'abs_rel': ('AbsRel', 3), 'rmse': ('RMSE m', 2), 'delta1': ('δ < 1.25 %', 1)}
+"""Metric → (heading, digits)."""
+
+NOTHING = '–'
+
+Cells = list[list[str]]
+
+
+def score_cells(summary: dict[str, Any]) -> Cells:
+    """Return heading and lines of the table of a target: mean ± standard deviation, gain, share closed."""
+    heads = [head for head, _ in COLUMNS.values()]
+    cells = [['', *heads, 'mIoU gain (least)', 'closed: mIoU', 'closed: AbsRel']]
+    for name, scores in summary['rows'].items():
+        gain, closed = summary['gain'].get(name, {}).get('miou'), summary['closed'].get(name, {})
+        cells.append([
+            ROWS[name].text,
+            *(_spread(scores[metric], digits) for metric, (_, digits) in COLUMNS.items()),
+            f'{gain["mean"]:+.1f} ({gain["min"]:+.1f})' if gain else NOTHING,
+            *(f'{100 * closed[metric]:.0f} %' if metric in closed else NOTHING for metric in ('miou', 'abs_rel')),
+        ])  # fmt: skip
+    return cells
+
+
+def class_cells(summary: dict[str, Any]) -> Cells:
+    """Return heading and lines of the per-class IoU table: fair baseline, FAMDA, oracle; means over seeds."""
+    names = [name for name in (BASELINE, FULL, ORACLE) if name in summary['iou']]
+    if not names:
+        return []
+    classes = list(summary['iou'][names[0]])
+    lines = [[ROWS[name].text, *(_number(summary['iou'][name].get(c), 0) for c in classes)] for name in names]
+    return [['IoU %', *classes], *lines]
+
+
+def terminal_tables(result: dict[str, Any]) -> list[Table]:
+    """Return the tables of all targets."""
+    tables = []
+    for target, summary in result['summary'].items():
+        for title, cells in ((_caption(result, target), score_cells(summary)), ('', class_cells(summary))):
+            if cells:
+                table = Table(title=title, title_justify='left')
+                for index, head in enumerate(cells[0]):
+                    table.add_column(head, justify='right' if index else 'left')
+                for line in cells[1:]:
+                    table.add_row(*line)
+                tables.append(table)
+    return tables
+
+
+def as_markdown(result: dict[str, Any]) -> str:
+    """Return the tables of all targets, what they were measured on and how to measure them again."""
+    parts = []
+    for target, summary in result['summary'].items():
+        parts += [f'**{_caption(result, target)}**', _markdown_table(score_cells(summary), bold=ROWS[FULL].text)]
+        if cells := class_cells(summary):
+            parts.append(_markdown_table(cells, bold=ROWS[FULL].text))
+    if any(len(summary['seeds']) > 1 for summary in result['summary'].values()):
+        parts.append('Means over the seeds ± sample standard deviation.')
+    parts += [f'Measured on: {environment_line(result["environment"])}.', f'```bash\n{result["command"]}\n```']
+    return '\n\n'.join(parts)
+
+
+def check_markers(path: str | Path) -> str:
+    """Return the text of a Markdown file that has a place for the tables.
+
+    Raises:
+        FamdaError: it cannot be read, or has not one ``BEGIN`` with one ``END`` after it.
+    """
+    try:
+        text = Path(path).read_text(encoding='utf-8')
+    except (OSError, UnicodeDecodeError) as error:
+        raise FamdaError(f"cannot read '{path}' ({error})") from error
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise FamdaError(f"'{path}' has no place for the tables; put the lines '{BEGIN}' and '{END}' where they belong")
+    return text
+
+
+def write_markdown(path: str | Path, content: str) -> None:
+    """Replace what stands between the markers of a Markdown file; everything else stays as it is.
+
+    Raises:
+        FamdaError: see :func:`check_markers`.
+    """
+    text = check_markers(path)
+    before, after = text[: text.index(BEGIN)], text[text.index(END) :]
+    try:
+        write_atomically(path, f'{before}{BEGIN}\n\n{content}\n\n{after}')
+    except OSError as error:
+        raise FamdaError(f"cannot write '{path}' ({error.strerror})") from error
+
+
+def _caption(result: dict[str, Any], target: str) -> str:
+    seeds = ', '.join(map(str, result['summary'][target]['seeds']))
+    return f'{target}: {result["frames"]} unseen scenes per seed, {result["split"]} split, seeds {seeds}'
+
+
+def _markdown_table(cells: Cells, bold: str) -> str:
+    head, *lines = ([f'**{cell}**' if line[0] == bold else cell for cell in line] for line in cells)
+    rule = ['---', *['--:'] * (len(head) - 1)]
+    return '\n'.join(f'| {" | ".join(line)} |' for line in (head, rule, *lines))
+
+
+def _spread(value: dict[str, float | None], digits: int) -> str:
+    spread = f' ± {value["std"]:.{digits}f}' if value['std'] is not None else ''
+    return f'{_number(value["mean"], digits)}{spread}'
+
+
+def _number(value: float | None, digits: int) -> str:
+    return NOTHING if value is None else f'{value:.{digits}f}'

@@ -1,0 +1,75 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""The bench's tables: what they show, and where they go."""
+import io
+
+import pytest
+from rich.console import Console
+
+from famda_ros.errors import FamdaError
+from famda_train.bench.summary import summarise
+from famda_train.bench.tables import BEGIN, END, as_markdown, check_markers, terminal_tables, write_markdown
+
+
+def row(name, seed, miou):
+    values = {'abs_rel': 0.2, 'rmse': 8.0, 'delta1': None, 'iou': {'flat': 90.0, 'sky': None}, 'seconds': 1.0}
+    return {'name': name, 'target': 'night', 'seed': seed, 'miou': miou, **values}
+
+
+@pytest.fixture
+def result():
+    rows = [row('source_only_continued', 0, 40.0), row('source_only_continued', 1, 42.0), row('full', 0, 50.0),
+            row('full', 1, 60.0), row('oracle', 0, 70.0), row('oracle', 1, 70.0)]  # fmt: skip
+    environment = {'cpu': 'Abacus 3', 'cores': 2, 'torch': '2.9', 'python': '3.11', 'famda': '0.1'}
+    return {
+        'summary': summarise(rows),
+        'frames': 120,
+        'split': 'test',
+        'environment': environment,
+        'command': 'famda bench world --seeds 0 1',
+    }
+
+
+def test_markdown_has_numbers_spread_machine_and_command(result):
+    text = as_markdown(result)
+    line = next(line for line in text.splitlines() if line.startswith('| **FAMDA**'))
+    cells = [cell.strip('* ') for cell in line.strip('|').split('|')]
+    assert cells == ['FAMDA', '55.0 ± 7.1', '0.200 ± 0.000', '8.00 ± 0.00', '–', '+14.0 (+10.0)', '48 %', '–']
+    for part in ('night: 120 unseen scenes', 'seeds 0, 1', 'Abacus 3, 2 cores, no GPU, PyTorch 2.9', result['command']):
+        assert part in text
+    widths = {line.count('|') for line in text.splitlines() if line.startswith('|')}
+    assert widths == {9, 4}  # both tables are rectangular
+
+
+def test_the_terminal_shows_the_same_numbers(result):
+    console = Console(width=160, record=True, file=io.StringIO())
+    for table in terminal_tables(result):
+        console.print(table)
+    text = console.export_text()
+    assert '55.0 ± 7.1' in text and '+14.0 (+10.0)' in text and '48 %' in text and 'sky' in text
+
+
+def test_only_what_stands_between_the_markers_is_replaced(tmp_path):
+    page = tmp_path / 'README.md'
+    page.write_text(f'# Title\n\n{BEGIN}\nold\n{END}\n\ntail – ends here', encoding='utf-8')
+    write_markdown(page, 'first')
+    write_markdown(page, 'second')
+    assert page.read_text(encoding='utf-8') == f'# Title\n\n{BEGIN}\n\nsecond\n\n{END}\n\ntail – ends here'
+
+
+@pytest.mark.parametrize(
+    'text',
+    ['', BEGIN, END, f'{END}\n{BEGIN}', f'{BEGIN}{END}{BEGIN}{END}'],
+    ids=['none', 'begin', 'end', 'turned', 'two'],
+)
+def test_a_page_without_one_place_is_refused_and_left_alone(tmp_path, text):
+    page = tmp_path / 'README.md'
+    page.write_text(text)
+    with pytest.raises(FamdaError, match='no place for the tables; put the lines'):
+        write_markdown(page, 'table')
+    assert page.read_text() == text
+
+
+def test_a_missing_page_is_one_sentence(tmp_path):
+    with pytest.raises(FamdaError, match='cannot read'):
+        check_markers(tmp_path / 'nothing.md')
