@@ -13,7 +13,6 @@ import torch
 
 from famda_ros.errors import FamdaError
 from famda_ros.files import atomic_path
-from famda_ros.label_space import get_label_space
 from famda_train.models.student import StudentNetwork
 
 KEY = 'famda_student'

@@ -178,7 +178,7 @@ class SourceTraining(lightning.LightningModule):
 
     def check_finite(self, loss: torch.Tensor, batch: dict[str, Sample]) -> None:
         """Stop a training that has gone wrong, all processes of it, naming the frames at hand."""
-        loss = mean_over_processes(loss)
+        loss = mean_over_processes(loss.detach())
         if torch.isfinite(loss):
             return
         frames = []

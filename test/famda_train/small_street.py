@@ -9,11 +9,13 @@ import torch
 
 from famda_ros.label_space import FLAT7
 from famda_train.checkpoint import StudentSpec, build_network, save_student
+from famda_train.models.pyramid import TYPICAL_LOG_DEPTH
 from famda_train.world import render
 from famda_train.world.recording import write_frames
 
 WIDTH, HEIGHT = 64, 32
-SMALL_NETWORK = {'widths': [4, 8, 8, 8, 8], 'pyramid': 8}
+SMALL_NETWORK = {'widths': [4, 8, 8, 8, 8], 'channels': 8}
+HEADS = {'segmentation': (len(FLAT7), 0.0), 'depth': (1, TYPICAL_LOG_DEPTH)}
 
 
 def write_street(path: Path, domain: str, count: int, first: int = 0, truth: bool = True) -> Path:
@@ -26,7 +28,8 @@ def write_street(path: Path, domain: str, count: int, first: int = 0, truth: boo
 def write_checkpoint(path: Path, seed: int = 0, **values) -> Path:
     """Write a student with random weights and, unlike a fresh one, lively statistics."""
     torch.manual_seed(seed)
-    spec = StudentSpec(FLAT7.name, WIDTH, HEIGHT, 0.7 * WIDTH, domain='night', network=SMALL_NETWORK, **values)
+    built = {'network': SMALL_NETWORK, 'heads': HEADS}
+    spec = StudentSpec(FLAT7.name, WIDTH, HEIGHT, 0.7 * WIDTH, domain='night', **built, **values)
     network = build_network(spec).train()
     for _ in range(3):
         network(torch.rand(4, 3, HEIGHT, WIDTH))

@@ -11,6 +11,7 @@ from famda_ros.model_card import read_card
 from famda_ros.student import Student
 from famda_train import export
 from famda_train.checkpoint import load_student
+from famda_train.models.blocks import enlarge
 from famda_train.world import render
 
 
@@ -36,9 +37,10 @@ def test_graph_equals_the_networks_own_arithmetic(exported):
     with torch.inference_mode():
         raw = network(torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255)
     answer = Student(path).run(image)
-    np.testing.assert_allclose(answer['depth'], raw.log_depth[0].exp(), rtol=1e-3)
-    assert (answer['labels'] == raw.logits[0].argmax(0).numpy()).mean() > 0.995
-    np.testing.assert_allclose(answer['confidence'], raw.logits[0].softmax(0).amax(0) * 255, atol=1.0)
+    logits, log_depth = (enlarge(raw[task], (HEIGHT, WIDTH))[0] for task in ('segmentation', 'depth'))
+    np.testing.assert_allclose(answer['depth'], log_depth[0].exp(), rtol=1e-3)
+    assert (answer['labels'] == logits.argmax(0).numpy()).mean() > 0.995
+    np.testing.assert_allclose(answer['confidence'], logits.softmax(0).amax(0) * 255, atol=1.0)
 
 
 def test_card_says_what_the_student_is(exported):
@@ -73,9 +75,10 @@ def test_checkpoint_and_file_get_the_same_score(exported, tmp_path):
 
 def test_a_file_that_differs_is_not_written(exported, tmp_path, monkeypatch):
     checkpoint, _, _ = exported
-    other, _ = load_student(write_checkpoint(tmp_path / 'other.ckpt', seed=5))
+    network, spec = load_student(write_checkpoint(tmp_path / 'other.ckpt', seed=5))
+    other = export.StudentGraph(network, spec.output_range_m)
     honest = export.run_torch
-    monkeypatch.setattr(export, 'run_torch', lambda network, *args: honest(other, *args))
+    monkeypatch.setattr(export, 'run_torch', lambda graph, *args: honest(other, *args))
     with pytest.raises(FamdaError, match='nothing was written'):
         export.export_student(checkpoint, tmp_path / 'x.onnx', [render(0, 'night', WIDTH, HEIGHT).image])
     assert not (tmp_path / 'x.onnx').exists()

@@ -78,7 +78,8 @@ def test_famda_trains_with_either_kind_of_depth_teacher(street, depth):
 def test_every_teacher_changes_what_is_learnt(street):
     believe = '--model.segmentation.sure_from=0.0'  # so early, the EMA teacher is sure of nothing
     plain = weights(fit_famda(street, 'plain.ckpt', believe))
-    masks = weights(fit_famda(street, 'masks.ckpt', believe, '--data.masks=felzenszwalb', '--model.segmentation.min_share=0.0'))
+    always = '--model.segmentation.min_share=0.0'
+    masks = weights(fit_famda(street, 'masks.ckpt', believe, '--data.masks=felzenszwalb', always))
     depth = weights(fit_famda(street, 'depth.ckpt', believe, '--data.depth=street-world'))
     key = 'heads.depth.1.weight'
     assert not torch.equal(plain[key], depth[key])
@@ -115,7 +116,7 @@ def test_spec_tells_what_the_robot_must_know(street):
     [
         (['--data.masks=other'], 'famda label'),
         (['--model.init_from=nowhere.ckpt'], "there is no checkpoint 'nowhere.ckpt'"),
-        (['--data.source=nowhere'], 'no frame folder'),
+        (['--data.source=nowhere'], 'give the root of a data set'),
     ],
 )
 def test_bad_input_gets_one_sentence(street, extra, sentence):
@@ -125,5 +126,5 @@ def test_bad_input_gets_one_sentence(street, extra, sentence):
 
 
 def test_source_without_truth_is_refused(street):
-    with pytest.raises(FamdaError, match='needs both'):
+    with pytest.raises(FamdaError, match='has no labels'):
         fit_source(street, 'never.ckpt', extra=[f'--data.source={street / "target"}'])
