@@ -237,12 +237,20 @@ class SourceTraining(lightning.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the student with its description, readable without this class."""
+        checkpoint.update(self.student())
+
+    def student(self) -> dict[str, Any]:
+        """Return a checkpoint of the student alone.
+
+        Raises:
+            FamdaError: its weights are not finite.
+        """
         if not all(torch.isfinite(parameter).all() for parameter in self.network.parameters()):
             raise FamdaError(
                 f'the weights are not finite after step {self.global_step}; lower model.learning_rate; '
                 'the checkpoint written last is intact'
             )
-        checkpoint[KEY] = checkpoint_entry(self.spec, self.network)
+        return {KEY: checkpoint_entry(self.spec, self.network)}
 
 
 def check_label_space(spec: StudentSpec, label_space: str, where: str) -> None:

@@ -97,14 +97,15 @@ class TrainingCLI(LightningCLI):
         make_output_folder(Path(self.verb_config.out).parent)
 
     def after_fit(self):
-        """Write the checkpoint; what it took to get there is not needed any more."""
+        """Write the student; what it took to get there is not needed any more."""
+        if not self.trainer.is_global_zero:
+            return
         try:
-            self.trainer.save_checkpoint(self.verb_config.out)
+            self.trainer.strategy.checkpoint_io.save_checkpoint(self.model.student(), self.verb_config.out)
         except FamdaError:
             end_other_processes(self.trainer)
             raise
-        if self.trainer.is_global_zero:
-            last_checkpoint(self.verb_config.out).unlink(missing_ok=True)
+        last_checkpoint(self.verb_config.out).unlink(missing_ok=True)
 
     def after_validate(self):
         """Print the metrics, one a line."""
@@ -166,6 +167,7 @@ def quieten() -> None:
         '.*treespec, LeafSpec',
         'Checkpoint directory .* exists',
         'You defined a `validation_step` but have no',
+        'You passed in a `val_dataloader` but have no',
         "You're resuming from a checkpoint that ended before the epoch",  # the streams know where to go on
         'Total length of `list` across ranks is zero',  # no frames to validate on
     ):

@@ -9,13 +9,21 @@ POSITIONALS = ('frames',)
 
 
 def run(
-    frames: str, out: str = 'street_world_depth.safetensors', steps: int = 4000, batch_size: int = 8, seed: int = 0
+    frames: str,
+    out: str = 'street_world_depth.safetensors',
+    steps: int = 4000,
+    batch_size: int = 8,
+    seed: int = 0,
+    start: str | None = None,
+    learning_rate: float = 2e-3,
 ) -> None:
     """Train the stand-in depth teacher of the street world on randomised renders.
 
     The shipped weights were made by:
     famda world --domain randomised --frames 3000 --seed 5000000 --out runs/randomised
-    famda pretrain-depth runs/randomised --steps 4000 --out famda_train/weights/street_world_depth.safetensors
+    famda pretrain-depth runs/randomised --steps 4000 --out runs/first.safetensors
+    famda world --domain randomised --frames 4000 --seed 5100000 --out runs/more
+    famda pretrain-depth runs/more --start runs/first.safetensors --steps 3000 --learning_rate 0.0015 --seed 1
 
     Args:
         frames: frame folder with depth (famda world --domain randomised).
@@ -23,10 +31,12 @@ def run(
         steps: optimiser steps.
         batch_size: frames per step.
         seed: of initialisation and sampling.
+        start: weights to go on from, a file that this command wrote; default: random ones.
+        learning_rate: peak of the one-cycle schedule.
     """
     from famda_train.commands.fit import quieten
     from famda_train.teachers.pretrain import pretrain
 
     quieten()
-    pretrain(Path(frames), Path(out), steps, batch_size, seed)
+    pretrain(Path(frames), Path(out), steps, batch_size, seed, start and Path(start), learning_rate)
     print(f'wrote {out}')

@@ -32,6 +32,8 @@ class SegmentationSettings:
             ``pixel`` = each pixel weighs its own confidence.
         confident_votes: inside a mask, pixels vote with their confidence instead of one vote each.
         min_share: share of a mask's votes that its winner must exceed, 0..1; 0 = plain majority.
+        vote_balance: how much more the votes of rare classes count inside a mask, 0 = not at all,
+            1 = fully (votes are divided by the class's share of the image to this power).
         min_mask_area: masks of fewer pixels change nothing.
         protect_from: a thin class (pole, sign, person, ...) that is seen with at least this
             confidence is not overruled by what is behind it; 1 = no protection.
@@ -47,6 +49,7 @@ class SegmentationSettings:
     trust: Literal['image', 'batch', 'pixel'] = 'image'
     confident_votes: bool = True
     min_share: float = 0.55
+    vote_balance: float = 0.0
     min_mask_area: int = 0
     protect_from: float = 1.0
     prior_strength: float = 0.5
@@ -112,6 +115,7 @@ class Segmentation(Task):
                 confidence if settings.confident_votes else None,
                 settings.min_share,
                 min_area=settings.min_mask_area,
+                balance=settings.vote_balance,
                 protect=self.protected if settings.protect_from < 1 else None,
                 confidence=confidence,
                 protect_from=settings.protect_from,

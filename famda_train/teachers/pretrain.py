@@ -17,6 +17,7 @@ from famda_train.adaptation.losses import weighted_mean
 from famda_train.data.adaptation_data import AdaptationData
 from famda_train.data.stream import SOURCE
 from famda_train.models.stand_in_depth import StandInDepthNetwork
+from famda_train.teachers.depth import read_weights
 
 
 def normalise_disparity(disparity: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
@@ -67,12 +68,30 @@ class DepthPretraining(lightning.LightningModule):
         return {'optimizer': optimizer, 'lr_scheduler': {'scheduler': schedule, 'interval': 'step'}}
 
 
-def pretrain(frames: Path, out: Path, steps: int, batch_size: int, seed: int) -> None:
-    """Train on a labelled frame folder and write fp16 safetensors."""
+def pretrain(
+    frames: Path,
+    out: Path,
+    steps: int,
+    batch_size: int,
+    seed: int,
+    start: Path | None = None,
+    learning_rate: float = 2e-3,
+) -> None:
+    """Train on a labelled frame folder and write fp16 safetensors.
+
+    Args:
+        frames: frame folder with labels and depth.
+        out: file to write.
+        steps, batch_size, seed: of the training.
+        start: weights to go on from; None = random ones.
+        learning_rate: peak of the schedule.
+    """
     make_output_folder(out.parent)
     lightning.seed_everything(seed, verbose=False)
     data = AdaptationData(str(frames), batch_size=batch_size)
-    module = DepthPretraining(steps)
+    module = DepthPretraining(steps, learning_rate)
+    if start is not None:
+        module.network.load_state_dict(read_weights(start))
     trainer = lightning.Trainer(
         max_steps=steps, logger=False, enable_checkpointing=False, enable_model_summary=False,
         use_distributed_sampler=False,
