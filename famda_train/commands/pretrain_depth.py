@@ -38,5 +38,5 @@ def run(
     from famda_train.teachers.pretrain import pretrain
 
     quieten()
-    pretrain(Path(frames), Path(out), steps, batch_size, seed, start and Path(start), learning_rate)
+    pretrain(Path(frames), Path(out), steps, batch_size, seed, Path(start) if start else None, learning_rate)
     print(f'wrote {out}')

@@ -50,6 +50,13 @@ def test_size_of_the_picture_does_not_change_the_metres(metric):
     np.testing.assert_allclose(cv2.resize(large, (192, 96), interpolation=cv2.INTER_AREA), small, rtol=0.1)
 
 
+@pytest.mark.parametrize('name', ['street-world', 'street-world-relative'])
+def test_mirrored_pictures_have_mirrored_depth(name):
+    teacher, image = build_depth_teacher(name), render(7_000_003, 'night').image
+    mirrored = teacher(np.ascontiguousarray(image[:, ::-1]))
+    np.testing.assert_allclose(mirrored[:, ::-1], teacher(image), rtol=1e-3, atol=1e-4)
+
+
 def test_missing_weights_are_named(tmp_path):
     with pytest.raises(FamdaError, match=r'nothing\.safetensors'):
         StreetWorldDepth(weights=tmp_path / 'nothing.safetensors')
