@@ -3,6 +3,7 @@
 """What a training checkpoint says about its student, and how to get the student back."""
 from __future__ import annotations
 
+import inspect
 import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -16,6 +17,13 @@ from famda_ros.files import atomic_path
 from famda_train.models.student import StudentNetwork
 
 KEY = 'famda_student'
+
+NETWORK_DEFAULTS: dict[str, Any] = {
+    name: option.default
+    for name, option in inspect.signature(StudentNetwork).parameters.items()
+    if option.default is not option.empty
+}
+"""Options of the network besides its heads."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +63,21 @@ def build_network(spec: StudentSpec, fresh: bool = False) -> StudentNetwork:
         spec: its ``network`` and ``heads`` count.
         fresh: begin with the encoder weights that ``network`` names; else they are random,
             because others will be loaded.
+
+    Raises:
+        FamdaError: see :class:`famda_train.models.student.StudentNetwork`; with ``fresh``, also for unknown options.
     """
+    if fresh:
+        check_options(spec.network)
     options = spec.network if fresh else {**spec.network, 'weights': None}
     return StudentNetwork(spec.heads, **options)
+
+
+def check_options(network: Mapping[str, Any]) -> None:
+    """Raise FamdaError for an option that the network does not have."""
+    for name in network:
+        if name not in NETWORK_DEFAULTS:
+            raise FamdaError(f"the network has no option '{name}'; it takes {', '.join(NETWORK_DEFAULTS)}")
 
 
 def checkpoint_entry(spec: StudentSpec, network: torch.nn.Module) -> dict[str, Any]:
@@ -105,6 +125,11 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     Raises:
         FamdaError: missing, damaged, or not a FAMDA checkpoint.
     """
+    return read_file(path)[KEY]
+
+
+def read_file(path: str | Path) -> dict[str, Any]:
+    """Return all that a checkpoint holds; errors as of :func:`read_checkpoint`."""
     try:
         checkpoint = torch.load(path, map_location='cpu', weights_only=True)
     except FileNotFoundError as error:
@@ -113,4 +138,4 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise FamdaError(f"'{path}' is not a readable checkpoint") from error
     if not isinstance(checkpoint, dict) or KEY not in checkpoint:
         raise FamdaError(f"'{path}' holds no FAMDA student; give a file written by famda fit")
-    return checkpoint[KEY]
+    return checkpoint

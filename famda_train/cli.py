@@ -16,6 +16,7 @@ import json
 import sys
 from collections import defaultdict
 from functools import partial
+from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from famda_ros.errors import FamdaError
@@ -23,8 +24,8 @@ from famda_ros.errors import FamdaError
 VERBS = {
     'demo': 'the whole loop on the built-in street world, no downloads',
     'world': 'render the street world: frames with exact labels and depth, or a drive as a rosbag',
-    'label': 'fill the label store of a frame folder with teacher outputs',
-    'fit': 'train a student (LightningCLI)',
+    'label': 'fill the label store of a frame folder or data set with teacher outputs',
+    'fit': 'train or adapt a student from a YAML configuration',
     'validate': 'score what famda fit has trained, on data.validate of the same configuration',
     'evaluate': 'score a checkpoint or an ONNX student on labelled frames',
     'export': 'turn a checkpoint into a self-describing, parity-checked ONNX student',
@@ -91,6 +92,10 @@ def _run_verb(verb: str, rest: list[str]) -> int:
     parser = build_parser(verb, module)
     options = vars(parser.parse_args(rest))
     json_file = options.pop('json', None)
+    if json_file and not _made_by_the_run(json_file, options.get('out')):
+        from famda_train.commands.outputs import check_output_file
+
+        check_output_file(json_file)
     result = module.run(**{name: tuple(v) if isinstance(v, list) else v for name, v in options.items()})
     if json_file:
         from famda_ros.files import write_atomically
@@ -100,6 +105,14 @@ def _run_verb(verb: str, rest: list[str]) -> int:
         except OSError as error:
             raise FamdaError(f"cannot write '{json_file}' ({error.strerror})") from error
     return module.exit_code(result) if hasattr(module, 'exit_code') else EXIT_OK
+
+
+def _made_by_the_run(json_file: str, out: str | None) -> bool:
+    """Tell whether the folder of the result is missing, but one that the run makes for its ``--out``."""
+    if not out or Path(json_file).parent.exists():
+        return False
+    folder, made = Path(json_file).absolute().parent, Path(out).absolute()
+    return folder.is_relative_to(made) or made.is_relative_to(folder)
 
 
 def build_parser(verb: str, module):
@@ -121,7 +134,19 @@ def build_parser(verb: str, module):
             parser.add_argument(f'--{name.replace("_", "-")}', nargs='+', type=item, default=default, help=text)
     if getattr(module, 'HAS_RESULT', False):
         parser.add_argument('--json', type=str, default=None, metavar='FILE', help='also write the result as JSON')
+    _show_hyphens(parser)
     return parser
+
+
+def _show_hyphens(parser) -> None:
+    """Show long options with hyphens, and accept them with underscores too."""
+    for action in parser._actions:
+        names = [name[2:] for name in action.option_strings if name.startswith('--')]
+        spellings = {f'--{name.replace(a, b)}': action for name in names for a, b in ('-_', '_-')}
+        parser._option_string_actions.update(spellings)
+        if names:
+            action.option_strings = [name for name in action.option_strings if not name.startswith('--')]
+            action.option_strings += [f'--{name.replace("_", "-")}' for name in names]
 
 
 def _switches(function) -> dict[str, str]:

@@ -118,6 +118,7 @@ def fit_all(
     waiting, running = list(runs), dict[str, Any]()
     after = {name: first for name, first in (after or {}).items() if first in runs}
     try:
+        done: list[tuple[str, float]] = []
         while waiting or running:
             for name in [name for name in waiting if after.get(name) not in (*waiting, *running)]:
                 if len(running) < jobs:
@@ -126,9 +127,14 @@ def fit_all(
                         target=_fit, args=(name, list(runs[name]), threads, messages), daemon=True
                     )
                     running[name].start()
+            # Told only now, so that what is made of a result does not keep the next training waiting.
+            while done:
+                finished(*done.pop())
             name, seconds = _follow(running, messages, progress)
             running.pop(name).join()
-            finished(name, seconds)
+            done.append((name, seconds))
+        while done:
+            finished(*done.pop())
     finally:
         for worker in running.values():
             worker.terminate()

@@ -110,6 +110,12 @@ class SelfTraining(SourceTraining):
             raise FamdaError('self-training needs target frames; give data.target')
         return self.data.target
 
+    @property
+    def depth_taught(self) -> bool:
+        """Whether the source, or a depth teacher that knows metres, tells the student how many there are."""
+        teacher = self.target.teacher_identities.get('depth', {})
+        return super().depth_taught or teacher.get('kind') == 'depth'
+
     def provenance(self) -> dict[str, Any]:
         """Add the target and its teachers."""
         return {
@@ -210,7 +216,10 @@ class SelfTraining(SourceTraining):
         """Warn of classes that died out; re-estimate normalisation statistics on target-side images."""
         task = self.segmentation
         for name in died_out(task.target_share, task.source_share, task.space.classes):
-            self.print(f"warning: class '{name}' is hardly predicted on the target any more; see docs/adapt.md")
+            self.print(
+                f"warning: class '{name}' is hardly predicted on the target any more; raise "
+                'segmentation.prior_strength or its weight in segmentation.class_weights'
+            )
         if self.statistics_batches:
             loader = CombinedLoader(self.data.train_dataloader(), 'min_size')
             batches = (batch for batch, _, _ in islice(loader, self.statistics_batches))
@@ -225,5 +234,16 @@ class SelfTraining(SourceTraining):
 
 
 def frozen_encoder(name: str) -> nn.Module:
-    """Return an encoder as ImageNet left it, for comparison."""
-    return build_encoder(name, IMAGENET).requires_grad_(False)
+    """Return an encoder as ImageNet left it, for comparison.
+
+    Raises:
+        FamdaError: it has no ImageNet weights, or they cannot be had.
+    """
+    if name == SMALL:
+        raise FamdaError(
+            f"feature_distance needs an encoder with ImageNet weights; '{name}' has none; leave feature_distance out"
+        )
+    try:
+        return build_encoder(name, IMAGENET).requires_grad_(False)
+    except FamdaError as error:
+        raise FamdaError(f'feature_distance needs an encoder with ImageNet weights: {error}') from error

@@ -19,7 +19,8 @@ from famda_train.adaptation.augment import flip_horizontally, photometric
 from famda_train.adaptation.draws import Draws, seed_of
 from famda_train.adaptation.losses import mean_over_processes
 from famda_train.adaptation.schedule import poly_factor
-from famda_train.checkpoint import KEY, StudentSpec, build_network, checkpoint_entry, load_student
+from famda_train.callbacks.checkpoints import kept_step
+from famda_train.checkpoint import KEY, NETWORK_DEFAULTS, StudentSpec, build_network, checkpoint_entry, load_student
 from famda_train.data.adaptation_data import AdaptationData
 from famda_train.data.stream import SOURCE
 from famda_train.models.blocks import enlarge
@@ -28,8 +29,13 @@ from famda_train.tasks import Depth, DepthSettings, Segmentation, SegmentationSe
 
 Sample = dict[str, torch.Tensor]
 
+SEGMENTATION_DEFAULTS, DEPTH_DEFAULTS = SegmentationSettings(), DepthSettings()
+
 DEFAULT_FOCAL = 0.7
 """Focal in image widths that is written down where the source's is unknown."""
+
+LEARNING_RATE = 'model.init_args.learning_rate'
+"""Where the settings of a training have it."""
 
 NETWORK_NOISE = 100
 """Stream of the random numbers that layers such as dropout draw for themselves."""
@@ -60,15 +66,15 @@ class SourceTraining(lightning.LightningModule):
         self,
         label_space: str = 'flat7',
         init_from: str | None = None,
-        network: dict[str, Any] | None = None,
+        network: dict[str, Any] | None = NETWORK_DEFAULTS,
         learning_rate: float = 2e-3,
         encoder_rate: float = 1.0,
         weight_decay: float = 0.01,
         ramp_steps: int = 50,
         power: float = 0.9,
         source_strength: float = 1.0,
-        segmentation: SegmentationSettings | None = None,
-        depth: DepthSettings | None = None,
+        segmentation: SegmentationSettings = SEGMENTATION_DEFAULTS,
+        depth: DepthSettings = DEPTH_DEFAULTS,
         extra_tasks: list[Task] | None = None,
         domain: str = 'unknown',
     ):
@@ -84,7 +90,7 @@ class SourceTraining(lightning.LightningModule):
             self.network, self.spec = load_student(init_from, heads)
             check_label_space(self.spec, label_space, init_from)
         else:
-            self.spec = StudentSpec(label_space, 0, 0, 0.0, network=network or {}, heads=heads)
+            self.spec = StudentSpec(label_space, 0, 0, 0.0, network=dict(network or {}), heads=heads)
             self.network = build_network(self.spec, fresh=True)
         self.network.to(memory_format=torch.channels_last).train()
         self.seed = 0
@@ -129,10 +135,21 @@ class SourceTraining(lightning.LightningModule):
             'method': type(self).__name__,
             'source': self.data.source.dataset.info,
             'source_frames': len(self.data.source),
+            'depth_taught': self.depth_taught,
             'steps': self.trainer.max_steps,
             'seed': self.seed,
             'settings': {k: v for k, v in self.settings.items() if k != 'init_from'},
         }
+
+    @property
+    def depth_taught(self) -> bool:
+        """Whether anything tells the student how many metres there are."""
+        return self.data.source.dataset.has('depth')
+
+    def on_fit_start(self) -> None:
+        """Warn of a student that will know nothing of depth."""
+        if not self.depth_taught:
+            self.print(f"warning: '{self.data.source.dataset.path}' has no depth; the student's depth is not taught")
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Make what layers draw (dropout) a function of the step, so that a resumed run draws the same."""
@@ -181,15 +198,20 @@ class SourceTraining(lightning.LightningModule):
         loss = mean_over_processes(loss.detach())
         if torch.isfinite(loss):
             return
-        frames = []
+        frames: list[str] = []
         for name, sample in batch.items():
             folder = getattr(self.data, name).dataset
             indices = torch.as_tensor(self.all_gather(sample['index'])).flatten().tolist()
             frames += [f"{name} '{folder.frames[index].stem}'" for index in indices]
         raise FamdaError(
-            f'the loss is {float(loss)} at step {self.global_step} with {", ".join(frames)}; look at these frames '
-            '(famda doctor) or lower model.learning_rate; the checkpoint written last is intact'
+            f'the loss is {float(loss)} at step {self.global_step} with {", ".join(dict.fromkeys(frames))}; look at '
+            f'these frames (famda doctor) or lower {LEARNING_RATE}{self.what_is_left()}'
         )
+
+    def what_is_left(self) -> str:
+        """Return the end of a sentence about a training that has gone wrong."""
+        step = kept_step(self.trainer)
+        return '' if step is None else f'; the checkpoint of step {step} is intact'
 
     def on_validation_epoch_start(self) -> None:
         """Begin counting."""
@@ -247,8 +269,7 @@ class SourceTraining(lightning.LightningModule):
         """
         if not all(torch.isfinite(parameter).all() for parameter in self.network.parameters()):
             raise FamdaError(
-                f'the weights are not finite after step {self.global_step}; lower model.learning_rate; '
-                'the checkpoint written last is intact'
+                f'the weights are not finite after step {self.global_step}; lower {LEARNING_RATE}{self.what_is_left()}'
             )
         return {KEY: checkpoint_entry(self.spec, self.network)}
 

@@ -9,6 +9,7 @@ between, on labels and masks of the same frames.
 """
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import resource
@@ -22,10 +23,12 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
+import yaml
 
 from famda_ros.errors import FamdaError, choose
 from famda_train.adaptation.refine import refine_labels
 from famda_train.bench.rows import FAMDA_CONFIG, SOURCE_CONFIG
+from famda_train.checkpoint import StudentSpec, build_network
 from famda_train.data.frame_folder import FrameFolder
 from famda_train.data.label_store import LabelStore
 from famda_train.environment import environment
@@ -71,6 +74,19 @@ class TrainSetup:
         for name in ('width', 'height', 'batch', 'steps', 'threads'):
             if getattr(self, name) < 1:
                 raise FamdaError(f'{name} must be 1 or more, not {getattr(self, name)}')
+        # Built once here: what is wrong with it should be said before frames are rendered.
+        build_network(StudentSpec('', self.width, self.height, 0.0, network=self.network_options()), fresh=True)
+
+    def network_options(self) -> dict[str, Any]:
+        """Return the options of the network; {} = as the configurations say."""
+        if self.network is None or not self.network.startswith('{'):
+            return {'encoder': self.network} if self.network else {}
+        try:
+            return yaml.safe_load(self.network)
+        except yaml.YAMLError as error:
+            raise FamdaError(
+                f"--network is an encoder or a mapping such as '{{encoder: NAME, decoder: NAME}}', not '{self.network}'"
+            ) from error
 
 
 class TakeTurns(lightning.Callback):
@@ -236,8 +252,7 @@ def _arguments(setup: TrainSetup, source: Path, target: Path, folder: Path) -> d
         'model__init_args__init_from': None,
     }
     if setup.network is not None:
-        is_mapping = setup.network.startswith('{')
-        common['model__init_args__network'] = setup.network if is_mapping else f'{{encoder: {setup.network}}}'
+        common['model__init_args__network'] = json.dumps(setup.network_options())
     teachers = {f'data__{role}': name for role, name in TEACHERS.items()}
     return {
         'source_only': fit_arguments(SOURCE_CONFIG, 0, **common, out=folder / 'source.ckpt'),

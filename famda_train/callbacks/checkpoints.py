@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import lightning
 import torch
@@ -41,15 +41,24 @@ class SaveLast(lightning.Callback):
     Args:
         path: file that is replaced every time.
         every: steps between two checkpoints.
+        settings: JSON values that a resumed run must have as well; kept beside the state.
+
+    Attributes:
+        kept: step of the checkpoint that there is; None = none of this run.
     """
 
-    def __init__(self, path: Path, every: int):
-        self.path, self.every = path, every
+    KEY: ClassVar[str] = 'famda_run'
+    """Where a checkpoint carries the settings."""
+
+    def __init__(self, path: Path, every: int, settings: dict[str, Any] | None = None):
+        self.path, self.every, self.settings = path, every, settings or {}
+        self.kept: int | None = None
         self._seen = 0
 
     def on_train_start(self, trainer, *_):
         """Take note of where the training begins; remove what killed runs left half written."""
         self._seen = trainer.global_step
+        self.kept = trainer.global_step if trainer.global_step and self.path.is_file() else None
         if trainer.is_global_zero:
             for stale in self.path.parent.glob(f'.{self.path.name}.*.tmp*'):
                 stale.unlink(missing_ok=True)
@@ -60,4 +69,15 @@ class SaveLast(lightning.Callback):
         # Steps that accumulate several batches are seen several times; only the first time are gradients empty.
         if step != self._seen and step % self.every == 0 and step < trainer.max_steps:
             trainer.save_checkpoint(self.path)
+            self.kept = step
         self._seen = step
+
+    def on_save_checkpoint(self, trainer, pl_module, checkpoint: dict[str, Any]) -> None:
+        """Add the settings of the run."""
+        checkpoint[self.KEY] = self.settings
+
+
+def kept_step(trainer: lightning.Trainer) -> int | None:
+    """Return the step from which a training can be resumed; None = nothing was kept yet."""
+    watchers = (callback for callback in trainer.callbacks if isinstance(callback, SaveLast))  # type: ignore[attr-defined]
+    return next((watcher.kept for watcher in watchers), None)

@@ -48,6 +48,11 @@ def read_mapping(path: Path) -> dict:
         content = yaml.safe_load(path.read_text(encoding='utf-8'))
     except OSError as error:
         raise FamdaError(f"cannot read the configuration '{path}' ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise FamdaError(f"'{path}' is no text; give a YAML file") from error
+    except yaml.MarkedYAMLError as error:
+        line = f' line {error.problem_mark.line + 1}' if error.problem_mark else ''
+        raise FamdaError(f"'{path}'{line} is no valid YAML: {error.problem}") from error
     except yaml.YAMLError as error:
         raise FamdaError(f"'{path}' is no valid YAML: {str(error).splitlines()[-1].strip()}") from error
     if not isinstance(content, dict):

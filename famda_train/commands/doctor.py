@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from famda_ros.errors import choose
+
 WEIGHTS = Path(__file__).parents[1] / 'weights'
 
 POSITIONALS = ('data',)
@@ -22,7 +24,7 @@ LEAST_PYTHON = (3, 10)
 STAND_IN_FILES = {'street-world depth stand-in': WEIGHTS / 'street_world_depth.safetensors'}
 
 
-def run(data: tuple[str, ...] = (), frames: int = 50) -> dict[str, Any]:
+def run(data: tuple[str, ...] = (), frames: int = 50, kind: str = 'auto') -> dict[str, Any]:
     """Check data trees, or without any the installation; say what is wrong and what to do.
 
     The exit code is 0 only where nothing is wrong.
@@ -30,12 +32,13 @@ def run(data: tuple[str, ...] = (), frames: int = 50) -> dict[str, Any]:
     Args:
         data: roots of data sets: frame folders, published data sets, street-world:night; none = check the installation.
         frames: frames that are read per split, evenly spaced; 0 = all.
+        kind: of the data sets; auto = told by their layout.
     """
     if not data:
         result = environment()
         _print_environment(result)
     else:
-        result = _check_trees(data, frames)
+        result = _check_trees(data, frames, kind)
     problems = result['problems']
     for sentence in problems:
         print(f'problem: {sentence}')
@@ -48,16 +51,19 @@ def exit_code(result: dict[str, Any]) -> int:
     return EXIT_PROBLEMS if result['problems'] else 0
 
 
-def _check_trees(data: tuple[str, ...], frames: int) -> dict[str, Any]:
+def _check_trees(data: tuple[str, ...], frames: int, kind: str) -> dict[str, Any]:
     from famda_train.commands.progress import progress_bar
+    from famda_train.data.catalogue import KINDS
     from famda_train.data.checkup import check_data
 
+    if kind != 'auto':
+        choose(KINDS, kind, 'kind of data set')
     with progress_bar() as bar:
 
         def track(items, total, description):
             return bar.track(items, total=total, description=f'reading: {description}')
 
-        trees = [check_data(path, frames, track) for path in data]
+        trees = [check_data(path, frames, track, kind) for path in data]
     for tree in trees:
         print_tree(tree)
     return {'trees': trees, 'problems': [sentence for tree in trees for sentence in tree['problems']]}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from famda_ros.errors import FamdaError, choose
+from famda_train.commands.outputs import check_output_file
 
 POSITIONALS = ('model', 'data')
 HAS_RESULT = True
@@ -43,24 +44,44 @@ def run(
         label_space: label space in which the truth is read; default: the data's own.
         options: what else the layout takes, such as --options.condition night for ACDC.
         baseline: another model, or a .json result of this command; shown beside, with the relative gain over all tasks.
-        picture: PNG to write, with four frames as seen, said and true.
+        picture: .png file to write, with four frames: camera image, prediction, truth and what is wrong.
     """
     from famda_train.data.catalogue import open_dataset
     from famda_train.evaluation.delta_mtl import delta_mtl, task_gains
+    from famda_train.evaluation.models import load_predictor
     from famda_train.evaluation.protocol import get_protocol
 
     rules = get_protocol(protocol)  # before anything slow
+    if picture:
+        check_picture(picture)
     reading = {'split': split or validation_split(data, kind), 'label_space': label_space, **(options or {})}
     frames = open_dataset(data, kind, **reading)
     reference = read_result(baseline) if baseline and is_result(baseline) else None
     about = {'model': model, 'data': data, 'data_name': frames.info.get('name')}
-    result: dict[str, Any] = {**about, **_score(model, frames, rules.name, picture)}
+    predictor = load_predictor(model)
+    result: dict[str, Any] = {**about, **_score(model, predictor, frames, rules.name)}
     if baseline:
-        reference = reference or {**about, 'model': baseline, **_score(baseline, frames, rules.name)}
+        if reference is None:
+            scores = _score(baseline, load_predictor(baseline), frames, rules.name)
+            reference = {**about, 'model': baseline, **scores}
         gains = {'gains': task_gains(result, reference), 'delta_mtl': delta_mtl(result, reference)}
         result.update(baseline=reference, **gains)
     print_result(result)
+    if picture:
+        predict, card = predictor
+        _draw(picture, predict, card.label_space, frames, result)
     return result
+
+
+def check_picture(path: str) -> None:
+    """Find out before the work whether a picture can be written.
+
+    Raises:
+        FamdaError: no name of a PNG file, or its folder is missing or cannot be written.
+    """
+    if Path(path).suffix.lower() != '.png':
+        raise FamdaError(f"the picture is a PNG file, so '{path}' must end in .png")
+    check_output_file(path)
 
 
 def validation_split(data: str, kind: str = 'auto') -> str | None:
@@ -93,12 +114,11 @@ def read_result(path: str) -> dict[str, Any]:
     return result
 
 
-def _score(model: str, frames, protocol: str, picture: str | None = None) -> dict[str, Any]:
+def _score(model: str, predictor, frames, protocol: str) -> dict[str, Any]:
     from famda_train.commands.progress import progress_bar
     from famda_train.evaluation.evaluate import evaluate
-    from famda_train.evaluation.models import load_predictor
 
-    predict, card = load_predictor(model)
+    predict, card = predictor
     with progress_bar() as bar:
         task = bar.add_task(f'evaluating {Path(model).name}'[:28], total=len(frames))
 
@@ -106,12 +126,9 @@ def _score(model: str, frames, protocol: str, picture: str | None = None) -> dic
             bar.update(task, completed=done)
 
         try:
-            result = evaluate(predict, frames, protocol, progress, card.label_space)
+            return evaluate(predict, frames, protocol, progress, card.label_space)
         except FamdaError as error:
             raise FamdaError(f"'{model}': {error}") from error
-    if picture:
-        _draw(picture, predict, card.label_space, frames, result)
-    return result
 
 
 def _draw(picture: str, predict, space, frames, result: dict[str, Any]) -> None:
@@ -144,25 +161,30 @@ def print_result(result: dict[str, Any]) -> None:
     baseline = result.get('baseline')
     results = [result] if baseline is None else [result, baseline]
     console = Console(highlight=False)
+
+    def say(sentence: str) -> None:
+        console.print(sentence, soft_wrap=not console.is_terminal)  # in a file, a sentence is one line
+
     rules = get_protocol(result['protocol'])
     data = result.get('data_name') or result.get('data', 'data')
-    console.print(f'protocol {rules.name}, {result["frames"]} frames of {data} ({rules.summary})')
-    names = [Path(r.get('model', 'baseline')).name for r in results]
-    metrics = Table('metric', *(f'baseline {n}' if i else n for i, n in enumerate(names)))
+    say(f'protocol {rules.name}, {result["frames"]} frames of {data} ({rules.summary})')
+    names = [Path(r.get('model', '')).name for r in results]
+    titles = [f'baseline {name}'.rstrip() if index else name for index, name in enumerate(names)]
+    metrics = Table('metric', *titles)
     for label, key, values in metric_rows(results):
         metrics.add_row(label, *(_number(value, key) for value in values))
     console.print(metrics)
     if 'iou' in result:
-        classes = Table(f'IoU, {result["label_space"]}', *names)
+        classes = Table(f'IoU, {result["label_space"]}', *titles)
         for name in result['iou']:
             classes.add_row(name, *(_number(r.get('iou', {}).get(name), 'miou', 'absent') for r in results))
         console.print(classes)
         if result['not_scored']:
             left_out = ', '.join(result['not_scored'])
-            console.print(f'not scored, as {result["label_space"]} has no such class: {left_out}')
+            say(f'not scored, as {result["label_space"]} has no such class: {left_out}')
     if baseline is not None:
         gains = ', '.join(f'{task} {gain:+.2f} %' for task, gain in result['gains'].items())
-        console.print(f'Delta_MTL {result["delta_mtl"]:+.2f} % against the baseline ({gains})')
+        say(f'Delta_MTL {result["delta_mtl"]:+.2f} % against the baseline ({gains})')
 
 
 def metric_rows(results: list[dict[str, Any]]) -> list[tuple[str, str, list[float | None]]]:

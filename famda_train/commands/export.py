@@ -10,7 +10,14 @@ HAS_RESULT = True
 
 
 def run(
-    checkpoint: str, frames: str, out: str = 'student.onnx', count: int = 40, name: str | None = None
+    checkpoint: str,
+    frames: str,
+    out: str = 'student.onnx',
+    count: int = 40,
+    name: str | None = None,
+    kind: str = 'auto',
+    split: str | None = None,
+    options: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Export a checkpoint as one self-describing ONNX file, checked against torch.
 
@@ -21,11 +28,15 @@ def run(
             pixels and depth within 1 %.
         count: frames of the parity check.
         name: name in the model card; default: the file's.
+        kind: of the data set; auto = told by its layout.
+        split: of the data set; default: the one meant for training.
+        options: what else this kind of data set takes, for example --options.condition night.
     """
     from famda_train.data.catalogue import open_dataset
     from famda_train.export import export_student
 
-    parity = export_student(checkpoint, out, open_dataset(frames).images(count), name)
+    images = open_dataset(frames, kind, split, **(options or {})).images(count)
+    parity = export_student(checkpoint, out, images, name)
     print(
         f'wrote {out}: {100 * parity.label_agreement:.3f} % of labels agree with torch, '
         f'depth within {100 * parity.depth_error:.4f} % ({parity.frames} frames)'

@@ -4,25 +4,30 @@
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from famda_ros.errors import FamdaError
 from famda_ros.files import make_output_folder
 from famda_train.adaptation.training import SourceTraining
-from famda_train.callbacks.checkpoints import AtomicCheckpointIO, SaveLast
+from famda_train.callbacks.checkpoints import AtomicCheckpointIO, SaveLast, kept_step
 from famda_train.callbacks.pictures import TrainingPictures
 from famda_train.callbacks.processes import EndTogether, end_other_processes
 from famda_train.callbacks.progress import StepProgressBar
-from famda_train.checkpoint import read_checkpoint
+from famda_train.checkpoint import read_checkpoint, read_file
+from famda_train.cli import EXIT_INTERRUPTED
 from famda_train.commands.configs import with_defaults
+from famda_train.commands.mistakes import GIVE_CONFIG, TrainingParser, first_famda_error
 from famda_train.data.adaptation_data import AdaptationData
 
 
@@ -32,6 +37,11 @@ class TrainingCLI(LightningCLI):
     The streams of training samples have no end, and so no epochs: with ``data.validate``,
     ``trainer.val_check_interval`` is the number of batches between two validations.
     """
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Only what there is a verb for."""
+        return {verb: skipped for verb, skipped in LightningCLI.subcommands().items() if verb in ('fit', 'validate')}
 
     def add_arguments_to_parser(self, parser):
         """Add the options of the run itself."""
@@ -52,6 +62,11 @@ class TrainingCLI(LightningCLI):
         )
 
     @property
+    def by_program(self) -> bool:
+        """Whether callbacks were handed over by a program, which reports progress itself."""
+        return bool(self.trainer_defaults['callbacks'])
+
+    @property
     def verb_config(self) -> Any:
         """The configuration of the verb that runs."""
         return self.config[self.subcommand]
@@ -65,10 +80,25 @@ class TrainingCLI(LightningCLI):
             run.model.init_args.init_from = str(trained_checkpoint(run.out))
             run.verbose = False  # the metrics are printed here, not as a table of Lightning
         elif run.resume:
-            run.ckpt_path = str(checkpoint_to_resume(run.out))
+            run.ckpt_path = str(checkpoint_to_resume(run.out, self.fingerprint()))
             run.weights_only = True
         if run.model.init_args.get('init_from'):
             read_checkpoint(run.model.init_args.init_from)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return the settings, as JSON values by dotted name, that a resumed run must have again."""
+        run = yaml.safe_load(self.parser.dump(self.config, skip_none=False, format='yaml'))[self.subcommand]
+        return settings_to_keep(run)
+
+    def instantiate_classes(self):
+        """Bring up the sentence that is meant for users from among what jsonargparse makes of it."""
+        try:
+            super().instantiate_classes()
+        except Exception as error:
+            sentence = first_famda_error(error)
+            if sentence is None:
+                raise
+            raise sentence from None
 
     def instantiate_trainer(self, **kwargs):
         """Add checkpoints, progress, the log and pictures; files lie in the run's folder beside ``--out``."""
@@ -81,11 +111,10 @@ class TrainingCLI(LightningCLI):
             folder = run_folder(run.out)
             logger = TensorBoardLogger(str(folder.parent), name=folder.name, version='')
         if run.keep_every:
-            callbacks.append(SaveLast(last_checkpoint(run.out), run.keep_every))
+            callbacks.append(SaveLast(last_checkpoint(run.out), run.keep_every, self.fingerprint()))
         if run.pictures_every and logger:
             callbacks.append(TrainingPictures(run.pictures_every))
-        # Callbacks that are handed over by a program report progress themselves.
-        shows = own.enable_progress_bar and sys.stderr.isatty() and not self.trainer_defaults['callbacks']
+        shows = own.enable_progress_bar and sys.stderr.isatty() and not self.by_program
         if shows:
             callbacks.append(StepProgressBar())
         return super().instantiate_trainer(
@@ -95,6 +124,17 @@ class TrainingCLI(LightningCLI):
     def before_fit(self):
         """Find out before the training, not after it, whether the result can be written."""
         make_output_folder(Path(self.verb_config.out).parent)
+
+    def fit(self, **kwargs):
+        """Train; say after Ctrl-C what can be gone on from."""
+        try:
+            self.trainer.fit(**kwargs)
+        except SystemExit as leaving:
+            if leaving.code != INTERRUPTED or not self.trainer.is_global_zero:
+                raise
+            kept = kept_step(self.trainer)
+            then = 'nothing was kept yet' if kept is None else f'go on from step {kept} with --resume=true'
+            raise KeyboardInterrupt(f'interrupted at step {self.trainer.global_step}; {then}') from None
 
     def after_fit(self):
         """Write the student; what it took to get there is not needed any more."""
@@ -106,6 +146,10 @@ class TrainingCLI(LightningCLI):
             end_other_processes(self.trainer)
             raise
         last_checkpoint(self.verb_config.out).unlink(missing_ok=True)
+        if not self.by_program:
+            out, loss = self.verb_config.out, self.trainer.callback_metrics.get('loss')
+            steps = f'{self.trainer.global_step} steps' + ('' if loss is None else f', loss {float(loss):.2g}')
+            print(f'wrote {out} ({steps}); score it with: famda evaluate {out} DATA')
 
     def after_validate(self):
         """Print the metrics, one a line."""
@@ -130,19 +174,60 @@ def last_checkpoint(out: str | Path) -> Path:
     return run_folder(out) / 'last.ckpt'
 
 
-def checkpoint_to_resume(out: str | Path) -> Path:
+FREE = ('data.validate', 'data.workers', 'data.cache_gb')
+"""Settings that change nothing that is learnt."""
+
+OF_TRAINER = ('max_steps', 'accumulate_grad_batches', 'gradient_clip_val', 'gradient_clip_algorithm')
+"""Settings of the trainer that change what is learnt; the others belong to the machine."""
+
+
+def settings_to_keep(run: dict[str, Any]) -> dict[str, Any]:
+    """Return what an interrupted run must be resumed with, by dotted name, from all settings of a run."""
+    trainer = {name: run['trainer'].get(name) for name in OF_TRAINER}
+    kept = {'model': run['model'], 'data': run['data'], 'trainer': trainer, 'seed_everything': run['seed_everything']}
+    # Through JSON: only plain values may lie in a checkpoint.
+    return {
+        name: value for name, value in flat(json.loads(json.dumps(kept, default=str))) if not name.startswith(FREE)
+    }
+
+
+def flat(values: dict[str, Any], prefix: str = '') -> Iterator[tuple[str, Any]]:
+    """Yield (dotted name, value) of nested dictionaries."""
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from flat(value, f'{prefix}{name}.')
+        else:
+            yield prefix + name, value
+
+
+def checkpoint_to_resume(out: str | Path, settings: dict[str, Any]) -> Path:
     """Return the checkpoint to resume from, after a look into it.
 
+    Args:
+        out: what the run writes.
+        settings: of the run that wants to go on.
+
     Raises:
-        FamdaError: there is none, it is damaged, or the run is finished.
+        FamdaError: there is none, it is damaged, it was made with other settings, or the run is finished.
     """
     last = last_checkpoint(out)
     if not last.is_file():
         if Path(out).is_file():
             raise FamdaError(f"the run that writes '{out}' is finished; there is nothing to resume")
         raise FamdaError(f"there is nothing to resume for '{out}'; leave out --resume")
-    read_checkpoint(last)
+    before = read_file(last).get(SaveLast.KEY, settings)
+    for name in (*before, *settings):
+        if before.get(name) != settings.get(name):
+            raise FamdaError(
+                f'the interrupted run had {name} {in_yaml(before.get(name))}, now {in_yaml(settings.get(name))}; '
+                'resume with the same settings, or choose another --out'
+            )
     return last
+
+
+def in_yaml(value: Any) -> str:
+    """Return a plain value as it is written in a configuration."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def trained_checkpoint(out: str | Path) -> Path:
@@ -199,15 +284,24 @@ def trainer_defaults(callbacks: list[Any]) -> dict[str, Any]:
     }
 
 
-def main(args: list[str], callbacks=(), verb: str = 'fit') -> None:
+def main(args: list[str], callbacks=(), verb: str = 'fit') -> int | None:
     """Train, or validate, as the configuration says.
 
     Args:
         args: command line, for example ``['--config', 'config/train/street_world.yaml']``.
         callbacks: further Lightning callbacks; with some, the progress bar is left to them.
         verb: 'fit' or 'validate'.
+
+    Returns:
+        The exit code where it is not 0: after Ctrl-C, and a sentence on the terminal on how to go on.
+
+    Raises:
+        FamdaError: what a user did wrong, or what went wrong with the training.
+        KeyboardInterrupt: Ctrl-C, if a program handed over callbacks, or before the training began.
     """
     quieten()
+    if not args:
+        raise FamdaError(GIVE_CONFIG)
     try:
         TrainingCLI(
             SourceTraining,
@@ -215,6 +309,7 @@ def main(args: list[str], callbacks=(), verb: str = 'fit') -> None:
             subclass_mode_model=True,
             seed_everything_default=0,
             save_config_callback=None,
+            parser_class=TrainingParser,
             trainer_defaults=trainer_defaults(list(callbacks)),
             parser_kwargs={'prog': 'famda', verb: {'prog': f'famda {verb}'}},
             args=[verb, *with_defaults(args)],
@@ -223,9 +318,15 @@ def main(args: list[str], callbacks=(), verb: str = 'fit') -> None:
         if leaving.code == INTERRUPTED:
             raise KeyboardInterrupt from None
         raise
+    except KeyboardInterrupt as interrupt:
+        if callbacks or not interrupt.args:
+            raise
+        print(f'famda {verb}: {interrupt}', file=sys.stderr)
+        return EXIT_INTERRUPTED
     except OSError as error:
         if error.errno not in DISK_FULL:
             raise
         raise FamdaError(
             f'cannot write to the folder of the run ({error.strerror}); free some space and go on with --resume=true'
         ) from error
+    return None

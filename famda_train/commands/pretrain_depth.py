@@ -23,7 +23,7 @@ def run(
     famda world --domain randomised --frames 3000 --seed 5000000 --out runs/randomised
     famda pretrain-depth runs/randomised --steps 4000 --out runs/first.safetensors
     famda world --domain randomised --frames 4000 --seed 5100000 --out runs/more
-    famda pretrain-depth runs/more --start runs/first.safetensors --steps 3000 --learning_rate 0.0015 --seed 1
+    famda pretrain-depth runs/more --start runs/first.safetensors --steps 3000 --learning-rate 0.0015 --seed 1
 
     Args:
         frames: frame folder with depth (famda world --domain randomised).

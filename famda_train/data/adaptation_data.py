@@ -3,7 +3,7 @@
 """The data module of training: a labelled source, an unlabelled target, frames to validate on."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import lightning
@@ -75,7 +75,8 @@ class AdaptationData(lightning.LightningDataModule):
     Args:
         source: labelled frames, with depth where depth is to be learnt: a path or a DataSource.
         target: unlabelled frames; their ground truth, if any, is never read.
-        validate: labelled frames on which progress is measured; None = no validation.
+        validate: labelled frames on which progress is measured, read in the source's label space;
+            None = no validation.
         masks: mask teacher of the target's label store; None = no refinement.
         depth: depth teacher of the target's label store; None = no depth supervision.
         batch_size: source frames per step and process, and as many target frames.
@@ -106,7 +107,7 @@ class AdaptationData(lightning.LightningDataModule):
         self.source = self._samples(source, focal, truth=True, cache_gb=cache_gb)
         focal = self.source.focal
         self.target = self._samples(target, focal, masks=masks, depth=depth, cache_gb=cache_gb) if target else None
-        self.validation = self._samples(validate, focal, truth=True, cache_gb=cache_gb) if validate else None
+        self.validation = self._validation(validate, focal, cache_gb) if validate else None
         self.batch_size, self.workers = batch_size, workers
         self.crop: tuple[int, int] = (crop[0], crop[1]) if crop else self.source.size
         self.rare_classes, self.max_share = rare_classes, max_share
@@ -122,17 +123,33 @@ class AdaptationData(lightning.LightningDataModule):
         where = DataSource(where) if isinstance(where, str) else where
         return Samples(where.open(), where.size, focal, **options)
 
+    def _validation(self, where: str | DataSource, focal: float | None, cache_gb: float) -> Samples:
+        where = DataSource(where) if isinstance(where, str) else where
+        try:
+            asked = where if where.label_space else replace(where, label_space=self.label_space)
+            samples = self._samples(asked, focal, truth=True, cache_gb=cache_gb)
+        except FamdaError:  # it cannot be read so, or something else is wrong with it
+            samples = self._samples(where, focal, truth=True, cache_gb=cache_gb)
+        space = samples.dataset.label_space
+        if space is None or space.name != self.label_space:
+            found = space.name if space else 'no label space'
+            raise FamdaError(
+                f'data.validate is labelled in {found}, the student in {self.label_space}; '
+                'give data.validate.label_space'
+            )
+        return samples
+
     def _check_sizes(self) -> None:
         for samples in filter(None, (self.source, self.target)):
             if samples.size[0] < self.crop[0] or samples.size[1] < self.crop[1]:
                 raise FamdaError(
-                    f"'{samples.dataset.path}' has images of {samples.size} pixels, smaller than those of the source "
-                    f'or than data.crop {self.crop}; give both a size or a crop'
+                    f"'{samples.dataset.path}' has images of {by(samples.size)} pixels, smaller than those of the "
+                    f'source or than data.crop {by(self.crop)}; give both a size or a crop'
                 )
         if self.target and self.target.size != self.source.size and self.crop in (self.source.size, self.target.size):
             raise FamdaError(
-                f"'{self.source.dataset.path}' has images of {self.source.size} pixels and "
-                f"'{self.target.dataset.path}' of {self.target.size}; bring them to one size or give data.crop"
+                f"'{self.source.dataset.path}' has images of {by(self.source.size)} pixels and "
+                f"'{self.target.dataset.path}' of {by(self.target.size)}; bring them to one size or give data.crop"
             )
 
     @property
@@ -188,6 +205,11 @@ class AdaptationData(lightning.LightningDataModule):
         indices = np.linspace(0, len(self.target) - 1, min(count, len(self.target))).astype(int)
         images = torch.stack([to_tensors(self.target[i])['image'] for i in indices])
         return list(images.split(batch_size))
+
+
+def by(size: tuple[int, int]) -> str:
+    """Return (width, height) as text, for example 64x32."""
+    return f'{size[0]}x{size[1]}'
 
 
 def rare_choice(dataset: Dataset, options: RareClassSampling) -> Choose:

@@ -25,6 +25,11 @@ KINDS: dict[str, type[Dataset]] = {
 }
 """Kinds of data sets, in the order in which their layouts are looked for."""
 IMAGE_ENDINGS = ('.jpg', '.jpeg', '.png')
+TRACES = (
+    (Cityscapes.KIND, ('gtFine', 'disparity/train'), 'leftImg8bit'),
+    (Gta5.KIND, ('images/[0-9][0-9][0-9][0-9][0-9].png',), 'labels'),
+)
+"""(kind, what tells of a data set, the folder without which it cannot be detected)"""
 
 
 def open_dataset(
@@ -70,9 +75,21 @@ def detect_kind(path: str | Path) -> str:
     raise FamdaError(_unknown_layout(folder))
 
 
+def what_is_missing(folder: Path) -> str | None:
+    """Return a sentence about the folder that a part of a published data set lacks; None = it is no such part."""
+    for kind, traces, lacking in TRACES:
+        found = next((file for trace in traces for file in sorted(folder.glob(trace))), None)
+        if found and not (folder / lacking).is_dir():
+            trace = found.relative_to(folder).as_posix() + '/' * found.is_dir()
+            return f"'{folder}' looks like {kind} ({trace}), but {lacking}/ is missing"
+    return None
+
+
 def _unknown_layout(folder: Path) -> str:
     if (folder / 'dataset.yaml').is_file():
         return f"'{folder}' has a dataset.yaml but no frames.jsonl, so it was never finished; write it again"
+    if missing := what_is_missing(folder):
+        return f'{missing}; unpack it there, or see docs/datasets.md if these are other data'
     for images in (folder, folder / 'images'):
         if images.is_dir() and any(file.suffix.lower() in IMAGE_ENDINGS for file in images.iterdir()):
             return (

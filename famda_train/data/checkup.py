@@ -13,7 +13,7 @@ from PIL import Image
 
 from famda_ros.errors import FamdaError
 from famda_ros.label_space import IGNORE
-from famda_train.data.catalogue import KINDS, detect_kind, open_dataset
+from famda_train.data.catalogue import KINDS, detect_kind, open_dataset, what_is_missing
 from famda_train.data.dataset import Dataset
 from famda_train.data.label_store import LabelStore
 
@@ -31,7 +31,7 @@ def silent(items: Iterable[int], total: int, description: str) -> Iterable[int]:
     return items
 
 
-def check_data(path: str | Path, frames: int = 50, track: Track = silent) -> dict[str, Any]:
+def check_data(path: str | Path, frames: int = 50, track: Track = silent, kind: str = 'auto') -> dict[str, Any]:
     """Look through a data tree.
 
     Whether files are there is checked for every frame, what is in them for a sample.
@@ -40,6 +40,7 @@ def check_data(path: str | Path, frames: int = 50, track: Track = silent) -> dic
         path: root of a data set.
         frames: evenly spaced frames that are read per split; 0 = all.
         track: draws a progress bar.
+        kind: one of ``catalogue.KINDS``; auto = told by the layout.
 
     Returns:
         JSON values: ``path``, ``kind`` (None = not recognised), ``licence``, ``splits`` (name → counts and
@@ -48,13 +49,14 @@ def check_data(path: str | Path, frames: int = 50, track: Track = silent) -> dic
     """
     result: dict[str, Any] = {'path': str(path), 'kind': None, 'splits': {}, 'problems': [], 'notes': []}
     try:
-        result['kind'] = detect_kind(path)
+        result['kind'] = detect_kind(path) if kind == 'auto' else kind
         parts = KINDS[result['kind']].parts(path)
     except FamdaError as error:
         result['problems'].append(str(error))
         return result
     if not parts:
-        result['problems'].append(f"'{path}' has no split that can be read; see docs/datasets.md for its layout")
+        reason = what_is_missing(Path(path)) or f"'{path}' has no split of {result['kind']} that can be read"
+        result['problems'].append(f'{reason}; see docs/datasets.md for the layout')
     for name, options in parts.items():
         try:
             dataset = open_dataset(path, result['kind'], **options)

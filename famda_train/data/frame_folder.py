@@ -82,11 +82,7 @@ class FrameFolder(Dataset):
         if not (self.path / 'dataset.yaml').is_file():
             raise FamdaError(f"'{self.path}' is no frame folder: it has no dataset.yaml")
         self.info: dict[str, Any] = yaml.safe_load((self.path / 'dataset.yaml').read_text()) or {}
-        try:
-            lines = (self.path / 'frames.jsonl').read_text().splitlines()
-            self.frames = [FrameRecord(**json.loads(line)) for line in lines if line.strip()]
-        except (OSError, ValueError, TypeError) as error:
-            raise FamdaError(f"'{self.path / 'frames.jsonl'}' is missing or damaged ({error})") from error
+        self.frames = read_frames(self.path / 'frames.jsonl')
         self._stored_space = self.info.get('label_space')
         self._projection: np.ndarray | None = None
         if label_space and self._stored_space and label_space != self._stored_space:
@@ -186,6 +182,28 @@ class FrameFolderWriter:
         if exception_type is None:
             write_frames(self.path / 'frames.jsonl', self._records)
             write_atomically(self.path / 'dataset.yaml', yaml.safe_dump(self._info, sort_keys=False))
+
+
+def read_frames(path: Path) -> list[FrameRecord]:
+    """Read ``frames.jsonl``.
+
+    Raises:
+        FamdaError: missing, or a line that is no frame; tells its number.
+    """
+    try:
+        lines = path.read_text(encoding='utf-8').split('\n')
+    except (OSError, ValueError) as error:
+        raise FamdaError(f"'{path}' is missing or damaged ({error})") from error
+    frames = []
+    for number, line in enumerate(lines, 1):
+        try:
+            frames += [FrameRecord(**json.loads(line))] if line.strip() else []
+        except json.JSONDecodeError as error:
+            reason = f'{error.msg} at column {error.colno}'
+            raise FamdaError(f"'{path}', line {number} is damaged ({reason}); mend or delete that line") from error
+        except TypeError as error:
+            raise FamdaError(f"'{path}', line {number} is damaged ({error}); mend or delete that line") from error
+    return frames
 
 
 def write_frames(path: Path, frames: Iterable[FrameRecord]) -> None:

@@ -55,6 +55,19 @@ def dequantise(raw: np.ndarray, scale: float, offset: float) -> np.ndarray:
     return values
 
 
+def _no_store(path: Path, role: str, name: str) -> str:
+    from famda_train.teachers.depth import DEPTH_TEACHERS  # teachers write stores, and so import this file
+    from famda_train.teachers.masks import MASK_TEACHERS
+
+    what, known = ('mask', list(MASK_TEACHERS)) if role == 'masks' else ('depth', list(DEPTH_TEACHERS))
+    if name in known:
+        return f"'{path}' does not exist; make it with famda label and --{role} {name}"
+    return (
+        f"there is no store '{path.name}' in '{path.parent}'; FAMDA has no {what} teacher '{name}' yet: "
+        f'fill the store yourself (docs/adapt.md), take {" or ".join(known)}, or --data.{role} null'
+    )
+
+
 class LabelStore:
     """Outputs of one teacher for one frame folder.
 
@@ -96,7 +109,7 @@ class LabelStore:
         """
         path = cls._path(frames, role, name)
         if not (path / 'teacher.json').is_file():
-            raise FamdaError(f"'{path}' does not exist; make it with famda label and --{role} {name}")
+            raise FamdaError(_no_store(path, role, name))
         return cls(path, json.loads((path / 'teacher.json').read_text()))
 
     @staticmethod

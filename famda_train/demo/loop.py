@@ -35,7 +35,7 @@ from famda_train.environment import environment
 from famda_train.evaluation.evaluate import evaluate
 from famda_train.evaluation.models import load_predictor
 from famda_train.export import export_student
-from famda_train.fitting import fit_all, fit_arguments
+from famda_train.fitting import PLAIN, fit_all, fit_arguments
 from famda_train.teachers.labelling import label_with_teachers
 from famda_train.world import drive, render_many
 from famda_train.world.recording import write_drive, write_frames
@@ -222,13 +222,15 @@ def _fit_bars(progress, totals: dict[str, int]) -> Callable[[str, int], None]:
 
 def _fit_base(source: Path, base: Path, seed: int, size: DemoSize, progress) -> None:
     arguments = fit_arguments(
-        'street_world_source', seed, data__source=source, trainer__max_steps=size.base_steps, out=base
+        'street_world_source', seed, **PLAIN, data__source=source, trainer__max_steps=size.base_steps, out=base
     )
     fit_all({'source only': arguments}, _fit_bars(progress, {'source only': size.base_steps}))
 
 
 def _fit_both(source: Path, target: Path, base: Path, checkpoints, seed: int, size: DemoSize, progress) -> None:
-    common = {'data__source': source, 'model__init_args__init_from': base, 'trainer__max_steps': size.steps}
+    common: dict[str, Any] = {
+        **PLAIN, 'data__source': source, 'model__init_args__init_from': base, 'trainer__max_steps': size.steps,
+    }  # fmt: skip
     runs = {
         'source only, continued': fit_arguments(
             'street_world_source', seed, **common, out=checkpoints['source_only_plain'],

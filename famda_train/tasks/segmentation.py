@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from famda_ros.colorize import color_mask
+from famda_ros.errors import FamdaError
 from famda_ros.label_space import LabelSpace
 from famda_train.adaptation.class_prior import align_to_prior, label_shares, moving_average
 from famda_train.adaptation.losses import cross_entropy, mean_over_processes
@@ -39,8 +40,9 @@ class SegmentationSettings:
             confidence is not overruled by what is behind it; 1 = no protection.
         prior_strength: how strongly the teacher's class shares are drawn to those of the
             source, 0 = not at all, 1 = fully.  Less where the domains show other things.
-        ignore_top, ignore_bottom: share of the rows of target frames whose pseudo-labels
-            are not used (rectification border, ego hood), 0..1.
+        ignore_top: share of the rows of target frames, from the top, whose pseudo-labels are not
+            used (rectification border), 0..1.
+        ignore_bottom: the same from the bottom (ego hood), 0..1.
     """
 
     weight: float = 1.0
@@ -58,7 +60,11 @@ class SegmentationSettings:
 
 
 class Segmentation(Task):
-    """Semantic segmentation in one label space."""
+    """Semantic segmentation in one label space.
+
+    Raises:
+        FamdaError: a class weight for a class that the label space lacks.
+    """
 
     name = 'segmentation'
 
@@ -66,6 +72,12 @@ class Segmentation(Task):
         super().__init__()
         self.space, self.settings = space, settings or SegmentationSettings()
         self.outputs, self.weight = len(space), self.settings.weight
+        for name in self.settings.class_weights:
+            if name not in space.classes:
+                raise FamdaError(
+                    f"segmentation.class_weights has no class '{name}' to weigh; {space.name} has "
+                    f'{", ".join(space.classes)}'
+                )
         weights = [self.settings.class_weights.get(name, 1.0) for name in space.classes]
         self.class_weights: torch.Tensor
         self.protected: torch.Tensor

@@ -4,6 +4,7 @@
 import json
 import sys
 import types
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -123,6 +124,48 @@ def test_a_result_that_cannot_be_written_is_one_sentence(verb, capsys):
     verb(run_typed, POSITIONALS=('data',), HAS_RESULT=True)
     assert cli.main(['evaluate', 'frames', '--json', '/nowhere/result.json']) == cli.EXIT_ERROR
     assert "cannot write '/nowhere/result.json'" in capsys.readouterr().err
+
+
+def test_whether_the_result_can_be_written_is_found_out_before_the_work(verb, tmp_path, capsys):
+    ran = []
+
+    def run(out: str = 'out') -> dict:
+        """Make a folder."""
+        ran.append(out)
+        Path(out).mkdir(parents=True)
+        return {}
+
+    verb(run, HAS_RESULT=True)
+    (tmp_path / 'file').touch()
+    for path in (tmp_path / 'missing' / 'r.json', tmp_path / 'file' / 'r.json', tmp_path):
+        assert cli.main(['evaluate', '--json', str(path)]) == cli.EXIT_ERROR
+        assert capsys.readouterr().err.startswith(f"famda evaluate: cannot write '{path}'")
+    assert not ran
+    for name, result in (('a', 'a/r.json'), ('b/c', 'b/r.json')):  # in folders that the run itself makes
+        words = ['evaluate', '--out', str(tmp_path / name), '--json', str(tmp_path / result)]
+        assert cli.main(words) == cli.EXIT_OK
+        assert json.loads((tmp_path / result).read_text()) == {}
+
+
+@pytest.mark.parametrize('dash', ['-', '_'])
+@pytest.mark.parametrize('equals', [True, False], ids=['=', 'space'])
+def test_options_take_hyphens_and_underscores_and_show_hyphens(verb, capsys, dash, equals):
+    def run(
+        base_steps: int = 1, dry_run: bool = False, all_seeds: tuple[int, ...] = (), options: dict | None = None
+    ) -> None:
+        """Tell."""
+        raise FamdaError(f'{base_steps} {dry_run} {all_seeds} {options}')
+
+    verb(run)
+    steps = [f'--base{dash}steps=2'] if equals else [f'--base{dash}steps', '2']
+    words = [*steps, f'--dry{dash}run', '--options.a_b', 'c', f'--all{dash}seeds', '3', '4']
+    assert cli.main(['evaluate', *words]) == cli.EXIT_ERROR
+    assert capsys.readouterr().err == "famda evaluate: 2 True (3, 4) {'a_b': 'c'}\n"
+    with pytest.raises(SystemExit):
+        cli.main(['evaluate', '--help'])
+    text = capsys.readouterr().out
+    assert all(f'--{name}' in text for name in ('base-steps', 'dry-run', 'all-seeds'))
+    assert '--base_steps' not in text
 
 
 @pytest.mark.parametrize(

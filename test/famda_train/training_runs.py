@@ -104,8 +104,8 @@ def die_in_the_middle_of_writing(*_) -> None:
 
 
 def fill_the_disk(*_) -> None:
-    """Let no file grow beyond 100 kB, half of a checkpoint, from now on."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+    """Let no file grow beyond 20 kB, less than any checkpoint, from now on."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
 
 
 def poison_second_process(trainer, batch) -> None:

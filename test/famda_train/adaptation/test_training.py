@@ -114,7 +114,7 @@ def test_spec_tells_what_the_robot_must_know(street):
 @pytest.mark.parametrize(
     ('extra', 'sentence'),
     [
-        (['--data.masks=other'], 'famda label'),
+        (['--data.masks=other'], "FAMDA has no mask teacher 'other' yet"),
         (['--model.init_from=nowhere.ckpt'], "there is no checkpoint 'nowhere.ckpt'"),
         (['--data.source=nowhere'], 'give the root of a data set'),
     ],

@@ -49,7 +49,10 @@ def test_a_size_is_height_by_width():
     assert parse_size('96x192') == (96, 192)
 
 
-@pytest.mark.parametrize('values', [{'batch': 0}, {'steps': 0}, {'threads': 0}, {'device': 'abacus'}])
+IMPOSSIBLE = [{'batch': 0}, {'steps': 0}, {'threads': 0}, {'device': 'abacus'}, {'network': 'a'}, {'network': '{a: '}]
+
+
+@pytest.mark.parametrize('values', IMPOSSIBLE)
 def test_impossible_setups_are_refused(values):
     with progress_bar() as bar, pytest.raises(FamdaError):
         run_train(TrainSetup(**values), bar)

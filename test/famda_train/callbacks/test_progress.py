@@ -3,6 +3,7 @@
 """Progress on a terminal, quiet elsewhere."""
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
@@ -56,7 +57,10 @@ def test_the_bar_can_be_switched_off(street, terminal):
     assert terminal == []
 
 
-def test_elsewhere_a_training_says_nothing(street, capfd, recwarn):
+def test_elsewhere_a_training_says_what_it_wrote_and_nothing_else(street, capfd, recwarn):
     fit.main(arguments(SOURCE, street, 'c.ckpt', '--data.workers=0', steps=2))
-    assert capfd.readouterr() == ('', '')
+    said = capfd.readouterr()
+    line = r'wrote (.*c\.ckpt) \(2 steps, loss [\d.]+\); score it with: famda evaluate \1 DATA\n'
+    assert re.fullmatch(line, said.out)
+    assert said.err == ''
     assert [str(warning.message) for warning in recwarn] == []

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """``famda doctor``: what it prints and how it ends."""
 import json
+import shutil
 import sys
 
 import pytest
-from miniature_trees import write_camvid, write_synthia
+from miniature_trees import write_camvid, write_cityscapes, write_synthia
 
 from famda_train import cli
 from famda_train.commands import doctor
@@ -36,6 +37,23 @@ def test_one_bad_tree_among_good_ones_ends_with_one(tmp_path, capsys):
     assert 'problem: all: cannot read' in capsys.readouterr().out
     written = json.loads(result.read_text())
     assert [len(tree['problems']) for tree in written['trees']] == [0, 1] and len(written['problems']) == 1
+
+
+def test_the_kind_can_be_told(tmp_path, capsys):
+    write_synthia(tmp_path)
+    assert run(tmp_path, '--kind', 'synthia') == cli.EXIT_OK
+    assert run(tmp_path, '--kind', 'cityscapes') == doctor.EXIT_PROBLEMS
+    assert 'no split of cityscapes that can be read' in capsys.readouterr().out
+    assert run(tmp_path, '--kind', 'disk') == cli.EXIT_ERROR
+    assert "unknown kind of data set 'disk'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('kind', ['auto', 'cityscapes'])
+def test_half_a_data_set_is_recognised(tmp_path, capsys, kind):
+    write_cityscapes(tmp_path, 1)
+    shutil.rmtree(tmp_path / 'leftImg8bit')
+    assert run(tmp_path, '--kind', kind) == doctor.EXIT_PROBLEMS
+    assert 'looks like cityscapes (gtFine/), but leftImg8bit/ is missing' in capsys.readouterr().out
 
 
 def test_bare_images_get_a_helpful_sentence(tmp_path, capsys):

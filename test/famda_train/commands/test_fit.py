@@ -6,11 +6,14 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
+import signal
 import subprocess
 import sys
 
 import pytest
 import torch
+import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from training_runs import (
     DEADLINE_S,
@@ -31,6 +34,7 @@ from training_runs import (
 
 from famda_ros.errors import FamdaError
 from famda_train.checkpoint import load_student
+from famda_train.commands import fit as fit_command
 from famda_train.commands import validate
 from famda_train.data.frame_folder import FrameFolder
 from famda_train.evaluation.evaluate import evaluate
@@ -115,7 +119,7 @@ def test_a_loss_that_is_no_number_names_step_and_frames(street, kind):
 
 def test_a_huge_learning_rate_is_found_out(street):
     args = arguments(SOURCE, street, 'huge.ckpt', '--model.learning_rate=1e30', '--keep_every=1', steps=9)
-    with pytest.raises(FamdaError, match='learning_rate'):
+    with pytest.raises(FamdaError, match=r'model\.init_args\.learning_rate; the checkpoint of step \d is intact'):
         fit(args)
     assert load_student(street / 'huge.run' / 'last.ckpt')
     assert not (street / 'huge.ckpt').exists()
@@ -131,11 +135,12 @@ def test_a_fault_of_one_process_ends_all_with_one_reason(street, tmp_path):
 
 
 def test_the_launcher_starts_the_command_line_again(street):
-    """As a user types it; one event file, one checkpoint, nothing on the terminal."""
+    """As a user types it; one event file, one checkpoint, one line on the terminal."""
     args = arguments(SELF, street, 'launched.ckpt', '--data.batch_size=1', '--keep_every=2', steps=3, norm='group')
     command = [sys.executable, '-m', 'famda_train.cli', 'fit', *args, '--trainer.devices=2', '--trainer.strategy=ddp']
     done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, '', '')
+    assert (done.returncode, done.stdout.count('\n'), done.stderr) == (0, 1, '')
+    assert done.stdout.startswith(f'wrote {street / "launched.ckpt"} (3 steps, loss ')
     assert weights(street / 'launched.ckpt')
     assert [file.suffix for file in sorted((street / 'launched.run').iterdir())][1:] == ['.yaml']
 
@@ -219,3 +224,99 @@ def test_a_third_task_joins_a_checkpoint_that_lacks_it(street, teacher):
     assert str(street) not in json.dumps(settings)
     fit(arguments(SOURCE, street, 'on.ckpt', f'--model.init_from={street / "three.ckpt"}', steps=1))
     assert list(load_student(street / 'on.ckpt')[1].heads) == ['segmentation', 'depth']
+
+
+@pytest.mark.parametrize(
+    ('extra', 'sentence'),
+    [
+        ('--model.network={encoder: nope}', "unknown encoder 'nope'"),
+        ('--model.network={decoder: nope}', "unknown decoder 'nope'"),
+        ('--model.network={encodr: nope}', "the network has no option 'encodr'; it takes encoder, decoder"),
+        ('--model.network={encoder: resnet18, norm: group}', "the encoder 'resnet18' has batch normalisation"),
+        ('--model.feature_distance={weight: 1}', "ImageNet weights; 'pyramid-small' has none; leave feature_distance"),
+        ('--model.segmentation.class_weights={humn: 2}', "no class 'humn' to weigh; flat7 has flat, construction"),
+        ('--model.learnin_rate=1', "no setting 'model.learnin_rate'; did you mean 'model.learning_rate'"),
+        ('--model.segmentation={trus: 1}', "did you mean 'model.segmentation.trust'"),
+        ('--data.bath_size=1', "did you mean 'data.batch_size'"),
+        ('--trainer.max_steps=many', "trainer.max_steps takes int, not 'many'"),
+        ('--data.masks=sam', "FAMDA has no mask teacher 'sam' yet: fill the store yourself"),
+    ],
+)
+def test_a_mistake_in_the_settings_is_one_sentence(street, capfd, extra, sentence):
+    with pytest.raises(FamdaError, match=sentence) as failure:
+        fit_command.main(arguments(SELF, street, 'never.ckpt', extra))
+    assert '\n' not in str(failure.value) and failure.value.__cause__ is None
+    assert capfd.readouterr() == ('', '')
+
+
+@pytest.mark.parametrize('text', ['data: {bath_size: 1}', 'trainer: {max_stps: 1}', 'keep_evry: 1'])
+def test_a_typo_in_a_file_is_told_from_the_nearest_setting(street, text):
+    (street / 'typo.yaml').write_text(text)
+    with pytest.raises(FamdaError, match=r"did you mean '(data\.batch_size|trainer\.max_steps|keep_every)'"):
+        fit_command.main(['--config', str(street / 'typo.yaml'), *arguments(SOURCE, street, 'never.ckpt')])
+
+
+def test_without_settings_a_configuration_is_asked_for(street):
+    for args in ([], [f'--data.source={street / "source"}']):
+        with pytest.raises(FamdaError, match=r'give --config FILE, for example config/train/street_world\.yaml'):
+            fit_command.main(args)
+
+
+def test_every_value_of_the_settings_is_shown(street, capsys):
+    with pytest.raises(SystemExit):
+        fit_command.main([*arguments(SELF, street, 'never.ckpt'), '--model.depth.align=source', '--print_config'])
+    shown = yaml.safe_load(capsys.readouterr().out)['model']['init_args']
+    assert shown['depth']['align'] == 'source' and shown['depth']['loss'] == 'log_l1'
+    assert shown['segmentation']['trust'] == 'image'
+
+
+def interrupt(*_):
+    """As Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+@pytest.fixture
+def handler():
+    """Lightning ignores further interrupts for good."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupted_run_tells_what_is_kept_and_goes_on_with_the_same_settings_only(
+    street, handler, monkeypatch, capsys
+):
+    args = arguments(SELF, street, 'stopped.ckpt', '--keep_every=2', steps=5)
+    for step, then in ((1, 'nothing was kept yet'), (3, 'go on from step 2 with --resume=true')):
+        with monkeypatch.context() as context:
+            context.setattr(fit_command, 'EndTogether', lambda step=step: At(step, interrupt))
+            assert fit_command.main(args) == 130
+        assert capsys.readouterr().err == f'famda fit: interrupted at step {step}; {then}\n'
+    state = torch.load(street / 'stopped.run' / 'last.ckpt', weights_only=True)
+    assert str(street / 'stopped') not in json.dumps(state['famda_run'])
+
+    resumed = [*args, '--resume=true']
+    for change, told in (
+        ('--data.batch_size=1', 'data.batch_size 2, now 1'),
+        ('--model.learning_rate=0.5', 'learning_rate 0.002, now 0.5'),
+        ('--model.network={channels: 8}', r'network.widths \[4, 8, 8, 8, 8\], now null'),
+        ('--model.segmentation.trust=pixel', 'trust image, now pixel'),
+        ('--data.rare_classes={temperature: 0.5}', 'data.rare_classes.temperature null, now 0.5'),
+        ('--trainer.max_steps=1', 'trainer.max_steps 5, now 1'),
+        ('--seed_everything=4', 'seed_everything 3, now 4'),
+    ):
+        with pytest.raises(FamdaError, match=f'the interrupted run had .*{told}.*; resume with the same settings'):
+            fit_command.main([*resumed, change])
+    fit([*resumed, '--keep_every=3', '--data.workers=1', f'--data.validate={street / "val"}'])
+    assert (street / 'stopped.ckpt').is_file()
+
+
+def test_a_source_without_depth_is_warned_of(street, tmp_path, capsys):
+    flat = tmp_path / 'flat'
+    shutil.copytree(street / 'source', flat)
+    shutil.rmtree(flat / 'depth')
+    fit(arguments(SOURCE, street, 'flat.ckpt', f'--data.source={flat}', steps=1))
+    assert capsys.readouterr().out == f"warning: '{flat}' has no depth; the student's depth is not taught\n"
+    assert load_student(street / 'flat.ckpt')[1].provenance['depth_taught'] is False
+    fit(arguments(SELF, street, 'metric.ckpt', f'--data.source={flat}', steps=1))  # its teacher knows metres
+    assert load_student(street / 'metric.ckpt')[1].provenance['depth_taught'] is True

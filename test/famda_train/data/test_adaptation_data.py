@@ -8,6 +8,7 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
+from miniature_trees import WRITERS
 from small_street import write_street
 
 from famda_ros.errors import FamdaError
@@ -119,7 +120,7 @@ def test_validation_shows_every_frame_once_and_training_needs_none(folders):
     ('options', 'sentence'),
     [
         ({'target_size': (32, 16)}, 'bring them to one size or give data.crop|smaller than those'),
-        ({'crop': (65, 32)}, 'smaller than'),
+        ({'crop': (65, 32)}, '64x32 pixels, smaller than .* data.crop 65x32'),
         ({'crop': (64, 32), 'target_size': (128, 64)}, 'bring them to one size or give data.crop'),
     ],
 )
@@ -135,3 +136,13 @@ def test_target_images_are_spread_over_the_folder(folders):
     assert sum(map(len, data.target_images(100))) == 3
     with pytest.raises(FamdaError, match='target'):
         AdaptationData(str(folders / 'source')).target_images(4)
+
+
+def test_frames_to_validate_on_are_read_in_the_label_space_of_the_source(tmp_path, folders):
+    trees = {kind: str(tmp_path / kind) for kind in ('vkitti2', 'cityscapes')}
+    for kind in trees:
+        WRITERS[kind](tmp_path / kind)
+    data = AdaptationData(trees['vkitti2'], validate=DataSource(trees['cityscapes'], split='val'))
+    assert data.validation.dataset.label_space.name == data.label_space == 'vkitti8'
+    with pytest.raises(FamdaError, match=r'in vkitti8, the student in flat7; give data\.validate\.label_space'):
+        AdaptationData(str(folders / 'source'), validate=DataSource(trees['vkitti2'], label_space='vkitti8'))

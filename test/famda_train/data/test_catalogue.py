@@ -1,8 +1,10 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
+import shutil
+
 import numpy as np
 import pytest
-from miniature_trees import write_acdc, write_camvid, write_cityscapes
+from miniature_trees import write_acdc, write_camvid, write_cityscapes, write_gta5
 from small_street import write_street
 
 from famda_ros.errors import FamdaError
@@ -62,6 +64,16 @@ def nested(folder):
     write_cityscapes(folder / 'cityscapes', 1)
 
 
+def half_of_cityscapes(folder):
+    write_cityscapes(folder, 1)
+    shutil.rmtree(folder / 'leftImg8bit')
+
+
+def half_of_gta5(folder):
+    write_gta5(folder, 1)
+    shutil.rmtree(folder / 'labels')
+
+
 def unfinished(folder):
     write_street(folder, 'night', 1)
     (folder / 'frames.jsonl').unlink()
@@ -75,9 +87,12 @@ def unfinished(folder):
         (bare, r'bare images without a dataset\.yaml; make a frame folder'),
         (bare_below, r'images. holds bare images without a dataset\.yaml'),
         (nested, r"did you mean '.*/cityscapes'\?"),
+        (half_of_cityscapes, r'looks like cityscapes \(gtFine/\), but leftImg8bit/ is missing'),
+        (half_of_gta5, r'looks like gta5 \(images/00001\.png\), but labels/ is missing; unpack it there'),
         (unfinished, r'no frames\.jsonl, so it was never finished'),
     ],
-    ids=['missing', 'empty', 'bare images', 'bare images below', 'one level up', 'unfinished'],
+    ids=['missing', 'empty', 'bare images', 'bare images below', 'one level up', 'half of cityscapes', 'half of gta5',
+         'unfinished'],
 )
 def test_what_is_no_data_set_gets_a_helpful_sentence(tmp_path, make, sentence):
     folder = tmp_path / 'data'

@@ -140,6 +140,17 @@ def test_a_damaged_index_is_one_sentence(tmp_path, content):
         FrameFolder(tmp_path)
 
 
+@pytest.mark.parametrize('line', ['{"stem": 1', '[]', '3', '{"stem": "a", "colour": 3}'])
+def test_the_damaged_line_of_an_index_is_told_by_its_number(tmp_path, line):
+    write_two(tmp_path)
+    index = tmp_path / 'frames.jsonl'
+    good = index.read_text().splitlines()
+    index.write_text('\n'.join([good[0], '', line, good[1]]))  # an empty line counts, as in an editor
+    with pytest.raises(FamdaError, match=r'frames\.jsonl., line 3 is damaged') as error:
+        FrameFolder(tmp_path)
+    assert 'line 1' not in str(error.value)
+
+
 def test_a_missing_index_is_one_sentence(tmp_path):
     write_two(tmp_path)
     os.unlink(tmp_path / 'frames.jsonl')

@@ -61,7 +61,9 @@ def test_a_cut_short_line_costs_one_entry(tmp_path):
 
 
 def test_missing_store_and_missing_entry_say_what_to_run(tmp_path):
-    with pytest.raises(FamdaError, match=r'famda label .* --depth toy'):
+    with pytest.raises(FamdaError, match=r'famda label .* --depth street-world'):
+        LabelStore.open(tmp_path, 'depth', 'street-world')
+    with pytest.raises(FamdaError, match=r"no store 'depth-toy' .*no depth teacher 'toy' yet.*--data\.depth null"):
         LabelStore.open(tmp_path, 'depth', 'toy')
     LabelStore.create(tmp_path, 'depth', DEPTH)
     with pytest.raises(FamdaError, match='famda label again'):

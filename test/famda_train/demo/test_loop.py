@@ -45,6 +45,7 @@ def test_products_are_there_and_named_at_the_end(finished):
     out, results = finished
     for name in ('report.html', 'night.onnx', 'night_drive/metadata.yaml', 'night_answers/metadata.yaml', 'night.png'):
         assert (out / name).is_file(), name
+    assert not list(out.rglob('*.run'))  # no logs, no checkpoints to resume from
     text = summary(results, out)
     assert str(out / 'report.html') in text and f'{results["adaptation"]["famda"]["miou"]:.1f}' in text
 

@@ -39,8 +39,27 @@ def test_result_picture_and_baseline(street, models, tmp_path, capsys):
     compared = json.loads(second.read_text())
     assert compared['baseline'] == result
     assert f'Delta_MTL {compared["delta_mtl"]:+.2f} %' in text
+    assert text.count('baseline 0.ckpt') == 2  # the same title in both tables
+    assert text.splitlines()[0].endswith('80 m)')  # one line: it goes into a pipe
     scored_again = command.run(models[1], str(street), baseline=models[0])
     assert scored_again['delta_mtl'] == pytest.approx(compared['delta_mtl'])
+
+
+def test_where_a_picture_cannot_be_written_nothing_is_scored(street, tmp_path, capsys):
+    missing = str(tmp_path / 'no.ckpt')  # would be the next fault
+    for picture, sentence in (('p.jpg', 'must end in .png'), ('gone/p.png', 'cannot write')):
+        assert cli.main(['evaluate', missing, str(street), '--picture', str(tmp_path / picture)]) == cli.EXIT_ERROR
+        assert sentence in capsys.readouterr().err
+
+
+def test_scores_are_printed_before_the_picture_is_drawn(street, models, tmp_path, capsys, monkeypatch):
+    def fail(*_):
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr('famda_train.evaluation.picture.write_comparison', fail)
+    assert cli.main(['evaluate', models[0], str(street), '--picture', str(tmp_path / 'p.png')]) == cli.EXIT_ERROR
+    told = capsys.readouterr()
+    assert 'protocol metric' in told.out and 'No space left' in told.err
 
 
 def test_a_result_that_holds_a_baseline_is_a_baseline_too(tmp_path):

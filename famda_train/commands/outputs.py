@@ -1,0 +1,29 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""Files that commands write at the end of long work."""
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+from famda_ros.errors import FamdaError
+
+
+def check_output_file(path: str | Path) -> None:
+    """Find out before the work, not after it, whether a file can be written.
+
+    Raises:
+        FamdaError: its folder is missing or cannot be written, or ``path`` is a folder itself.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise FamdaError(
+            f"cannot write '{path}' ({error.strerror}); name a file in a folder that is there and can be written"
+        ) from error
