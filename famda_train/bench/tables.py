@@ -18,6 +18,9 @@ BEGIN, END = '<!-- famda bench world -->', '<!-- /famda bench world -->'
 COLUMNS = {'miou': ('mIoU %', 1), 'abs_rel': ('AbsRel', 3), 'rmse': ('RMSE m', 2), 'delta1': ('δ < 1.25 %', 1)}
 """Metric → (heading, digits)."""
 
+GAINS = {'miou': ('mIoU gain', 1), 'abs_rel': ('AbsRel gain', 3)}
+"""Metrics whose gain over the fair baseline of the same seed is told; more is better for both."""
+
 NOTHING = '–'
 
 Cells = list[list[str]]
@@ -26,13 +29,13 @@ Cells = list[list[str]]
 def score_cells(summary: dict[str, Any]) -> Cells:
     """Return heading and lines of the table of a target: mean ± standard deviation, gain, share closed."""
     heads = [head for head, _ in COLUMNS.values()]
-    cells = [['', *heads, 'mIoU gain (least)', 'closed: mIoU', 'closed: AbsRel']]
+    cells = [['', *heads, *(f'{head} (least)' for head, _ in GAINS.values()), 'closed: mIoU', 'closed: AbsRel']]
     for name, scores in summary['rows'].items():
-        gain, closed = summary['gain'].get(name, {}).get('miou'), summary['closed'].get(name, {})
+        gain, closed = summary['gain'].get(name, {}), summary['closed'].get(name, {})
         cells.append([
             ROWS[name].text,
             *(_spread(scores[metric], digits) for metric, (_, digits) in COLUMNS.items()),
-            f'{gain["mean"]:+.1f} ({gain["min"]:+.1f})' if gain else NOTHING,
+            *(_gain(gain.get(metric), digits) for metric, (_, digits) in GAINS.items()),
             *(f'{100 * closed[metric]:.0f} %' if metric in closed else NOTHING for metric in ('miou', 'abs_rel')),
         ])  # fmt: skip
     return cells
@@ -114,6 +117,13 @@ def _markdown_table(cells: Cells, bold: str) -> str:
     head, *lines = ([f'**{cell}**' if line[0] == bold else cell for cell in line] for line in cells)
     rule = ['---', *['--:'] * (len(head) - 1)]
     return '\n'.join(f'| {" | ".join(line)} |' for line in (head, rule, *lines))
+
+
+def _gain(gain: dict[str, float] | None, digits: int) -> str:
+    if gain is None:
+        return NOTHING
+    mean, least = (round(gain[which], digits) + 0.0 for which in ('mean', 'min'))  # + 0.0: no "-0.000"
+    return f'{mean:+.{digits}f} ({least:+.{digits}f})'
 
 
 def _spread(value: dict[str, float | None], digits: int) -> str:
