@@ -54,8 +54,10 @@ def refine_labels(
     masks_per_image = int(segments.max()) + 1
     image = torch.arange(len(labels), device=labels.device).view(-1, 1, 1)
     mask = image * masks_per_image + segments
-    tally = _count((mask * num_classes + labels)[voting], votes, voting, len(labels) * masks_per_image * num_classes)
-    tally = tally.view(len(labels), masks_per_image, num_classes).double()
+    bins = len(labels) * masks_per_image * num_classes
+    # Pixels that do not vote go to a bin of their own: faster than picking out those that do.
+    tally = _count(torch.where(voting, mask * num_classes + labels, bins), votes, bins)
+    tally = tally.view(len(labels), masks_per_image, num_classes)
     if balance:
         tally = tally / tally.sum(1, keepdim=True).clamp_min(1.0) ** balance
     tally = tally.flatten(0, 1)
@@ -71,9 +73,7 @@ def refine_labels(
     return torch.where(changes, voted, labels)
 
 
-def _count(key: torch.Tensor, votes: torch.Tensor | None, voting: torch.Tensor, size: int) -> torch.Tensor:
-    """Return int64 [size]: votes for each key, in steps."""
-    if votes is None:
-        return torch.bincount(key, minlength=size)
-    steps = (votes[voting].double() * VOTE_STEPS).round().long()
-    return torch.zeros(size, dtype=torch.int64, device=key.device).scatter_add_(0, key, steps)
+def _count(key: torch.Tensor, votes: torch.Tensor | None, bins: int) -> torch.Tensor:
+    """Return float64 [bins]: votes for each key in steps, exact integers; keys of ``bins`` are left out."""
+    steps = torch.ones_like(key) if votes is None else (votes.double() * VOTE_STEPS).round()
+    return torch.bincount(key.flatten(), steps.double().flatten(), minlength=bins + 1)[:bins]

@@ -90,7 +90,7 @@ class SourceTraining(lightning.LightningModule):
             self.network, self.spec = load_student(init_from, heads)
             check_label_space(self.spec, label_space, init_from)
         else:
-            self.spec = StudentSpec(label_space, 0, 0, 0.0, network=dict(network or {}), heads=heads)
+            self.spec = StudentSpec(label_space, 0, 0, 0.0, network=network_options(network), heads=heads)
             self.network = build_network(self.spec, fresh=True)
         self.network.to(memory_format=torch.channels_last).train()
         self.seed = 0
@@ -272,6 +272,11 @@ class SourceTraining(lightning.LightningModule):
                 f'the weights are not finite after step {self.global_step}; lower {LEARNING_RATE}{self.what_is_left()}'
             )
         return {KEY: checkpoint_entry(self.spec, self.network)}
+
+
+def network_options(network: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the options of the network; jsonargparse hands over the null of ``--….weights=null`` as text."""
+    return {name: None if value == 'None' else value for name, value in (network or {}).items()}
 
 
 def check_label_space(spec: StudentSpec, label_space: str, where: str) -> None:

@@ -39,7 +39,7 @@ def test_markdown_has_numbers_spread_machine_and_command(result):
     for part in ('night: 120 unseen scenes', 'seeds 0, 1', 'Abacus 3, 2 cores, no GPU, PyTorch 2.9', result['command']):
         assert part in text
     widths = {line.count('|') for line in text.splitlines() if line.startswith('|')}
-    assert widths == {9, 4}  # both tables are rectangular
+    assert widths == {10, 4}  # both tables are rectangular
 
 
 def test_the_terminal_shows_the_same_numbers(result):
