@@ -19,6 +19,11 @@ def seed_of(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
 
 
+def run_seed() -> int:
+    """Return the seed that the run was given, as long as nothing has seeded torch since."""
+    return torch.initial_seed() % 2**32
+
+
 class Draws:
     """Random numbers for the samples of one batch; every sample has a generator of its own.
 

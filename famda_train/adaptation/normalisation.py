@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import torch
 from torch import nn
+
+from famda_train.checkpoint import load_student, save_student
 
 
 @torch.no_grad()
@@ -31,3 +34,9 @@ def reestimate_batch_norm(network: nn.Module, batches: Iterable[torch.Tensor]) -
     for layer, value in zip(layers, momentum, strict=True):
         layer.momentum = value
     return network.eval()
+
+
+def write_with_statistics(student: Path, batches: Iterable[torch.Tensor], out: Path) -> None:
+    """Write a student's checkpoint again, with the normalisation statistics of some batches of images."""
+    network, spec = load_student(student)
+    save_student(out, spec, reestimate_batch_norm(network, batches))

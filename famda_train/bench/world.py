@@ -20,11 +20,10 @@ import torch
 from famda_ros import __version__
 from famda_ros.errors import FamdaError, choose
 from famda_ros.files import make_output_folder, write_atomically
-from famda_train.adaptation.normalisation import reestimate_batch_norm
+from famda_train.adaptation.normalisation import write_with_statistics
 from famda_train.bench import rows as table
 from famda_train.bench.rows import BASE, ROWS, TRAININGS, BenchSize, Recipe, Training
 from famda_train.bench.summary import summarise
-from famda_train.checkpoint import load_student, save_student
 from famda_train.data.frame_folder import FrameFolder, FrameFolderWriter
 from famda_train.environment import environment
 from famda_train.evaluation.evaluate import evaluate
@@ -350,10 +349,8 @@ def _score(folder: Folder, plan: Plan, key: tuple[str, str, int]) -> dict[str, A
 
 def _take_target_statistics(student: Path, frames: FrameFolder, out: Path) -> None:
     """Write a student again with the normalisation statistics of unlabelled target frames."""
-    network, spec = load_student(student)
     images = torch.from_numpy(np.stack(list(frames.images(STATISTICS_IMAGES)))).permute(0, 3, 1, 2).float() / 255
-    reestimate_batch_norm(network, images.split(8))
-    save_student(out, spec, network)
+    write_with_statistics(student, images.split(8), out)
 
 
 def _in_a_line(row: dict[str, Any]) -> str:

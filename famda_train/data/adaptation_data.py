@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from famda_ros.errors import FamdaError
+from famda_train.adaptation.draws import run_seed
 from famda_train.adaptation.rare_classes import (
     choose_crop,
     class_probabilities,
@@ -116,7 +117,7 @@ class AdaptationData(lightning.LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """Take the seed of the run, before layers draw from its generator."""
-        self.seed = torch.initial_seed() % 2**32
+        self.seed = run_seed()
 
     @staticmethod
     def _samples(where: str | DataSource, focal: float | None, **options) -> Samples:
@@ -167,7 +168,7 @@ class AdaptationData(lightning.LightningDataModule):
         """
         rank, processes = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         places = Places(self.batch_size, rank, processes, self._batches_done)
-        seed = torch.initial_seed() % 2**32 if self.seed is None else self.seed
+        seed = run_seed() if self.seed is None else self.seed
         streams = {'source': self._source_stream(seed)}
         if self.target:
             streams['target'] = Stream(self.target, seed, TARGET, crop_size=self.crop)

@@ -25,8 +25,7 @@ from famda_ros.errors import FamdaError
 from famda_ros.files import make_output_folder, write_atomically
 from famda_ros.label_space import FLAT7
 from famda_ros.play_through import play_through_node
-from famda_train.adaptation.normalisation import reestimate_batch_norm
-from famda_train.checkpoint import load_student, save_student
+from famda_train.adaptation.normalisation import write_with_statistics
 from famda_train.data.adaptation_data import AdaptationData
 from famda_train.data.frame_folder import FrameFolder
 from famda_train.demo.pictures import write_comparison
@@ -245,9 +244,8 @@ def _fit_both(source: Path, target: Path, base: Path, checkpoints, seed: int, si
 
 def _take_target_statistics(source: Path, target: Path, checkpoints) -> None:
     """Make the honest baseline: the same weights, with the target's normalisation statistics."""
-    network, spec = load_student(checkpoints['source_only_plain'])
-    reestimate_batch_norm(network, AdaptationData(str(source), str(target)).target_images(160))
-    save_student(checkpoints['source_only'], spec, network)
+    images = AdaptationData(str(source), str(target)).target_images(160)
+    write_with_statistics(checkpoints['source_only_plain'], images, checkpoints['source_only'])
 
 
 def _evaluate(checkpoints, test: Path, progress) -> dict[str, Any]:

@@ -9,7 +9,6 @@ A *row* is one frame: ``{'name': str, 'image': RGB, 'source_only': OUTPUT,
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,33 +16,13 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from famda_ros.colorize import BEYOND_RANGE_RGB, color_depth, color_mask, overlay
+from famda_ros.colorize import BEYOND_RANGE_RGB, color_mask, overlay
 from famda_ros.files import write_atomically
 from famda_ros.label_space import LabelSpace
+from famda_train.depth_colors import TICKS_M, depth_picture, depth_position, depth_scale
 
 OUTPUTS = ('source_only', 'famda', 'truth')
 TITLES = {'image': 'camera', 'source_only': 'before: source only', 'famda': 'after: FAMDA', 'truth': 'truth'}
-
-NEAR_M, FAR_M = 2.0, 80.0
-"""Ends of the colour scale; depth between them is coloured by its logarithm."""
-TICKS_M = (2, 5, 10, 20, 40, 80)
-
-
-def depth_position(metres: float) -> float:
-    """Return where a depth lies on the colour scale: 0 = near end, 1 = far end."""
-    return math.log(min(max(metres, NEAR_M), FAR_M) / NEAR_M) / math.log(FAR_M / NEAR_M)
-
-
-def depth_picture(depth: np.ndarray) -> np.ndarray:
-    """Return uint8 RGB: near is warm, far is cool; sky and unknown pixels are nearly black."""
-    with np.errstate(divide='ignore', invalid='ignore'):
-        return color_depth(np.log(depth), farthest=math.log(FAR_M), nearest=math.log(NEAR_M))
-
-
-def depth_scale(width: int, height: int) -> np.ndarray:
-    """Return a uint8 RGB colour bar, near end on the left."""
-    metres = NEAR_M * (FAR_M / NEAR_M) ** np.linspace(0, 1, width)
-    return depth_picture(np.broadcast_to(metres, (height, width)))
 
 
 def present_classes(rows: Iterable[Mapping[str, Any]], space: LabelSpace) -> list[int]:

@@ -18,17 +18,9 @@ import numpy as np
 from famda_ros.colorize import BEYOND_RANGE_RGB, color_mask, overlay
 from famda_ros.files import write_atomically
 from famda_ros.label_space import LabelSpace
-from famda_train.demo.pictures import (
-    OUTPUTS,
-    TICKS_M,
-    TITLES,
-    depth_picture,
-    depth_position,
-    depth_scale,
-    encode_png,
-    present_classes,
-)
+from famda_train.demo.pictures import OUTPUTS, TITLES, encode_png, present_classes
 from famda_train.demo.report_style import CSS
+from famda_train.depth_colors import TICKS_M, depth_picture, depth_position, depth_scale
 
 STUDENTS = {
     'source_only_plain': (

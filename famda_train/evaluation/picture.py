@@ -14,7 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 from famda_ros.colorize import color_mask
 from famda_ros.files import write_atomically
 from famda_ros.label_space import IGNORE
-from famda_train.demo.pictures import BEYOND_RANGE_RGB, TICKS_M, depth_picture, depth_position, depth_scale, encode_png
+from famda_train.demo.pictures import BEYOND_RANGE_RGB, encode_png
+from famda_train.depth_colors import TICKS_M, depth_picture, depth_position, depth_scale
 from famda_train.evaluation.depth import valid_depth
 from famda_train.evaluation.evaluate import ScoredFrame
 from famda_train.evaluation.protocol import Protocol

@@ -10,21 +10,18 @@ from typing import Literal
 import numpy as np
 import torch
 
-from famda_ros.colorize import color_depth
 from famda_train.adaptation.align import align_disparity, align_to_statistics, robust_statistics
 from famda_train.adaptation.class_prior import moving_average
 from famda_train.adaptation.depth_losses import DEPTH_LOSSES, beyond_range, gradient_matching
 from famda_train.adaptation.losses import mean_over_processes
 from famda_train.adaptation.reliability import agreement
+from famda_train.depth_colors import depth_picture
 from famda_train.evaluation.depth import DepthMeter
 from famda_train.models.pyramid import TYPICAL_LOG_DEPTH
 from famda_train.tasks.task import Sample, Target, Task, constant_like
 
 FAR_M = 70.0
 """EMA depth beyond this is not used to align a relative teacher."""
-
-PICTURE_RANGE_M = 2.0, 80.0
-"""Ends of the colours."""
 
 
 @dataclass
@@ -94,9 +91,7 @@ class Depth(Task):
 
     def picture(self, values: np.ndarray) -> np.ndarray:
         """Return depth in colour, near warm and far cool, by its logarithm."""
-        near, far = PICTURE_RANGE_M
-        with np.errstate(divide='ignore', invalid='ignore'):
-            return color_depth(np.log(values), farthest=math.log(far), nearest=math.log(near))
+        return depth_picture(values)
 
     def truth(self, source: Sample) -> Target:
         """Return the metres; unknown and infinite ones are left to the losses."""
