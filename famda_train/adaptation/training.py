@@ -16,7 +16,7 @@ from famda_ros import __version__
 from famda_ros.errors import FamdaError
 from famda_ros.label_space import get_label_space
 from famda_train.adaptation.augment import flip_horizontally, photometric
-from famda_train.adaptation.draws import Draws, seed_of
+from famda_train.adaptation.draws import Draws, run_seed, seed_of
 from famda_train.adaptation.losses import mean_over_processes
 from famda_train.adaptation.schedule import poly_factor
 from famda_train.callbacks.checkpoints import kept_step
@@ -84,7 +84,9 @@ class SourceTraining(lightning.LightningModule):
         self.ramp_steps, self.power, self.source_strength = ramp_steps, power, source_strength
         self.domain = domain
         labels = Segmentation(get_label_space(label_space), segmentation)
-        self.task_modules = nn.ModuleList([labels, Depth(depth, labels.sky), *(extra_tasks or [])])
+        metres = Depth(depth, labels.sky)
+        self.output_range_m = metres.settings.range_m
+        self.task_modules = nn.ModuleList([labels, metres, *(extra_tasks or [])])
         heads = {task.name: (task.outputs, task.start) for task in self.tasks}
         if init_from:
             self.network, self.spec = load_student(init_from, heads)
@@ -107,7 +109,7 @@ class SourceTraining(lightning.LightningModule):
 
     def setup(self, stage: str) -> None:
         """Take seed, image size and focal from the run."""
-        self.seed = torch.initial_seed() % 2**32
+        self.seed = run_seed()
         source = self.data.source
         check_label_space(self.spec, self.data.label_space, str(source.dataset.path))
         width, height = source.size
@@ -116,6 +118,7 @@ class SourceTraining(lightning.LightningModule):
             width=width,
             height=height,
             focal=source.focal or DEFAULT_FOCAL * width,
+            output_range_m=self.output_range_m,
             domain=self.domain,
             provenance=self.provenance(),
             licence=self.licence(),

@@ -128,3 +128,10 @@ def test_bad_input_gets_one_sentence(street, extra, sentence):
 def test_source_without_truth_is_refused(street):
     with pytest.raises(FamdaError, match='has no labels'):
         fit_source(street, 'never.ckpt', extra=[f'--data.source={street / "target"}'])
+
+
+def test_the_range_of_depth_reaches_the_exported_graph(street):
+    """A student taught to see farther than the default is not cut off there."""
+    _, spec = load_student(fit_source(street, 'far.ckpt', extra=['--model.depth.range_m=[0.5,300]']))
+    assert spec.output_range_m == (0.5, 300.0)
+    assert load_student(street / 'base.ckpt')[1].output_range_m == (0.5, 120.0)
