@@ -25,7 +25,8 @@ def run(
 
     Args:
         out: frame folder to fill, or with a drive the bag's folder, which must not exist yet.
-        domain: synthetic (clean day, the source), day, night or randomised.
+        domain: synthetic (clean day, the source), day, night, randomised, or varied (other streets too: for
+            students that are to see photographs).
         frames: how many pictures.
         drive: one drive down a street, written as a rosbag (MCAP), instead of single frames with truth.
         image: what the bag holds: JPEG on /camera/image/compressed, rgb8 on /camera/image, or both.

@@ -27,7 +27,8 @@ class StreetWorld(Dataset):
     read and then kept in memory (about 0.2 MB at 192 x 96).
 
     Args:
-        path: ``street-world:<domain>``, or the domain alone: synthetic, day, night or randomised.
+        path: ``street-world:<domain>``, or the domain alone: synthetic, day, night,
+            randomised or varied.
         split: train, adapt or val; decides the seeds.
         label_space: flat7.
         frames: how many.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 
 from famda_ros.errors import choose
+from famda_train.world.grammar import PLAIN, Grammar, varied_grammar
 from famda_train.world.materials import Material
 
 Range = tuple[float, float]
@@ -27,7 +28,8 @@ CLEAN_PALETTE: dict[str, Color] = {
     'SKIN': (0.62, 0.40, 0.30), 'JACKET': (0.34, 0.16, 0.22), 'TROUSERS': (0.10, 0.12, 0.22),
     'CAR_PAINT': (0.38, 0.12, 0.12), 'GLASS': (0.06, 0.08, 0.10), 'UNDERBODY': (0.04, 0.04, 0.04),
     'TYRE': (0.025, 0.025, 0.027), 'RIM': (0.35, 0.35, 0.37), 'TAIL_LIGHT': (0.45, 0.03, 0.03),
-    'HEADLIGHT': (0.80, 0.80, 0.78), 'PLATE': (0.75, 0.75, 0.65),
+    'HEADLIGHT': (0.80, 0.80, 0.78), 'PLATE': (0.75, 0.75, 0.65), 'TWIG': (0.14, 0.10, 0.08),
+    'FASCIA': (0.35, 0.28, 0.30), 'YELLOW_PAINT': (0.60, 0.45, 0.12), 'BICYCLE': (0.12, 0.10, 0.10),
 }  # fmt: skip
 
 REAL_PALETTE: dict[str, Color] = {
@@ -40,7 +42,8 @@ REAL_PALETTE: dict[str, Color] = {
     'SKIN': (0.45, 0.31, 0.24), 'JACKET': (0.15, 0.13, 0.14), 'TROUSERS': (0.07, 0.075, 0.10),
     'CAR_PAINT': (0.22, 0.21, 0.22), 'GLASS': (0.045, 0.05, 0.055), 'UNDERBODY': (0.03, 0.03, 0.03),
     'TYRE': (0.02, 0.02, 0.02), 'RIM': (0.14, 0.14, 0.145), 'TAIL_LIGHT': (0.28, 0.03, 0.03),
-    'HEADLIGHT': (0.55, 0.55, 0.54), 'PLATE': (0.50, 0.50, 0.44),
+    'HEADLIGHT': (0.55, 0.55, 0.54), 'PLATE': (0.50, 0.50, 0.44), 'TWIG': (0.10, 0.085, 0.07),
+    'FASCIA': (0.24, 0.20, 0.21), 'YELLOW_PAINT': (0.44, 0.36, 0.16), 'BICYCLE': (0.07, 0.07, 0.07),
 }  # fmt: skip
 
 PALETTES = {'clean': CLEAN_PALETTE, 'real': REAL_PALETTE}
@@ -150,17 +153,33 @@ RANDOM_DARK = replace(
     fog=(0.0, 0.012), exposure=(0.7, 1.8), gamma=(1.5, 2.3), noise=(0.0, 0.03),
 )  # fmt: skip
 
+VARIED_DAY = replace(
+    RANDOM_DAY, palette='real', palette_jitter=(0.05, 0.35), object_color=(0.6, 1.6), object_saturation=(0.3, 1.2),
+    texture_fine=(0.3, 1.6), texture_large=(0.3, 1.6), foliage=(0.5, 1.6), ambient_color=(0.42, 0.46, 0.55),
+    ambient=(0.25, 1.0), sun=(0.0, 1.4), shadow=(0.6, 1.0), occlusion=(0.4, 1.0),
+    horizon=((0.70, 0.75, 0.80), (1.50, 1.50, 1.50)), zenith=((0.20, 0.32, 0.60), (1.10, 1.15, 1.20)),
+    clouds=(0.0, 0.8), fog=(0.0, 0.006), exposure=(0.6, 1.3), gain_jitter=(0.08, 0.08), blur=(0.0, 0.45), bloom=(0.0, 0.5),
+    vignette=(0.0, 0.4), saturation=(0.4, 1.4), gamma=(1.4, 2.2), noise=(0.0, 0.02),
+)  # fmt: skip
+
+VARIED_DUSK = replace(
+    VARIED_DAY, ambient=(0.06, 0.35), sun=(0.0, 0.05), lamps=(0.0, 1.0), emission=(0.0, 1.0), window_lit=(0.0, 0.2),
+    horizon=((0.30, 0.32, 0.38), (1.00, 1.00, 1.00)), zenith=((0.15, 0.18, 0.26), (0.70, 0.75, 0.85)),
+    clouds=(0.2, 1.0), noise=(0.0, 0.03),
+)  # fmt: skip
+
 DOMAINS: dict[str, tuple[tuple[float, Look], ...]] = {
     'synthetic': ((1.0, SYNTHETIC),),
     'day': ((1.0, DAY),),
     'night': ((1.0, NIGHT),),
     'randomised': ((0.45, RANDOM_DAY), (0.55, RANDOM_DARK)),
+    'varied': ((0.75, VARIED_DAY), (0.25, VARIED_DUSK)),
 }
 """Domain -> looks with their probabilities."""
 
-_COLOR_AMPLITUDE = dict.fromkeys(('CAR_PAINT', 'JACKET', 'TROUSERS', 'SIGN'), 0.8)
+_COLOR_AMPLITUDE = dict.fromkeys(('CAR_PAINT', 'JACKET', 'TROUSERS', 'SIGN', 'FASCIA'), 0.8)
 _COLOR_AMPLITUDE |= dict.fromkeys(('BUILDING', 'WALL', 'CORNICE'), 0.35)
-_COLOR_AMPLITUDE |= dict.fromkeys(('LEAF', 'TRUNK'), 0.12)
+_COLOR_AMPLITUDE |= dict.fromkeys(('LEAF', 'TRUNK', 'TWIG'), 0.12)
 _RUBBER_AND_GLASS = ('TYRE', 'UNDERBODY', 'GLASS', 'WINDOW')
 OBJECT_COLOR_AMPLITUDE = np.array(
     [_COLOR_AMPLITUDE.get(m.name, 0.0 if m.name in _RUBBER_AND_GLASS else 0.04) for m in Material], np.float32
@@ -194,6 +213,15 @@ class Style:
             raise AttributeError(name) from None
 
 
+VARIED = 'varied'
+"""The domain whose streets differ more, for students that are to see photographs."""
+
+
+def grammar_of(seed: int, domain: str) -> Grammar:
+    """Return what stands in the street of a seed."""
+    return varied_grammar(seed) if domain == VARIED else PLAIN
+
+
 def looks_of(domain: str) -> tuple[tuple[float, Look], ...]:
     """Return a domain's looks.
 
@@ -220,8 +248,8 @@ def draw_style(seed: int, domain: str, instances: int) -> Style:
     rng = generator(seed, domain)
     look = looks[int(rng.choice(len(looks), p=[weight for weight, _ in looks]))][1]
     values = {f.name: _draw(rng, getattr(look, f.name)) for f in fields(look)}
-    jitter = values['palette_jitter'] * rng.uniform(-1, 1, (len(Material), 3))
-    shift = values['palette_jitter'] * 0.25 * rng.uniform(-1, 1, (len(Material), 3))
+    later = generator(seed, domain, 2)
+    jitter, shift = (values['palette_jitter'] * scale * _per_material(rng, later) for scale in (1.0, 0.25))
     base = np.array([PALETTES[look.palette][m.name] for m in Material])
     albedo = np.clip(base * (1 + jitter) + shift * base.mean(1, keepdims=True), 0.005, 0.95)
     values['gain'] = values['gain'] * (1 + values['gain_jitter'] * rng.uniform(-1, 1, 3).astype(np.float32))
@@ -230,6 +258,11 @@ def draw_style(seed: int, domain: str, instances: int) -> Style:
         rng.standard_normal((instances, 3)).astype(np.float32), _draw_sun(rng),
         rng.uniform(0, 512, 8).astype(np.float32),
     )  # fmt: skip
+
+
+def _per_material(rng: np.random.Generator, later: np.random.Generator) -> np.ndarray:
+    """Return float [materials, 3] of -1..1; materials after the first 30 leave the draws of the others alone."""
+    return np.concatenate([rng.uniform(-1, 1, (30, 3)), later.uniform(-1, 1, (len(Material) - 30, 3))])
 
 
 def _draw(rng: np.random.Generator, value):

@@ -12,7 +12,7 @@ import numpy as np
 
 from famda_ros.errors import FamdaError
 from famda_train.world.camera import Camera, default_camera
-from famda_train.world.domains import Style, draw_style, generator
+from famda_train.world.domains import Style, draw_style, generator, grammar_of
 from famda_train.world.gbuffer import make_gbuffer
 from famda_train.world.layout import STREET_SPEED, Layout, make_layout
 from famda_train.world.render import Rendering, check_request, in_order, picture
@@ -34,7 +34,7 @@ def drive(
 
     Args:
         seed: decides the street and the way through it.
-        domain: 'synthetic', 'day', 'night' or 'randomised'.
+        domain: 'synthetic', 'day', 'night', 'randomised' or 'varied'.
         frames: number of pictures.
         rate_hz: pictures per second.
         width, height: image size in pixels.
@@ -67,7 +67,7 @@ def drive_frame(
 
 @lru_cache(maxsize=2)
 def _street(seed: int, domain: str, length: float) -> tuple[Layout, Style]:
-    layout = make_layout(seed, length)
+    layout = make_layout(seed, length, grammar_of(seed, domain))
     return layout, draw_style(seed, domain, layout.instances)
 
 

@@ -87,9 +87,13 @@ def _fill_ground(g: GBuffer, ground: Ground) -> None:
     z = g.point[2].ravel()[index] + np.float32(g.camera.z)
     material = np.full(x.shape, Material.ROAD, np.uint8)
     instance = np.full(x.shape, ROAD_INSTANCE, np.uint16)
-    centre_line = (np.abs(x + 0.25) < 0.09) & (np.mod(z + ground.dash_phase, 6.0) < 3.0)
+    dash, period = ground.dash
+    centre_line = (np.abs(x + 0.25) < 0.09) & (np.mod(z + ground.dash_phase, period) < dash)
     edge_lines = (np.abs(x - ground.left - 0.31) < 0.06) | (np.abs(x - ground.right + 0.31) < 0.06)
-    material[centre_line | edge_lines] = Material.LANE_PAINT
+    material[edge_lines] = ground.edge_paint
+    material[centre_line] = Material.LANE_PAINT
+    for px, pz, half_x, half_z in ground.patches:
+        material[(np.abs(x - px) < half_x) & (np.abs(z - pz) < half_z)] = Material.LANE_PAINT
     for crossing in ground.crossings:
         stripes = (np.abs(z - crossing) < 1.6) & (np.mod(x, 1.0) < 0.5)
         material[stripes & (x > ground.left + 0.4) & (x < ground.right - 0.4)] = Material.LANE_PAINT
@@ -232,7 +236,7 @@ def _split_van(s: _Part, material):
 
 def _split_wheel(s: _Part, material):
     radial = (s.y * s.y + s.z * s.z) / (s.half[1] * s.half[1])
-    return np.where(radial < 0.26, Material.RIM, material), 0
+    return np.where((radial < 0.26) & (material == Material.TYRE), Material.RIM, material), 0
 
 
 def _split_traffic_light(s: _Part, material):

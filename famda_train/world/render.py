@@ -15,7 +15,7 @@ import numpy as np
 
 from famda_ros.errors import FamdaError
 from famda_train.world.camera import Camera, default_camera
-from famda_train.world.domains import Style, draw_style, generator, looks_of
+from famda_train.world.domains import VARIED, Style, draw_style, generator, grammar_of, looks_of
 from famda_train.world.gbuffer import GBuffer, make_gbuffer
 from famda_train.world.layout import Layout, make_layout
 from famda_train.world.sensor import develop
@@ -48,8 +48,9 @@ def render(seed: int, domain: str, width: int = 192, height: int = 96, focal: fl
     """Render one frame.
 
     Args:
-        seed: decides the street; the same seed gives the same geometry in every domain.
-        domain: 'synthetic', 'day', 'night' or 'randomised'.
+        seed: decides the street; the same seed gives the same geometry in every domain
+            but 'varied', whose streets are others.
+        domain: 'synthetic', 'day', 'night', 'randomised' or 'varied'.
         width, height: image size in pixels.
         focal: in pixels; default 0.7 x width.
 
@@ -57,8 +58,9 @@ def render(seed: int, domain: str, width: int = 192, height: int = 96, focal: fl
         FamdaError: unknown domain, negative seed, or a size that is no image.
     """
     check_request(seed, domain, width, height, focal)
-    layout = make_layout(seed)
-    camera = static_camera(seed, default_camera(width, height, focal))
+    layout = make_layout(seed, grammar=grammar_of(seed, domain))
+    place = varied_camera if domain == VARIED else static_camera
+    camera = place(seed, default_camera(width, height, focal))
     return picture(make_gbuffer(layout, camera), layout, draw_style(seed, domain, layout.instances),
                    generator(seed, domain, 1))  # fmt: skip
 
@@ -75,6 +77,15 @@ def static_camera(seed: int, camera: Camera) -> Camera:
     return replace(
         camera, x=float(1.7 + np.clip(rng.normal(0, 0.35), -0.9, 0.9)), y=float(1.5 + rng.uniform(-0.10, 0.15)),
         yaw=float(rng.normal(0, 0.035)), pitch=float(rng.normal(0, 0.012)),
+    )  # fmt: skip
+
+
+def varied_camera(seed: int, camera: Camera) -> Camera:
+    """Return ``camera`` somewhere on the road, higher or lower, looking a little up, down or aside."""
+    rng = np.random.default_rng([seed, 0xCA4])
+    return replace(
+        camera, x=float(rng.uniform(0.6, 3.0)), y=float(rng.uniform(1.1, 2.0)), yaw=float(rng.normal(0, 0.12)),
+        pitch=float(rng.normal(0, 0.04)),
     )  # fmt: skip
 
 

@@ -51,7 +51,19 @@ def shade(g: GBuffer, layout: Layout, style: Style) -> np.ndarray:
     is_sky = g.material == Material.SKY
     if is_sky.any():
         radiance[is_sky] = sky(g.rays[:, is_sky], style)
+    _show_sky_between_twigs(radiance, g, style)
     return radiance
+
+
+def _show_sky_between_twigs(radiance: np.ndarray, g: GBuffer, style: Style) -> None:
+    """A bare crown is labelled as a whole, as people label it, but the sky is seen through it."""
+    twigs = (g.material == Material.TWIG) & (g.rays[1] > 0)
+    if not twigs.any():
+        return
+    u, v = g.uv[0][twigs] * 45, g.uv[1][twigs] * 45
+    strokes = noise.sample(noise.GRAIN, u * _f(2.2), v * _f(0.7)) + noise.sample(noise.GENERAL, u, v)
+    through = np.clip(_f(0.40) + _f(0.22) * strokes, 0, 0.8)[:, None]
+    radiance[twigs] += through * (sky(g.rays[:, twigs], style) - radiance[twigs])
 
 
 def ambient_access(g: GBuffer, layout: Layout, strength: float) -> np.ndarray:

@@ -18,8 +18,8 @@ def _per_material(default: float, **values: float) -> np.ndarray:
 
 _SMOOTH = dict.fromkeys(('CAR_PAINT', 'POLE', 'SIGN', 'SIGN_RIM', 'SIGNAL_BOX', 'RIM', 'SKIN', 'PLATE'), 0.30)
 _NO_TEXTURE = dict.fromkeys(('WINDOW', 'GLASS', 'HEADLIGHT', 'TAIL_LIGHT', 'SIGNAL_LENS', 'LAMP', 'SKY', 'TYRE'), 0.0)
-TEXTURE_AMPLITUDE = _per_material(1.0, ROAD=0.45, LANE_PAINT=0.45, **_SMOOTH, **_NO_TEXTURE)
-FOLIAGE = _per_material(0.0, LEAF=1.0, GRASS=0.7)
+TEXTURE_AMPLITUDE = _per_material(1.0, ROAD=0.45, LANE_PAINT=0.45, YELLOW_PAINT=0.45, **_SMOOTH, **_NO_TEXTURE)
+FOLIAGE = _per_material(0.0, LEAF=1.0, GRASS=0.7, TWIG=1.0)
 
 
 def fade(g: GBuffer, metres: float) -> np.ndarray:
