@@ -51,7 +51,7 @@ $(BIN)/python:
 	set -x; $(PYTHON) -m venv $$site $(VENV)
 
 $(STAMP): setup.py pyproject.toml | $(BIN)/python
-	@extras=ros,train,dev; \
-	if grep -qi 'include-system-site-packages *= *true' $(VENV)/pyvenv.cfg; then extras=train,dev; fi; \
+	@extras=ros,train,scale,dev; \
+	if grep -qi 'include-system-site-packages *= *true' $(VENV)/pyvenv.cfg; then extras=train,scale,dev; fi; \
 	set -x; $(BIN)/python -m pip install --disable-pip-version-check $(PIP_FLAGS) -e ".[$$extras]"
 	@touch $@

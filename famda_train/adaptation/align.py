@@ -24,6 +24,33 @@ def fit_scale_shift(x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor) -> t
     return scale, mean_y - scale * mean_x
 
 
+def fit_robustly(
+    x: torch.Tensor, y: torch.Tensor, valid: torch.Tensor, passes: int = 3
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Fit y = scale * x + shift, one fit per image, in spite of a minority of wrong pixels.
+
+    Every pass fits by least squares and then trusts each pixel less the larger its residual
+    is (Cauchy weights at the median residual).
+
+    Args:
+        x, y: float [B, H, W]; anything where not valid.
+        valid: bool [B, H, W], pixels that count.
+        passes: of reweighting.
+
+    Returns:
+        (scale, shift), each [B].
+    """
+    mask = valid.flatten(1)
+    x, y = torch.where(mask, x.float().flatten(1), 0.0), torch.where(mask, y.float().flatten(1), 0.0)
+    weight = mask.float()
+    for _ in range(passes):
+        scale, shift = fit_scale_shift(x, y, weight)
+        residual = (scale[:, None] * x + shift[:, None] - y).abs()
+        spread = torch.where(mask, residual, torch.nan).nanmedian(dim=1).values.nan_to_num(1.0).clamp_min(1e-6)
+        weight = mask / (1.0 + (residual / spread[:, None]) ** 2)
+    return fit_scale_shift(x, y, weight)
+
+
 def align_disparity(
     disparity: torch.Tensor,
     reference_depth: torch.Tensor,
@@ -33,9 +60,8 @@ def align_disparity(
 ) -> torch.Tensor:
     """Turn affine-invariant disparity into metres that agree with a reference depth.
 
-    Every pass fits scale and shift in disparity space and then trusts each pixel
-    less the larger its residual is (Cauchy weights at the median residual), so that
-    a minority of wrong reference pixels does not bend the fit.
+    Scale and shift are fitted in disparity space by :func:`fit_robustly`, so that a
+    minority of wrong reference pixels does not bend the fit.
 
     Args:
         disparity: float [B, H, W], near = large, unknown scale and shift per image.
@@ -48,22 +74,12 @@ def align_disparity(
         (too few valid pixels, or a scale that is not positive).
     """
     near, far = depth_range_m
-    shape = disparity.shape
-    x = disparity.float().flatten(1)
-    y = (1.0 / reference_depth.float().clamp(near, far)).flatten(1)
-    mask = (valid & torch.isfinite(disparity) & torch.isfinite(reference_depth)).flatten(1)
-    x, y = torch.where(mask, x, 0.0), torch.where(mask, y, 0.0)
-    weight = mask.float()
-    for _ in range(passes):
-        scale, shift = fit_scale_shift(x, y, weight)
-        residual = (scale[:, None] * x + shift[:, None] - y).abs()
-        spread = torch.where(mask, residual, torch.nan).nanmedian(dim=1).values.nan_to_num(1.0).clamp_min(1e-6)
-        weight = mask / (1.0 + (residual / spread[:, None]) ** 2)
-    scale, shift = fit_scale_shift(x, y, weight)
-    usable = (scale > 0) & (mask.sum(1) >= 16)
-    aligned = scale[:, None] * disparity.float().flatten(1) + shift[:, None]
+    mask = valid & torch.isfinite(disparity) & torch.isfinite(reference_depth)
+    scale, shift = fit_robustly(disparity, 1.0 / reference_depth.float().clamp(near, far), mask, passes)
+    usable = (scale > 0) & (mask.flatten(1).sum(1) >= 16)
+    aligned = scale[:, None, None] * disparity.float() + shift[:, None, None]
     depth = 1.0 / aligned.clamp(1.0 / far, 1.0 / near)
-    return torch.where(usable[:, None], depth, torch.nan).view(shape)
+    return torch.where(usable[:, None, None], depth, torch.nan)
 
 
 def robust_statistics(values: torch.Tensor, valid: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -25,6 +25,7 @@ from famda_train.data.samples import Samples
 from famda_train.data.stream import SOURCE, TARGET
 from famda_train.models.encoders import IMAGENET, SMALL, build_encoder
 from famda_train.tasks import Segmentation, Target
+from famda_train.teachers.licences import inherited_licence, teacher_notice
 
 
 @dataclass
@@ -123,7 +124,22 @@ class SelfTraining(SourceTraining):
             'target': self.target.dataset.info,
             'target_frames': len(self.target),
             'teachers': self.target.teacher_identities,
+            'reliability': self.target.reliability,
         }
+
+    def licence(self) -> str:
+        """Add the licences of those teachers whose weights are not free for every use."""
+        teachers = self.target.teacher_identities.items()
+        inherited = (inherited_licence(role, identity) for role, identity in teachers)
+        parts = [*super().licence().split('; '), *inherited]
+        return '; '.join(dict.fromkeys(part for part in parts if part))
+
+    def on_fit_start(self) -> None:
+        """Say, too, which teachers' weights are not free for every use."""
+        super().on_fit_start()
+        for identity in self.target.teacher_identities.values():
+            if notice := teacher_notice(identity):
+                self.print(f'note: {notice}')
 
     def training_step(self, batch: dict[str, Sample], _: int) -> torch.Tensor:
         """Return the loss of one step: source frames, and target frames with source classes pasted on some."""

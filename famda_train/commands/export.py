@@ -3,7 +3,8 @@
 """``famda export``."""
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict
+from typing import Any, Literal
 
 POSITIONALS = ('checkpoint', 'frames')
 HAS_RESULT = True
@@ -15,6 +16,10 @@ def run(
     out: str = 'student.onnx',
     count: int = 40,
     name: str | None = None,
+    precision: Literal['fp32', 'fp16', 'int8'] = 'fp32',
+    calibrate: str | None = None,
+    evaluate: str | None = None,
+    check: str | None = None,
     kind: str = 'auto',
     split: str | None = None,
     options: dict[str, Any] | None = None,
@@ -23,22 +28,59 @@ def run(
 
     Args:
         checkpoint: written by famda fit.
-        frames: frame folder or data set with real images for the parity check.
+        frames: frame folder or data set with real images for the parity check; two of them travel in the file.
         out: file to write; it appears only if labels agree on at least 99.5 % of the
-            pixels and depth within 1 %.
-        count: frames of the parity check.
+            pixels (fp16: 99 %, int8: 95 %), and depth and confidence within 1 % (int8: 5 %).
+        count: frames of the parity check, and of the calibration.
         name: name in the model card; default: the file's.
-        kind: of the data set; auto = told by its layout.
-        split: of the data set; default: the one meant for training.
+        precision: fp32; fp16, for GPUs; int8, for CPUs and accelerators.
+        calibrate: int8: frame folder or data set with images of the target, to measure ranges on; default: frames.
+        evaluate: frame folder or data set with truth; scores, and what fp16 or int8 costs, go into the model card.
+        check: provider (tensorrt, cuda, openvino) that must agree with the CPU here on the file's own frames.
+        kind: of the data sets; auto = told by their layout.
+        split: of frames and of calibrate; default: the one meant for training.
         options: what else this kind of data set takes, for example --options.condition night.
     """
+    from famda_ros.model_card import read_card
+    from famda_ros.providers import candidates
+    from famda_ros.student import Student
+    from famda_train.commands.evaluate import validation_split
+    from famda_train.commands.progress import progress_bar
     from famda_train.data.catalogue import open_dataset
     from famda_train.export import export_student
+    from famda_train.teachers.licences import student_notice
 
-    images = open_dataset(frames, kind, split, **(options or {})).images(count)
-    parity = export_student(checkpoint, out, images, name)
-    print(
-        f'wrote {out}: {100 * parity.label_agreement:.3f} % of labels agree with torch, '
-        f'depth within {100 * parity.depth_error:.4f} % ({parity.frames} frames)'
-    )
-    return {'out': out, 'frames': parity.frames, 'labels': parity.label_agreement, 'depth_error': parity.depth_error}
+    if check:
+        candidates(check)  # before anything slow
+    more = options or {}
+    images = open_dataset(frames, kind, split, **more).spread(count)
+    calibration = open_dataset(calibrate, kind, split, **more).spread(count) if calibrate else None
+    truth = open_dataset(evaluate, kind, validation_split(evaluate, kind), **more) if evaluate else None
+    with progress_bar() as bar:
+        task = bar.add_task('evaluating', total=len(truth) if truth else None, visible=truth is not None)
+        exported = export_student(
+            checkpoint, out, images, name, None, precision, calibration, truth,
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )  # fmt: skip
+    print(f'wrote {out} ({precision}): with torch, {exported.agreement}')
+    if cost := exported.metrics.get('cost'):
+        print(f'{precision} costs {cost_text(cost)} on {exported.metrics["frames"]} frames of {evaluate}')
+    checked = {}
+    if check:
+        agreement = Student(out, provider=check).agreement
+        if agreement is not None:
+            print(f'{check} and CPU: {agreement}')
+            checked = {'provider': check, 'provider_agreement': asdict(agreement)}
+    if notice := student_notice(read_card(out).licence):
+        print(notice)
+    return {'out': out, 'precision': precision, **asdict(exported), **checked}
+
+
+def cost_text(cost: dict[str, float]) -> str:
+    """Return in words what a precision costs."""
+    parts = []
+    if 'miou' in cost:
+        parts.append(f'{cost["miou"]:.2f} mIoU')
+    if 'abs_rel_percent' in cost:
+        parts.append(f'{cost["abs_rel_percent"]:.2f} % of AbsRel')
+    return ' and '.join(parts)

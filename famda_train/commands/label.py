@@ -3,40 +3,161 @@
 """``famda label``."""
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import Any, Literal
 
 POSITIONALS = ('frames',)
 HAS_RESULT = True
+
+EXIT_INCOMPLETE = 1
+TOLD = 5
+"""Frames that are named per store; the others are counted."""
 
 
 def run(
     frames: str,
     masks: str | None = 'felzenszwalb',
     depth: str | None = 'street-world',
+    masks_options: dict[str, Any] | None = None,
+    depth_options: dict[str, Any] | None = None,
     kind: str = 'auto',
     split: str | None = None,
     options: dict[str, Any] | None = None,
+    engine: Literal['local', 'ray'] = 'local',
+    workers: int | None = None,
+    address: str | None = None,
+    contact_sheet: str | None = None,
+    frames_shown: int = 6,
+    verify: bool = False,
 ) -> dict[str, Any]:
     """Fill the label store of a data set: class-agnostic masks and depth, cached.
 
-    An interrupted run goes on where it stopped.
+    An interrupted run goes on where it stopped.  The exit code is 1 where frames had to be left out, or where
+    --verify found something.
 
     Args:
         frames: frame folder, or a data set in its owner's layout (Cityscapes, ACDC, ...).
-        masks: mask teacher (felzenszwalb), or null for none.
-        depth: depth teacher (street-world, street-world-relative: stand-ins that know
-            rendered streets only), or null for none.
+        masks: mask teacher, or null for none; famda teachers list tells which there are.
+        depth: depth teacher, or null for none; the street-world ones are stand-ins that know rendered streets only.
+        masks_options: settings of the mask teacher, for example --masks-options.scale 60; with
+            --masks-options.name NAME the store has a name of its own.
+        depth_options: settings of the depth teacher, for example --depth-options.reliability mirror, which also stores
+            how far it agrees with itself.
         kind: of the data set; auto = told by its layout.
         split: of the data set; default: the one meant for training.
         options: what else this kind of data set takes, for example --options.condition night.
+        engine: local: processes of this machine; ray: actors, on this or many machines.
+        workers: processes or actors; default one per GPU, or one per core for a teacher without GPU.
+        address: of a Ray cluster that this machine belongs to, HOST:PORT or auto; default: Ray is started here.
+        contact_sheet: PNG file to draw: some images beside their masks and depth.
+        frames_shown: rows of the contact sheet.
+        verify: label nothing, but check every entry of all stores; broken ones are dropped, to be labelled again by
+            the next run.
     """
     from famda_ros.errors import FamdaError
-    from famda_train.commands.progress import progress_bar
+    from famda_train.commands.outputs import check_output_file
     from famda_train.data.catalogue import open_dataset
-    from famda_train.teachers.labelling import label_with_teachers
 
-    if not (masks or depth):
+    if not (masks or depth or verify or contact_sheet):
         raise FamdaError('nothing to do: name a mask teacher, a depth teacher, or both')
+    for name, given in ((masks, masks_options), (depth, depth_options)):
+        if given and not name:
+            raise FamdaError(f'{", ".join(given)}: settings of a teacher that is not to be used; name the teacher too')
+    if contact_sheet:
+        check_output_file(contact_sheet)
     dataset = open_dataset(frames, kind, split, **(options or {}))
-    with progress_bar() as bar:
-        return label_with_teachers(dataset, {'masks': masks, 'depth': depth}, bar)
+    if verify:
+        result = _verify(dataset)
+    else:
+        settings = {'masks': masks_options or {}, 'depth': depth_options or {}}
+        result = _label(dataset, {'masks': masks, 'depth': depth}, settings, (engine, workers, address))
+    if contact_sheet:
+        from famda_train.teachers.contact_sheet import write_contact_sheet
+
+        shown = write_contact_sheet(contact_sheet, dataset, frames_shown)
+        print(f'{contact_sheet}: {shown} frames')
+    return result
+
+
+def exit_code(result: dict[str, Any]) -> int:
+    """Return 0 only where every frame is labelled and whole."""
+    wrong = any(store.get('failed') or store.get('broken') or store.get('missing') for store in result.values())
+    return EXIT_INCOMPLETE if wrong else 0
+
+
+def _label(dataset, teachers, settings, how: tuple[str, int | None, str | None]) -> dict[str, Any]:
+    from famda_train.commands.progress import progress_bar
+    from famda_train.teachers.engines import open_engine
+    from famda_train.teachers.labelling import label_with_teachers
+    from famda_train.teachers.licences import teacher_notice
+
+    if not any(teachers.values()):
+        return {}
+    with progress_bar('images') as bar, open_engine(*how) as engine:
+
+        def tell_licence(identity: dict[str, Any]) -> None:
+            if notice := teacher_notice(identity):
+                bar.console.print(f'note: {notice}', highlight=False, soft_wrap=True)
+
+        result = label_with_teachers(
+            dataset, teachers, bar, settings, engine=engine, on_identity=tell_licence
+        )
+    for role, store in result.items():
+        print(_labelled_line(role, store))
+        _tell([f'frame {failed["stem"]}: {failed["reason"]}' for failed in store['failed']])
+    return result
+
+
+def _labelled_line(role: str, store: dict[str, Any]) -> str:
+    parts = [f'{store["labelled"]} labelled']
+    if store['labelled']:
+        parts[0] += f' ({store["labelled"] / store["seconds"]:.1f} images/s)'
+    parts += [f'{store["kept"]} kept'] if store['kept'] else []
+    parts += [f'{len(store["failed"])} left out'] if store['failed'] else []
+    parts += [_size(store)] if store['mb_per_1000_frames'] is not None else []
+    return f'{role}: {store["store"]}: {", ".join(parts)}'
+
+
+def _verify(dataset) -> dict[str, Any]:
+    from famda_ros.errors import FamdaError
+    from famda_train.commands.progress import progress_bar
+    from famda_train.data.label_store import LabelStore
+    from famda_train.data.store_check import check_store
+
+    names = LabelStore.names(dataset.store)
+    if not names:
+        raise FamdaError(f"'{dataset.store}' has no label store to verify; run famda label without --verify first")
+    result = {}
+    with progress_bar('images') as bar:
+        for role, name in names:
+
+            def track(items, total, title=f'verify: {role}-{name}'):
+                return bar.track(items, total=total, description=title)
+
+            result[f'{role}-{name}'] = check_store(dataset, role, name, track)
+    for store in result.values():
+        print(_verified_line(store))
+        _tell([f'{broken["stem"] or "index.jsonl"}: {broken["reason"]}; dropped' for broken in store['broken']])
+        if store['broken'] or store['missing']:
+            print(f'  the next famda label with this teacher labels the {store["missing"]} missing frames')
+        _tell([f'{name}: belongs to no entry, can be deleted' for name in store['orphans']])
+    return result
+
+
+def _verified_line(store: dict[str, Any]) -> str:
+    parts = [f'{store["entries"]} whole']
+    parts += [f'{len(store["broken"])} broken'] if store['broken'] else []
+    parts += [f'{store["missing"]} of the frames missing'] if store['missing'] else []
+    parts += [_size(store)] if store['mb_per_1000_frames'] is not None else []
+    return f'{store["store"]}: {", ".join(parts)}'
+
+
+def _size(store: dict[str, Any]) -> str:
+    return f'{store["mb_per_1000_frames"]:.1f} MB per 1,000 frames'
+
+
+def _tell(sentences: list[str]) -> None:
+    for sentence in sentences[:TOLD]:
+        print(f'  {sentence}', file=sys.stderr)
+    if len(sentences) > TOLD:
+        print(f'  ... and {len(sentences) - TOLD} more, see --json', file=sys.stderr)

@@ -80,6 +80,8 @@ class AdaptationData(lightning.LightningDataModule):
             None = no validation.
         masks: mask teacher of the target's label store; None = no refinement.
         depth: depth teacher of the target's label store; None = no depth supervision.
+        reliability: weigh the depth teacher's pixels by how far it agrees with itself; its store must
+            have been filled with the setting ``reliability``.
         batch_size: source frames per step and process, and as many target frames.
         crop: width and height in pixels of the part of an image that is trained on; None = all.
         focal: canonical focal in pixels at image size; None = the source's.
@@ -96,6 +98,7 @@ class AdaptationData(lightning.LightningDataModule):
         validate: str | DataSource | None = None,
         masks: str | None = None,
         depth: str | None = None,
+        reliability: bool = False,
         batch_size: int = 4,
         crop: tuple[int, int] | None = None,
         focal: float | None = None,
@@ -107,7 +110,8 @@ class AdaptationData(lightning.LightningDataModule):
         super().__init__()
         self.source = self._samples(source, focal, truth=True, cache_gb=cache_gb)
         focal = self.source.focal
-        self.target = self._samples(target, focal, masks=masks, depth=depth, cache_gb=cache_gb) if target else None
+        teachers: dict[str, Any] = {'masks': masks, 'depth': depth, 'reliability': reliability}
+        self.target = self._samples(target, focal, **teachers, cache_gb=cache_gb) if target else None
         self.validation = self._validation(validate, focal, cache_gb) if validate else None
         self.batch_size, self.workers = batch_size, workers
         self.crop: tuple[int, int] = (crop[0], crop[1]) if crop else self.source.size
@@ -203,9 +207,14 @@ class AdaptationData(lightning.LightningDataModule):
         """Return up to ``count`` target images, evenly spaced, as float batches."""
         if self.target is None:
             raise FamdaError('normalisation statistics need target frames; give data.target')
-        indices = np.linspace(0, len(self.target) - 1, min(count, len(self.target))).astype(int)
-        images = torch.stack([to_tensors(self.target[i])['image'] for i in indices])
-        return list(images.split(batch_size))
+        return spaced_images(self.target, count, batch_size)
+
+
+def spaced_images(samples: Samples, count: int, batch_size: int = 8) -> list[torch.Tensor]:
+    """Return up to ``count`` images, evenly spaced, as float [B, 3, H, W] batches of 0..1."""
+    indices = np.linspace(0, len(samples) - 1, min(count, len(samples))).astype(int)
+    images = torch.stack([to_tensors(samples[int(i)])['image'] for i in indices])
+    return list(images.split(batch_size))
 
 
 def by(size: tuple[int, int]) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from famda_ros.errors import FamdaError
 from famda_ros.label_space import IGNORE
@@ -195,7 +194,7 @@ class _Reading:
     def read(self, index: int) -> None:
         path = self.dataset.path / self.dataset.frames[index].image
         there = path.is_file() or not self.dataset.path.is_dir()
-        image = self._try('images cannot be read', index, self._image) if there else None
+        image = self._try('images cannot be read', index, self.dataset.whole_image) if there else None
         if image is not None:
             self.sizes.add(f'{image.shape[1]}x{image.shape[0]}')
         for kind, take in (('labels', self._take_labels), ('depth', self._take_depth)):
@@ -240,16 +239,6 @@ class _Reading:
             'unknown': round(100 * self._unknown / self._pixels, 3),
             'beyond_range': round(100 * self._beyond / self._pixels, 3),
         }
-
-    def _image(self, index: int) -> np.ndarray:
-        path = self.dataset.path / self.dataset.frames[index].image
-        if path.suffix.lower() in ('.jpg', '.jpeg') and path.is_file():
-            try:  # OpenCV paints the missing half of a cut-off JPEG grey
-                with Image.open(path) as image:
-                    image.load()
-            except OSError as error:
-                raise FamdaError(f"cannot read '{path}': cut off or damaged image file") from error
-        return self.dataset.image(index)
 
     def _try(self, sort: str, index: int, function: Callable[[int], np.ndarray]) -> np.ndarray | None:
         try:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from PIL import Image
 
 from famda_ros.errors import FamdaError
 from famda_ros.label_space import IGNORE, LabelSpace, get_label_space
@@ -94,9 +95,32 @@ class Dataset(abc.ABC):
     def image(self, index: int) -> np.ndarray:
         """Return uint8 [H, W, 3] RGB."""
 
+    def whole_image(self, index: int) -> np.ndarray:
+        """Return :meth:`image` after a close look at it.
+
+        Raises:
+            FamdaError: the image is missing, cut off, otherwise damaged, or not in colour.
+        """
+        path = self.path / self.frames[index].image
+        if path.suffix.lower() in ('.jpg', '.jpeg') and path.is_file():
+            try:  # OpenCV paints the missing half of a cut-off JPEG grey
+                with Image.open(path) as picture:
+                    picture.load()
+            except OSError as error:
+                raise FamdaError(f"cannot read '{path}': cut off or damaged image file") from error
+        image = self.image(index)
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise FamdaError(f"'{path}' is no 8-bit image of three colours; convert it")
+        return image
+
     def images(self, count: int) -> Iterator[np.ndarray]:
         """Yield the first ``count`` images, or all where there are fewer."""
         return map(self.image, range(min(count, len(self))))
+
+    def spread(self, count: int) -> Iterator[np.ndarray]:
+        """Yield ``count`` images from all over the data, in order, or all where there are fewer."""
+        places = np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(int)
+        return map(self.image, places.tolist())
 
     def labels(self, index: int) -> np.ndarray:
         """Return uint8 [H, W] train ids; 255 = ignore."""

@@ -5,15 +5,19 @@
 ::
 
     FRAMES/teachers/masks-felzenszwalb/{teacher.json,index.jsonl,000000.png,...}
-    FRAMES/teachers/depth-street-world/{teacher.json,index.jsonl,000000.png,...}
+    FRAMES/teachers/depth-street-world/{teacher.json,index.jsonl,000000.png,000000.reliability.png,...}
 
-Masks are uint16 ids.  Depth is uint16 with value * scale + offset per image, raw 0 =
-unknown; ``kind`` says whether that is metres (``depth``) or affine-invariant
-``disparity``.
+How arrays become pictures is told in :mod:`famda_train.data.label_picture`; the ``kind`` of
+a depth store says whether its values are metres (``depth``) or affine-invariant ``disparity``.
 """
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,50 +25,24 @@ import numpy as np
 
 from famda_ros.errors import FamdaError
 from famda_ros.files import write_atomically
-from famda_train.data.frame_folder import read_png, write_png
+from famda_train.data.frame_folder import read_png
+from famda_train.data.label_picture import LabelPicture, dequantise, encode_depth, encode_segments
 
-LEVELS = 65535
-FINEST = 1e-9
-"""Smallest step between levels; finer differences are none."""
-
-
-def quantise(values: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """Spread the finite values of an array over uint16 1..65535; 0 = unknown.
-
-    Args:
-        values: float [H, W]; NaN and inf are stored as unknown.
-
-    Returns:
-        (raw uint16 [H, W], scale, offset) with values = raw * scale + offset,
-        exact to (max - min) / 131068.
-    """
-    finite = np.isfinite(values)
-    if not finite.any():
-        return np.zeros(values.shape, np.uint16), 1.0, 0.0
-    low, high = float(values[finite].min()), float(values[finite].max())
-    scale = max((high - low) / (LEVELS - 1), FINEST)
-    offset = low - scale
-    raw = np.round((np.where(finite, values, low).astype(np.float64) - offset) / scale)
-    return np.where(finite, raw, 0).astype(np.uint16), scale, offset
-
-
-def dequantise(raw: np.ndarray, scale: float, offset: float) -> np.ndarray:
-    """Inverse of :func:`quantise`; float32 [H, W], NaN where raw is 0."""
-    values = raw.astype(np.float32) * np.float32(scale) + np.float32(offset)
-    values[raw == 0] = np.nan
-    return values
+ROLES = ('masks', 'depth')
+SAYS_NOTHING_OF_VALUES = ('licence', 'note')
+"""Keys of an identity that two teachers with the same outputs may differ in."""
 
 
 def _no_store(path: Path, role: str, name: str) -> str:
     from famda_train.teachers.depth import DEPTH_TEACHERS  # teachers write stores, and so import this file
     from famda_train.teachers.masks import MASK_TEACHERS
 
-    what, known = ('mask', list(MASK_TEACHERS)) if role == 'masks' else ('depth', list(DEPTH_TEACHERS))
-    if name in known:
-        return f"'{path}' does not exist; make it with famda label and --{role} {name}"
+    if name in (MASK_TEACHERS if role == 'masks' else DEPTH_TEACHERS):
+        return f"'{path}' does not exist; make it with famda label and --{role} {name}, or take --data.{role} null"
+    made = ' or '.join(name for there, name in LabelStore.names(path.parents[1]) if there == role) or 'none yet'
     return (
-        f"there is no store '{path.name}' in '{path.parent}'; FAMDA has no {what} teacher '{name}' yet: "
-        f'fill the store yourself (docs/adapt.md), take {" or ".join(known)}, or --data.{role} null'
+        f"there is no store '{path.name}' in '{path.parent}', and no teacher '{name}' that could make it "
+        f'(famda teachers list); stores of {role} there: {made}'
     )
 
 
@@ -72,12 +50,21 @@ class LabelStore:
     """Outputs of one teacher for one frame folder.
 
     An entry counts only when its line stands in ``index.jsonl``, which is appended after
-    its picture is whole: a killed run resumes and loses the image in hand, no more.
+    its pictures are whole: a killed run resumes and loses the image in hand, no more.
+
+    Attributes:
+        damaged_lines: numbers of lines of the index that are none; see ``lenient`` of :meth:`open`.
     """
 
-    def __init__(self, path: Path, identity: dict[str, Any]):
+    def __init__(self, path: Path, identity: dict[str, Any], lenient: bool = False):
         self.path, self.identity = path, identity
+        self.damaged_lines: list[int] = []
         self._index = self._read_index()
+        if self.damaged_lines and not lenient:
+            raise FamdaError(
+                f"'{path / 'index.jsonl'}', line {self.damaged_lines[0]} is damaged; run famda label with --verify, "
+                'which drops it, and label again'
+            )
 
     @classmethod
     def create(cls, frames: str | Path, role: str, identity: dict[str, Any]) -> LabelStore:
@@ -89,28 +76,48 @@ class LabelStore:
             identity: JSON description of the teacher, with its ``name``.
 
         Raises:
-            FamdaError: a store of that name was made by another teacher or settings.
+            FamdaError: a store of that name was made by another teacher or settings, or it cannot be written.
         """
+        if not re.fullmatch(r'\w[\w.-]*', identity['name']):
+            raise FamdaError(f"'{identity['name']}' cannot be the name of a folder; take letters, digits, '-' and '.'")
         path = cls._path(frames, role, identity['name'])
-        path.mkdir(parents=True, exist_ok=True)
         card = path / 'teacher.json'
-        if not card.exists():
-            write_atomically(card, json.dumps(identity, indent=2) + '\n')
-        elif json.loads(card.read_text()) != identity:
-            raise FamdaError(f"'{path}' was made by another teacher or other settings; delete it to label again")
+        with _writing(path):
+            path.mkdir(parents=True, exist_ok=True)
+            if not card.exists():
+                write_atomically(card, json.dumps(identity, indent=2) + '\n')
+        # What JSON makes of an identity is compared: tuples are lists there.
+        if difference := first_difference(_read_card(card), json.loads(json.dumps(identity))):
+            raise FamdaError(
+                f"'{path}' was made by another teacher or other settings ({difference}); give the new store a name of "
+                f'its own (--{role}-options.name NAME), or delete it to label again'
+            )
         return cls(path, identity)
 
     @classmethod
-    def open(cls, frames: str | Path, role: str, name: str) -> LabelStore:
+    def open(cls, frames: str | Path, role: str, name: str, lenient: bool = False) -> LabelStore:
         """Open an existing store for reading.
 
+        Args:
+            frames: frame folder.
+            role: ``masks`` or ``depth``.
+            name: of the store.
+            lenient: leave damaged lines of the index out instead of refusing them.
+
         Raises:
-            FamdaError: there is none.
+            FamdaError: there is none, or it is damaged.
         """
         path = cls._path(frames, role, name)
         if not (path / 'teacher.json').is_file():
             raise FamdaError(_no_store(path, role, name))
-        return cls(path, json.loads((path / 'teacher.json').read_text()))
+        return cls(path, _read_card(path / 'teacher.json'), lenient)
+
+    @staticmethod
+    def names(frames: str | Path) -> list[tuple[str, str]]:
+        """Return (role, name) of the stores that there are, masks first."""
+        cards = (Path(frames) / 'teachers').glob('*/teacher.json')
+        parts = sorted(card.parent.name.partition('-')[::2] for card in cards)
+        return sorted((part for part in parts if part[0] in ROLES), key=lambda part: ROLES.index(part[0]))
 
     @staticmethod
     def _path(frames: str | Path, role: str, name: str) -> Path:
@@ -121,47 +128,162 @@ class LabelStore:
         """What the values mean: ``segments``, ``depth`` or ``disparity``."""
         return self.identity['kind']
 
+    @property
+    def entries(self) -> dict[str, dict[str, Any]]:
+        """What the index says: stem → its line."""
+        return self._index
+
     def __contains__(self, stem: str) -> bool:
         return stem in self._index
 
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def write(self, stem: str, label: LabelPicture) -> None:
+        """Add an entry.
+
+        Raises:
+            FamdaError: the disk is full, for example; the entries that there are stay whole.
+        """
+        entry = {'stem': stem, **label.parameters}
+        with _writing(self.path):
+            if label.reliability is not None:
+                write_atomically(self.reliability_path(stem), label.reliability)
+            write_atomically(self.picture_path(stem), label.picture)
+            with open(self.path / 'index.jsonl', 'a', encoding='utf-8') as index:
+                index.write(json.dumps(entry) + '\n')
+        self._index[stem] = entry
+
     def write_segments(self, stem: str, segments: np.ndarray) -> None:
         """Store mask ids, integers [H, W] below 65536."""
-        if segments.max(initial=0) > LEVELS:
-            raise ValueError(f'{stem}: {segments.max()} masks do not fit into 16 bits')
-        self._write(stem, segments.astype(np.uint16), {'masks': int(segments.max(initial=0))})
+        self.write(stem, encode_segments(segments))
 
-    def write_depth(self, stem: str, values: np.ndarray) -> None:
-        """Store metres or disparity, float [H, W]; NaN = unknown."""
-        raw, scale, offset = quantise(values)
-        self._write(stem, raw, {'scale': scale, 'offset': offset})
+    def write_depth(self, stem: str, values: np.ndarray, reliability: np.ndarray | None = None) -> None:
+        """Store metres or disparity, float [H, W], NaN = unknown, and how far to trust them, float [H, W] 0 to 1."""
+        self.write(stem, encode_depth(values, reliability))
 
     def read_segments(self, stem: str) -> np.ndarray:
         """Return uint16 [H, W]; 0 = no mask."""
         self._entry(stem)
-        return read_png(self.path / f'{stem}.png')
+        return read_png(self.picture_path(stem))
 
     def read_depth(self, stem: str) -> np.ndarray:
         """Return float32 [H, W] in the units of :attr:`kind`; NaN = unknown."""
         entry = self._entry(stem)
-        return dequantise(read_png(self.path / f'{stem}.png'), entry['scale'], entry['offset'])
+        return dequantise(read_png(self.picture_path(stem)), entry['scale'], entry['offset'])
+
+    def read_reliability(self, stem: str) -> np.ndarray | None:
+        """Return float32 [H, W], 0 to 1 in steps of 1/255; None = the teacher told none."""
+        if not self._entry(stem).get('reliability'):
+            return None
+        return read_png(self.reliability_path(stem)).astype(np.float32) / 255
+
+    def picture_path(self, stem: str) -> Path:
+        """Return the file of a frame's masks or depth."""
+        return self.path / f'{stem}.png'
+
+    def reliability_path(self, stem: str) -> Path:
+        """Return the file of a frame's reliability."""
+        return self.path / f'{stem}.reliability.png'
+
+    def missing(self, stems: Iterable[str]) -> list[int]:
+        """Return the positions of those stems that have no entry, or whose picture is gone."""
+        there = {file.name for file in os.scandir(self.path)}
+        return [i for i, stem in enumerate(stems) if stem not in self._index or f'{stem}.png' not in there]
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[LabelStore]:
+        """Be the only one who writes; what a killed run left half written is removed.
+
+        Raises:
+            FamdaError: somebody else is writing.
+        """
+        folder = os.open(self.path, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise FamdaError(f"another famda label writes to '{self.path}'; wait until it has ended") from None
+            for stale in self.path.glob('.*.tmp*'):
+                stale.unlink(missing_ok=True)
+            yield self
+        finally:
+            os.close(folder)  # and with it the lock
+
+    def drop(self, stems: Iterable[str]) -> None:
+        """Take entries, and damaged lines, out of the index; these frames are labelled again by the next run."""
+        for stem in stems:
+            self._index.pop(stem, None)
+        self.damaged_lines = []
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Write the index in the order of stems, so that an interrupted store ends like any other."""
+        lines = ''.join(json.dumps(self._index[stem]) + '\n' for stem in sorted(self._index))
+        path = self.path / 'index.jsonl'
+        if not path.exists() or path.read_text(encoding='utf-8') != lines:
+            with _writing(self.path):
+                write_atomically(path, lines)
+
+    def mb_per_1000_frames(self) -> float | None:
+        """Return the size of the pictures, in 10^6 bytes per 1,000 frames; None = there are none."""
+        if not self._index:
+            return None
+        sizes = sum(file.stat().st_size for file in os.scandir(self.path) if file.name.endswith('.png'))
+        return sizes / len(self._index) / 1000
 
     def _entry(self, stem: str) -> dict[str, Any]:
         if stem not in self._index:
             raise FamdaError(f"'{self.path}' has no entry for frame {stem}; run famda label again to complete it")
         return self._index[stem]
 
-    def _write(self, stem: str, array: np.ndarray, parameters: dict[str, Any]) -> None:
-        write_png(self.path / f'{stem}.png', array)
-        self._index[stem] = {'stem': stem, **parameters}
-        with open(self.path / 'index.jsonl', 'a', encoding='utf-8') as index:
-            index.write(json.dumps(self._index[stem]) + '\n')
-
     def _read_index(self) -> dict[str, dict[str, Any]]:
         path = self.path / 'index.jsonl'
         if not path.exists():
             return {}
-        text = path.read_text()
-        whole = text[: text.rfind('\n') + 1]
-        if whole != text:  # the last line was cut short by a kill
-            write_atomically(path, whole)
-        return {entry['stem']: entry for entry in map(json.loads, whole.splitlines())}
+        content = path.read_bytes()
+        whole = content[: content.rfind(b'\n') + 1]
+        if whole != content:  # the last line was cut short by a kill; cutting it off needs no space on the disk
+            os.truncate(path, len(whole))
+        entries = {}
+        for number, line in enumerate(whole.splitlines(), 1):
+            try:
+                entry = json.loads(line)
+                entries[entry['stem']] = entry
+            except (ValueError, KeyError, TypeError):
+                self.damaged_lines.append(number)
+        return entries
+
+
+def first_difference(made: Any, asked: Any, path: str = '') -> str | None:
+    """Return in words where two identities differ in what decides the values; None = nowhere."""
+    if not (isinstance(made, dict) and isinstance(asked, dict)):
+        return None if made == asked else f'{path} is {json.dumps(made)} there, {json.dumps(asked)} here'
+    for key in sorted({*made, *asked}):
+        if not path and key in SAYS_NOTHING_OF_VALUES:
+            continue
+        where = f'{path}.{key}'.lstrip('.')
+        if (key in made) != (key in asked):
+            present, value = ('there', made[key]) if key in made else ('here', asked[key])
+            return f'only {present}, {where} is {json.dumps(value)}'
+        if difference := first_difference(made[key], asked[key], where):
+            return difference
+    return None
+
+
+def _read_card(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError) as error:
+        raise FamdaError(f"'{path}' is damaged ({error}); delete its folder and label again") from error
+
+
+@contextlib.contextmanager
+def _writing(store: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FamdaError(
+            f"cannot write to '{store}' ({error.strerror}); make room and run famda label again: "
+            'it goes on where it stopped, what is in the store is whole'
+        ) from error

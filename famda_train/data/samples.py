@@ -21,8 +21,9 @@ class Samples:
     Keys of a sample: ``image`` uint8 [H, W, 3]; with ``truth`` also ``labels`` uint8 [H, W]
     and ``depth`` float32 [H, W]; with a mask teacher ``segments`` int32 [H, W]; with a depth
     teacher ``teacher_depth`` (metres) or ``teacher_disparity`` (unknown scale and shift),
-    float32 [H, W]; and scalars float32: ``focal`` (fx of this camera, pixels at this size),
-    ``canonical_focal``, ``centre`` [2] (principal point x, y; the middle of the image).
+    float32 [H, W], and where asked for ``teacher_reliability`` float32 [H, W] in 0..1; and
+    scalars float32: ``focal`` (fx of this camera, pixels at this size), ``canonical_focal``,
+    ``centre`` [2] (principal point x, y; the middle of the image).
 
     All metres are those of one canonical focal length, so that frames of cameras with
     different focal lengths can train one student.  A data set that does not know its focal
@@ -34,6 +35,7 @@ class Samples:
         focal: canonical focal in pixels at ``size``; None = that of the first frame.
         truth: read labels and depth.
         masks, depth: names of teachers whose outputs are read from the label store.
+        reliability: read what the depth teacher's store says about the reliability of its pixels, too.
         cache_gb: memory for samples that were read already, 10^9 bytes.
     """
 
@@ -45,6 +47,7 @@ class Samples:
         truth: bool = False,
         masks: str | None = None,
         depth: str | None = None,
+        reliability: bool = False,
         cache_gb: float = 4.0,
     ):
         if not len(dataset):
@@ -59,6 +62,7 @@ class Samples:
         self._truth = truth
         self._masks = LabelStore.open(dataset.store, 'masks', masks) if masks else None
         self._depth = LabelStore.open(dataset.store, 'depth', depth) if depth else None
+        self.reliability = reliability and self._depth is not None
         self._cache: OrderedDict[int, Arrays] = OrderedDict()
         self._room = cache_gb * 1e9
 
@@ -105,7 +109,19 @@ class Samples:
             values = resize(self._depth.read_depth(frame.stem), self.size)
             metric = self._depth.kind == 'depth'
             arrays['teacher_depth' if metric else 'teacher_disparity'] = values * to_canonical if metric else values
+            if self.reliability:
+                arrays['teacher_reliability'] = resize(self._read_reliability(self._depth, frame.stem), self.size)
         return {key: np.asarray(value) for key, value in arrays.items()}
+
+    @staticmethod
+    def _read_reliability(store: LabelStore, stem: str) -> np.ndarray:
+        values = store.read_reliability(stem)
+        if values is None:
+            raise FamdaError(
+                f"'{store.path}' holds no reliability for frame {stem}; label again with --depth-options.reliability "
+                'mirror and --depth-options.name NAME, or leave out data.reliability'
+            )
+        return values
 
 
 def resize(array: np.ndarray, size: tuple[int, int], interpolation: int = cv2.INTER_NEAREST_EXACT) -> np.ndarray:

@@ -260,7 +260,7 @@ def _evaluate(checkpoints, test: Path, progress) -> dict[str, Any]:
 
 def _export(checkpoint: Path, model: Path, target: Path, score: dict[str, Any]) -> dict[str, Any]:
     images = FrameFolder(target).images(40)
-    return asdict(export_student(checkpoint, model, images, name='street-world-night', metrics=score))
+    return asdict(export_student(checkpoint, model, images, 'street-world-night', score).agreement)
 
 
 def _render_drive(bag: Path, seed: int, size: DemoSize, progress) -> None:

@@ -105,6 +105,8 @@ class Depth(Task):
         sky = taught['segmentation'].values == self.sky
         metres = self.teacher_metres(target, reference, ~sky & (reference < FAR_M))
         weight = constant_like(metres, self.settings.teacher_weight)
+        if 'teacher_reliability' in target:
+            weight = weight * torch.where(sky, 1.0, target['teacher_reliability'])
         if self.settings.tolerance > 0:
             weight = weight * torch.where(sky, 1.0, agreement(metres, reference, self.settings.tolerance))
         return Target(torch.where(sky, torch.inf, metres), weight)

@@ -3,73 +3,122 @@
 """Run a teacher over a data set into its label store."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from typing import Any
 
+from famda_ros.errors import FamdaError
 from famda_train.data.dataset import Dataset
 from famda_train.data.label_store import LabelStore
-from famda_train.teachers.depth import build_depth_teacher
-from famda_train.teachers.masks import build_mask_teacher
+from famda_train.teachers.engines import Engine, InProcess
+from famda_train.teachers.labeller import Job, Outcome, TeacherSpec
+
+Track = Callable[[Iterable[Outcome], int], Iterable[Outcome]]
+"""(outcomes, how many) → the same, with a progress bar."""
+
+
+def untracked(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
+    """Track nothing."""
+    return outcomes
 
 
 def label_frames(
-    dataset: Dataset, role: str, name: str, progress: Callable[[list[int]], Iterable[int]] = iter
+    dataset: Dataset,
+    role: str,
+    name: str,
+    track: Track = untracked,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    engine: Engine | None = None,
+    on_identity: Callable[[dict[str, Any]], None] = lambda identity: None,
 ) -> dict[str, Any]:
     """Label the frames that the store does not hold yet.
+
+    This process alone writes to the store, one entry after the other.  A finished store has the
+    same bytes however often it was interrupted and whoever computed it.
 
     Args:
         dataset: frames to label.
         role: ``masks`` or ``depth``.
         name: of the teacher.
-        progress: wraps the list of frame indices, for a progress bar.
+        track: wraps the outcomes, for a progress bar.
+        settings: of the teacher.
+        engine: that computes; None = this process.
+        on_identity: is told the teacher's identity before the work.
 
     Returns:
-        {'teacher': name, 'labelled': frames labelled now, 'kept': frames labelled before}.
+        JSON values: ``teacher``, ``store`` (its folder), ``labelled`` (now), ``kept`` (labelled before), ``failed``
+        (``stem`` and ``reason`` of each frame left out), ``seconds`` (of labelling, without the time until the first
+        teacher was ready), ``mb_per_1000_frames``.
+
+    Raises:
+        FamdaError: the teacher cannot be built or gives up, its store was made by another one, the disk is full, or no
+            frame can be read.
     """
-    identity, label_one = _mask_labeller(name) if role == 'masks' else _depth_labeller(name)
-    store = LabelStore.create(dataset.store, role, identity)
-    missing = [index for index, frame in enumerate(dataset.frames) if frame.stem not in store]
-    for index in progress(missing):
-        label_one(store, dataset, index)
-    return {'teacher': name, 'labelled': len(missing), 'kept': len(dataset) - len(missing)}
+    stems = [frame.stem for frame in dataset.frames]
+    if not stems:
+        raise FamdaError(f"'{dataset.path}' holds no frames")
+    with (engine or InProcess()).start(Job(TeacherSpec(role, name, settings or {}), dataset)) as run:
+        on_identity(run.identity)
+        with LabelStore.create(dataset.store, role, run.identity).locked() as store:
+            missing = store.missing(stems)
+            start = time.perf_counter()
+            with closing(_write(store, stems, run.outcomes(missing))) as outcomes:
+                faults = {outcome.index: outcome.fault for outcome in track(outcomes, len(missing)) if outcome.fault}
+            seconds = time.perf_counter() - start
+            store.tidy()
+    if len(faults) == len(stems):
+        raise FamdaError(f'no frame could be labelled; the first one: {faults[min(faults)]}')
+    return {
+        'teacher': name,
+        'store': str(store.path),
+        'labelled': len(missing) - len(faults),
+        'kept': len(stems) - len(missing),
+        'failed': [{'stem': stems[index], 'reason': faults[index]} for index in sorted(faults)],
+        'seconds': round(seconds, 3),
+        'mb_per_1000_frames': store.mb_per_1000_frames(),
+    }
 
 
-def label_with_teachers(dataset: Dataset, teachers: Mapping[str, str | None], progress) -> dict[str, Any]:
+def _write(store: LabelStore, stems: Sequence[str], outcomes: Iterable[Outcome]):
+    """Write what comes, and pass it on."""
+    for outcome in outcomes:
+        if outcome.fatal:
+            raise FamdaError(outcome.fault)
+        if outcome.label is not None:
+            store.write(stems[outcome.index], outcome.label)
+        yield outcome
+
+
+def label_with_teachers(
+    dataset: Dataset,
+    teachers: Mapping[str, str | None],
+    progress,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    **options: Any,
+) -> dict[str, Any]:
     """Run :func:`label_frames` for several teachers, with a progress bar each.
 
     Args:
         dataset: frames to label.
         teachers: role → name; None = no teacher in this role.
         progress: a running :class:`rich.progress.Progress`.
+        settings: role → settings of its teacher.
+        options: further ones of :func:`label_frames`.
 
     Returns:
         role → result of :func:`label_frames`.
     """
+
+    def track(description: str, outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
+        return progress.track(outcomes, total=total, description=description)
+
     return {
-        role: label_frames(dataset, role, name, partial(progress.track, description=f'{role}: {name}'))
+        role: label_frames(
+            dataset, role, name, partial(track, f'{role}: {name}'), settings=(settings or {}).get(role), **options
+        )
         for role, name in teachers.items()
         if name
     }
-
-
-LabelOne = Callable[[LabelStore, Dataset, int], None]
-
-
-def _mask_labeller(name: str) -> tuple[dict[str, Any], LabelOne]:
-    teacher = build_mask_teacher(name)
-
-    def label_one(store: LabelStore, dataset: Dataset, index: int) -> None:
-        store.write_segments(dataset.frames[index].stem, teacher(dataset.image(index)))
-
-    return teacher.identity, label_one
-
-
-def _depth_labeller(name: str) -> tuple[dict[str, Any], LabelOne]:
-    teacher = build_depth_teacher(name)
-
-    def label_one(store: LabelStore, dataset: Dataset, index: int) -> None:
-        frame = dataset.frames[index]
-        store.write_depth(frame.stem, teacher(dataset.image(index), frame.focal))
-
-    return teacher.identity, label_one

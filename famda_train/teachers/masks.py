@@ -1,17 +1,22 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Mask teachers: image → class-agnostic segments."""
+"""Mask teachers: image → class-agnostic segments.  Which there are, and what they offer."""
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
 
-from famda_ros.errors import choose
+from famda_train.teachers.registry import TeacherClass, build_teacher
 
 
 class MaskTeacher(Protocol):
-    """What a mask teacher offers."""
+    """What a mask teacher offers.
+
+    One that needs more than the image has a method ``read(dataset, index)`` besides, which returns
+    the same and is called instead: ground truth.
+    """
 
     identity: dict[str, Any]
 
@@ -20,35 +25,25 @@ class MaskTeacher(Protocol):
         ...
 
 
-class Felzenszwalb:
-    """Graph-based superpixels (Felzenszwalb and Huttenlocher, 2004); needs no weights.
+_TEACHERS = 'famda_train.teachers'
 
-    Args:
-        scale: larger gives larger segments.
-        sigma: Gaussian smoothing before segmentation, pixels.
-        min_size: smallest segment, pixels.
-        gamma: exponent on brightness before segmentation; below 1 it shows edges in the dark.
-    """
-
-    def __init__(self, scale: float = 30.0, sigma: float = 0.8, min_size: int = 20, gamma: float = 0.5):
-        self._settings = {'scale': scale, 'sigma': sigma, 'min_size': min_size}
-        self._brighter = (255 * (np.arange(256) / 255) ** gamma).astype(np.uint8)
-        self.identity = {'name': 'felzenszwalb', 'kind': 'segments', 'settings': {**self._settings, 'gamma': gamma}}
-
-    def __call__(self, image: np.ndarray) -> np.ndarray:
-        """Return uint16 [H, W]; every pixel is in a segment, ids 1 and up."""
-        from skimage.segmentation import felzenszwalb
-
-        return (felzenszwalb(self._brighter[image], channel_axis=-1, **self._settings) + 1).astype(np.uint16)
+MASK_TEACHERS: dict[str, TeacherClass] = {
+    'felzenszwalb': TeacherClass(f'{_TEACHERS}.felzenszwalb', 'Felzenszwalb'),
+    'sam': TeacherClass(f'{_TEACHERS}.sam', 'SamMasks'),
+    'sam2': TeacherClass(f'{_TEACHERS}.sam_transformers', 'TransformersSamMasks'),
+    'sam-onnx': TeacherClass(f'{_TEACHERS}.sam_onnx', 'OnnxSamMasks'),
+    'instances': TeacherClass(f'{_TEACHERS}.instances', 'Instances'),
+}
 
 
-MASK_TEACHERS = {'felzenszwalb': Felzenszwalb}
-
-
-def build_mask_teacher(name: str) -> MaskTeacher:
+def build_mask_teacher(name: str, settings: Mapping[str, Any] | None = None) -> MaskTeacher:
     """Return a mask teacher by name.
 
+    Args:
+        name: one of :data:`MASK_TEACHERS`.
+        settings: arguments of its class, and ``name`` = another name for its store.
+
     Raises:
-        FamdaError: no such teacher.
+        FamdaError: no such teacher or setting, a wrong value, missing packages or weights.
     """
-    return choose(MASK_TEACHERS, name, 'mask teacher')()
+    return build_teacher(MASK_TEACHERS, name, settings, 'mask teacher')

@@ -17,7 +17,7 @@ from famda_train.adaptation.losses import weighted_mean
 from famda_train.data.adaptation_data import AdaptationData
 from famda_train.data.stream import SOURCE
 from famda_train.models.stand_in_depth import StandInDepthNetwork
-from famda_train.teachers.depth import read_weights
+from famda_train.teachers.street_world_depth import read_weights
 
 
 def normalise_disparity(disparity: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:

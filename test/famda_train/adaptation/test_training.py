@@ -1,14 +1,18 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
 """Both Lightning modules, driven through ``famda fit`` as a user would."""
+import numpy as np
 import pytest
 import torch
 from small_street import SMALL_NETWORK, write_street
 
 from famda_ros.errors import FamdaError
+from famda_ros.model_card import read_card
 from famda_train.checkpoint import load_student
+from famda_train.commands.export import run as export
 from famda_train.commands.fit import main
 from famda_train.data.frame_folder import FrameFolder
+from famda_train.data.label_store import LabelStore
 from famda_train.data.samples import Samples
 from famda_train.data.stream import to_tensors
 from famda_train.models.blocks import enlarge
@@ -114,7 +118,7 @@ def test_spec_tells_what_the_robot_must_know(street):
 @pytest.mark.parametrize(
     ('extra', 'sentence'),
     [
-        (['--data.masks=other'], "FAMDA has no mask teacher 'other' yet"),
+        (['--data.masks=other'], "no teacher 'other' that could make it"),
         (['--model.init_from=nowhere.ckpt'], "there is no checkpoint 'nowhere.ckpt'"),
         (['--data.source=nowhere'], 'give the root of a data set'),
     ],
@@ -135,3 +139,60 @@ def test_the_range_of_depth_reaches_the_exported_graph(street):
     _, spec = load_student(fit_source(street, 'far.ckpt', extra=['--model.depth.range_m=[0.5,300]']))
     assert spec.output_range_m == (0.5, 300.0)
     assert load_student(street / 'base.ckpt')[1].output_range_m == (0.5, 120.0)
+
+
+def relabel(street, name, reliability, **identity):
+    """Write a depth store that repeats the stand-in's, with one reliability everywhere; return its name."""
+    folder = FrameFolder(street / 'target')
+    store = LabelStore.open(folder.store, 'depth', 'street-world')
+    copy = LabelStore.create(folder.store, 'depth', {**store.identity, 'name': name, **identity})
+    for frame in folder.frames:
+        depth = store.read_depth(frame.stem)
+        told = None if reliability is None else np.full(depth.shape, reliability, np.float32)
+        copy.write_depth(frame.stem, depth, told)
+    return name
+
+
+def test_reliability_weighs_the_depth_teacher_only_when_asked(street):
+    """Full reliability teaches what no reliability teaches; none at all teaches no depth on the target."""
+    sure, unsure = relabel(street, 'sure', 1.0), relabel(street, 'unsure', 0.0)
+
+    def depth_head(out, *extra):
+        return weights(fit_famda(street, f'{out}.ckpt', '--model.statistics_batches=0', *extra))['heads.depth.1.weight']
+
+    plain = depth_head('r0', '--data.depth=street-world')
+    nothing = depth_head('r1')
+    asked = '--data.reliability=true'
+    assert torch.equal(plain, depth_head('r2', f'--data.depth={sure}', asked))
+    assert torch.equal(plain, depth_head('r3', f'--data.depth={unsure}'))
+    ignored = depth_head('r4', f'--data.depth={unsure}', asked)
+    assert not torch.equal(plain, ignored)
+    torch.testing.assert_close(ignored, nothing, rtol=0.02, atol=5e-3)  # but for the sky, which the labels tell
+    assert load_student(street / 'r4.ckpt')[1].provenance['reliability'] is True
+
+
+def test_a_store_without_reliability_is_told_from_one_with(street):
+    with pytest.raises(FamdaError, match=r'holds no reliability for frame .*; label again with --depth-options'):
+        fit_famda(street, 'never.ckpt', '--data.depth=street-world', '--data.reliability=true')
+
+
+def test_a_non_commercial_teacher_is_named_in_checkpoint_and_exported_card(street, capsys):
+    """And in what is trained further from it, with other teachers; export says so."""
+    licence = {'weights': 'CC-BY-NC-4.0', 'non_commercial': True}
+    store = relabel(street, 'research', None, model='someone/large', licence=licence)
+    first = fit_famda(street, 'first.ckpt', f'--data.depth={store}')
+    assert "the weights of 'someone/large' are licensed for non-commercial use only" in capsys.readouterr().out
+    again = fit_famda(street, 'again.ckpt', f'--data.depth={store}', f'--model.init_from={first}')
+    second = fit_famda(street, 'second.ckpt', f'--model.init_from={first}', '--data.depth=street-world')
+    says = 'CC-BY-NC-4.0, non-commercial (depth teacher research)'
+    for path in (first, again, second):
+        assert load_student(path)[1].licence == f'Apache-2.0; {says}'
+    assert load_student(first)[1].provenance['teachers']['depth']['licence'] == licence
+
+    capsys.readouterr()
+    export(str(first), str(street / 'target'), str(street / 'first.onnx'), count=1)
+    assert f'licence of this student: {says}' in capsys.readouterr().out
+    card = read_card(street / 'first.onnx')
+    assert card.provenance['teachers']['depth']['licence'] == licence and says in card.licence
+    export(str(street / 'base.ckpt'), str(street / 'target'), str(street / 'base.onnx'), count=1)
+    assert 'licence of this student' not in capsys.readouterr().out

@@ -239,7 +239,7 @@ def test_a_third_task_joins_a_checkpoint_that_lacks_it(street, teacher):
         ('--model.segmentation={trus: 1}', "did you mean 'model.segmentation.trust'"),
         ('--data.bath_size=1', "did you mean 'data.batch_size'"),
         ('--trainer.max_steps=many', "trainer.max_steps takes int, not 'many'"),
-        ('--data.masks=sam', "FAMDA has no mask teacher 'sam' yet: fill the store yourself"),
+        ('--data.masks=sam', "make it with famda label and --masks sam, or take --data.masks null"),
     ],
 )
 def test_a_mistake_in_the_settings_is_one_sentence(street, capfd, extra, sentence):

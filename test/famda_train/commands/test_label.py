@@ -1,11 +1,29 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
 """``famda label`` as it is typed."""
+import json
+
+import pytest
 from miniature_trees import write_cityscapes
+from small_street import write_street
 
 from famda_train import cli
+from famda_train.commands.label import EXIT_INCOMPLETE
 from famda_train.data.adaptation_data import DataSource
+from famda_train.data.label_store import LabelStore
 from famda_train.data.samples import Samples
+
+NO_DEPTH = ('--depth', 'null', '--workers', '0')
+
+
+@pytest.fixture
+def frames(tmp_path):
+    """Four unlabelled frames."""
+    return write_street(tmp_path / 'night', 'night', 4)
+
+
+def label(frames, *words):
+    return cli.main(['label', str(frames), *words])
 
 
 def test_a_store_elsewhere_is_filled_and_read(tmp_path):
@@ -19,3 +37,93 @@ def test_a_store_elsewhere_is_filled_and_read(tmp_path):
     dataset = DataSource(str(root), split='val', options={'store': str(store)}).open()
     sample = Samples(dataset, masks='felzenszwalb')[0]
     assert sample['segments'].shape == sample['image'].shape[:2] and sample['segments'].max() > 0
+
+
+def test_several_stores_of_one_teacher(frames, tmp_path, capsys):
+    file = tmp_path / 'result.json'
+    assert label(frames, *NO_DEPTH) == cli.EXIT_OK
+    fine = ('--masks-options.scale', '5', '--masks-options.name', 'fine')
+    assert label(frames, *NO_DEPTH, *fine, '--json', str(file)) == cli.EXIT_OK
+    assert LabelStore.names(frames) == [('masks', 'felzenszwalb'), ('masks', 'fine')]
+    coarse, fine = (LabelStore.open(frames, 'masks', name) for name in ('felzenszwalb', 'fine'))
+    assert (coarse.identity['settings']['scale'], fine.identity['settings']['scale']) == (30, 5)
+    assert fine.read_segments('000000').max() > coarse.read_segments('000000').max()
+    result = json.loads(file.read_text())['masks']
+    assert (result['labelled'], result['kept'], result['failed']) == (4, 0, [])
+    size = sum(path.stat().st_size for path in fine.path.glob('*.png'))
+    assert result['mb_per_1000_frames'] == pytest.approx(size / 4 / 1000)
+    assert f'{result["mb_per_1000_frames"]:.1f} MB per 1,000 frames' in capsys.readouterr().out
+
+
+def test_other_settings_are_never_mixed_in(frames, capsys):
+    assert label(frames, *NO_DEPTH) == cli.EXIT_OK
+    assert label(frames, *NO_DEPTH, '--masks-options.scale', '5') == cli.EXIT_ERROR
+    assert 'settings.scale is 30.0 there, 5.0 here' in capsys.readouterr().err
+
+
+def test_a_damaged_image_is_named_and_the_exit_code_says_so(frames, capsys):
+    image = frames / 'images' / '000002.png'
+    content = image.read_bytes()
+    image.write_bytes(content[:100])
+    assert label(frames, *NO_DEPTH) == EXIT_INCOMPLETE
+    told = capsys.readouterr()
+    assert '3 labelled' in told.out and '1 left out' in told.out
+    assert f"frame 000002: cannot read '{image}'" in told.err
+    image.write_bytes(content)
+    assert label(frames, *NO_DEPTH) == cli.EXIT_OK
+    assert '1 labelled' in capsys.readouterr().out
+
+
+def test_what_verify_drops_the_next_run_makes_again(frames, tmp_path, capsys):
+    assert label(frames, *NO_DEPTH) == cli.EXIT_OK
+    assert label(frames, '--verify') == cli.EXIT_OK
+    picture = frames / 'teachers/masks-felzenszwalb/000001.png'
+    content, file = picture.read_bytes(), tmp_path / 'result.json'
+    picture.write_bytes(content[:50])
+    capsys.readouterr()
+    assert label(frames, '--verify', '--json', str(file)) == EXIT_INCOMPLETE
+    told = capsys.readouterr()
+    assert '3 whole, 1 broken, 1 of the frames missing' in told.out and '000001.png' in told.err
+    assert json.loads(file.read_text())['masks-felzenszwalb']['broken'][0]['stem'] == '000001'
+    assert label(frames, *NO_DEPTH) == cli.EXIT_OK
+    assert picture.read_bytes() == content
+    assert label(frames, '--verify') == cli.EXIT_OK
+
+
+def test_a_contact_sheet_with_and_without_labelling(frames, tmp_path):
+    one, other = tmp_path / 'one.png', tmp_path / 'other.png'
+    assert label(frames, *NO_DEPTH, '--contact-sheet', str(one), '--frames-shown', '2') == cli.EXIT_OK
+    words = ('--masks', 'null', '--depth', 'null', '--contact-sheet', str(other), '--frames-shown', '2')
+    assert label(frames, *words) == cli.EXIT_OK
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_the_relative_teacher_is_shown_too(frames, tmp_path):
+    sheet = tmp_path / 'sheet.png'
+    words = ('--masks', 'null', '--depth', 'street-world-relative', '--depth-options.reliability', 'mirror')
+    assert label(frames, *words, '--workers', '0', '--contact-sheet', str(sheet)) == cli.EXIT_OK
+    assert sheet.stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    'words, message',
+    [
+        (('--masks', 'null', '--depth', 'null'), 'nothing to do'),
+        (('--masks', 'null', '--masks-options.scale', '3'), 'scale: settings of a teacher that is not to be used'),
+        ((*NO_DEPTH, '--masks-options.speed', '3'), "has no setting 'speed'"),
+        (('--address', 'host:6379'), '--engine ray'),
+        (('--workers', '-2'), '--workers'),
+        ((*NO_DEPTH, '--contact-sheet', '/nowhere/sheet.png'), "cannot write '/nowhere/sheet.png'"),
+        (('--verify',), 'no label store to verify'),
+    ],
+)
+def test_mistakes_are_one_sentence(frames, capsys, words, message):
+    assert label(frames, *words) == cli.EXIT_ERROR
+    told = capsys.readouterr().err
+    assert message in told and 'Traceback' not in told
+    assert not (frames / 'teachers').exists()
+
+
+def test_a_folder_that_is_none(tmp_path, capsys):
+    assert label(tmp_path / 'nowhere', *NO_DEPTH) == cli.EXIT_ERROR
+    assert 'is no folder' in capsys.readouterr().err

@@ -1,6 +1,7 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
 import json
+import tempfile
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from famda_ros.errors import FamdaError
-from famda_train.data.label_store import LabelStore, dequantise, quantise
+from famda_train.data.label_picture import dequantise, quantise
+from famda_train.data.label_store import LabelStore
 
 MASKS = {'name': 'felzenszwalb', 'kind': 'segments', 'settings': {'scale': 60}}
 DEPTH = {'name': 'toy', 'kind': 'depth'}
@@ -42,8 +44,74 @@ def test_too_many_masks_are_refused(tmp_path):
 
 def test_another_teacher_is_never_mixed_in(tmp_path):
     LabelStore.create(tmp_path, 'masks', MASKS)
-    with pytest.raises(FamdaError, match='other settings'):
+    path = tmp_path / 'teachers' / 'masks-felzenszwalb'
+    before = (path / 'teacher.json').read_bytes()
+    with pytest.raises(FamdaError, match=r'settings \(settings\.scale is 60 there, 80 here\).*masks-options\.name'):
         LabelStore.create(tmp_path, 'masks', {**MASKS, 'settings': {'scale': 80}})
+    with pytest.raises(FamdaError, match=r'only here, weights_sha256 is "ab"'):
+        LabelStore.create(tmp_path, 'masks', {**MASKS, 'weights_sha256': 'ab'})
+    with pytest.raises(FamdaError, match=r'only there, settings is'):
+        LabelStore.create(tmp_path, 'masks', {'name': 'felzenszwalb', 'kind': 'segments'})
+    assert (path / 'teacher.json').read_bytes() == before
+
+
+def test_what_a_teacher_tells_beside_its_values_may_change(tmp_path):
+    LabelStore.create(tmp_path, 'masks', {**MASKS, 'licence': 'MIT', 'note': 'old'})
+    LabelStore.create(tmp_path, 'masks', {**MASKS, 'licence': {'weights': 'MIT', 'non_commercial': False}})
+
+
+def test_tuples_of_settings_are_lists_in_the_store(tmp_path):
+    for _ in range(2):
+        LabelStore.create(tmp_path, 'masks', {**MASKS, 'settings': {'sizes': (1, 2)}})
+
+
+@pytest.mark.parametrize('name', ['', '../up', 'a/b', '.hidden', 'a b'])
+def test_names_that_are_no_folders_are_refused(tmp_path, name):
+    with pytest.raises(FamdaError, match='name of a folder'):
+        LabelStore.create(tmp_path, 'masks', {**MASKS, 'name': name})
+
+
+@given(hnp.arrays(np.float32, (4, 5), elements=st.floats(0, 1, width=32) | st.just(np.nan)))
+def test_reliability_comes_back_to_half_a_step(values):
+    with tempfile.TemporaryDirectory() as folder:
+        store = LabelStore.create(folder, 'depth', DEPTH)
+        store.write_depth('a', np.ones((4, 5)), values)
+        store.write_depth('b', np.ones((4, 5)))
+        back = LabelStore.open(folder, 'depth', 'toy').read_reliability('a')
+        assert LabelStore.open(folder, 'depth', 'toy').read_reliability('b') is None
+    assert back.dtype == np.float32
+    assert np.abs(back - np.nan_to_num(values)).max() <= 0.5 / 255 + 1e-6
+
+
+def test_the_index_ends_in_the_order_of_stems_whatever_came_first(tmp_path):
+    for name, stems in (('one', 'abc'), ('two', 'cab')):
+        store = LabelStore.create(tmp_path / name, 'depth', DEPTH)
+        for stem in stems:
+            store.write_depth(stem, np.full((2, 2), ord(stem), np.float32))
+        store.tidy()
+    paths = [tmp_path / name / 'teachers' / 'depth-toy' / 'index.jsonl' for name in ('one', 'two')]
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_a_picture_that_is_gone_is_missing(tmp_path):
+    store = LabelStore.create(tmp_path, 'masks', MASKS)
+    for stem in 'abc':
+        store.write_segments(stem, np.ones((2, 2), int))
+    store.picture_path('b').unlink()
+    assert store.missing('abcd') == [1, 3]
+
+
+def test_one_writes_at_a_time_and_what_a_killed_one_left_is_removed(tmp_path):
+    store = LabelStore.create(tmp_path, 'masks', MASKS)
+    stale = store.path / '.a.png.123.tmp.png'
+    stale.touch()
+    other = LabelStore.create(tmp_path, 'masks', MASKS)
+    with store.locked():
+        assert not stale.exists()
+        with pytest.raises(FamdaError, match='another famda label'), other.locked():
+            pass
+    with other.locked():
+        pass
 
 
 def test_a_cut_short_line_costs_one_entry(tmp_path):

@@ -1,11 +1,14 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
+import sys
+
 import cv2
 import numpy as np
 import pytest
 
 from famda_ros.errors import FamdaError
-from famda_train.teachers.depth import STAND_IN_WEIGHTS, StreetWorldDepth, build_depth_teacher
+from famda_train.teachers.depth import build_depth_teacher, read_depth
+from famda_train.teachers.street_world_depth import STAND_IN_WEIGHTS, StreetWorldDepth
 from famda_train.world import render
 
 
@@ -59,4 +62,72 @@ def test_mirrored_pictures_have_mirrored_depth(name):
 
 def test_missing_weights_are_named(tmp_path):
     with pytest.raises(FamdaError, match=r'nothing\.safetensors'):
-        StreetWorldDepth(weights=tmp_path / 'nothing.safetensors')
+        StreetWorldDepth(weights=str(tmp_path / 'nothing.safetensors'))
+
+
+@pytest.mark.parametrize('name', ['street-world', 'street-world-relative'])
+def test_reliability_is_low_where_the_readings_differ(name):
+    """Between mirror images it is lower at the edges of things than on smooth ground, and values do not change."""
+    image = render(7_000_004, 'night').image
+    plain = build_depth_teacher(name)(image)
+    for views in ('mirror', 'scale', 'both'):
+        values, reliability = read_depth(build_depth_teacher(name, {'reliability': views}), image)
+        np.testing.assert_array_equal(values, plain)
+        assert reliability.dtype == np.float32 and reliability.shape == plain.shape
+        assert 0 <= reliability.min() < 0.5 < reliability.max() <= 1
+    mirrored, both = (
+        read_depth(build_depth_teacher(name, {'reliability': views}), image)[1] for views in ('mirror', 'both')
+    )
+    assert (both <= mirrored).all() and (both < mirrored).any()
+
+
+def test_a_teacher_that_was_not_asked_tells_no_reliability():
+    image = render(7_000_005, 'day').image
+
+    def ten_metres(image, focal=None):
+        return np.full(image.shape[:2], 10, np.float32)
+
+    assert read_depth(build_depth_teacher('street-world'), image)[1] is None
+    values, reliability = read_depth(ten_metres, image)
+    assert reliability is None and (values == 10).all()
+
+
+def test_identity_tells_what_changes_the_values():
+    plain, other = (build_depth_teacher('street-world', settings).identity for settings in ({}, {'name': 'twin'}))
+    assert plain['name'] == 'street-world' and plain['kind'] == 'depth' and len(plain['weights_sha256']) == 64
+    assert plain['licence'] == {'weights': 'Apache-2.0', 'non_commercial': False}
+    assert other == {**plain, 'name': 'twin'}
+
+
+@pytest.mark.parametrize(
+    ('name', 'settings', 'sentence'),
+    [
+        ('nothing', {}, "unknown depth teacher 'nothing'; choose one of depth-anything"),
+        ('street-world', {'model': 'x'}, "depth teacher 'street-world' has no setting 'model'; it has .*reliability"),
+        ('street-world', {'kind': 'disparity'}, "has no setting 'kind'"),
+        ('street-world', {'reliability': 'twice'}, "must be one of 'none', 'mirror', 'scale', 'both', not 'twice'"),
+        ('street-world', {'name': '../elsewhere'}, 'the setting name .* must be letters'),
+        ('depth-onnx', {}, "depth teacher 'depth-onnx' needs the setting description"),
+        ('depth-anything', {'focal': 'wide'}, "the setting focal .* must be a number or null, not 'wide'"),
+        ('depth-anything', {'size': 1.5}, 'the setting size .* must be a whole number or null'),
+        ('depth-anything', {'device': 'cuda:77', 'model': '.'}, "there is no device 'cuda:77' here"),
+    ],
+)
+def test_wrong_settings_get_one_sentence(name, settings, sentence):
+    with pytest.raises(FamdaError, match=sentence):
+        build_depth_teacher(name, settings)
+
+
+@pytest.mark.parametrize(
+    ('package', 'name', 'settings'),
+    [('transformers', 'depth-anything', {'model': '{folder}'}), ('safetensors.torch', 'street-world', {})],
+)
+def test_a_missing_package_is_named_with_what_installs_it(tmp_path, monkeypatch, package, name, settings):
+    """Whether it is imported with the teacher's file or when the teacher is built."""
+    for file in ('config.json', 'preprocessor_config.json', 'model.safetensors'):
+        (tmp_path / file).write_text('{}')
+    monkeypatch.setitem(sys.modules, package, None)
+    for module in ('street_world_depth', 'depth_anything'):
+        monkeypatch.delitem(sys.modules, f'famda_train.teachers.{module}', raising=False)
+    with pytest.raises(FamdaError, match=rf"needs the package '{package}'; install it with: pip install 'famda_ros"):
+        build_depth_teacher(name, {key: value.format(folder=tmp_path) for key, value in settings.items()})

@@ -5,8 +5,8 @@ import torch
 from safetensors import safe_open
 from small_street import write_street
 
-from famda_train.teachers.depth import StreetWorldDepth, read_weights
 from famda_train.teachers.pretrain import normalise_disparity, pretrain
+from famda_train.teachers.street_world_depth import StreetWorldDepth, read_weights
 
 
 def test_normalised_disparity_has_no_scale_and_shift():
@@ -22,7 +22,7 @@ def test_pretraining_writes_weights_that_the_teacher_loads(tmp_path):
     with safe_open(out, 'pt') as file:
         assert file.metadata()['width'] == '64'
         assert file.get_tensor('depth.1.weight').dtype == torch.float16
-    teacher = StreetWorldDepth(weights=out)
+    teacher = StreetWorldDepth(weights=str(out))
     depth = teacher(np.zeros((32, 64, 3), np.uint8))
     assert depth.shape == (32, 64) and np.isfinite(depth).all()
 
