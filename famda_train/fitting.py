@@ -3,6 +3,7 @@
 """Run ``famda fit`` in processes of their own, several at once, with progress."""
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import queue
@@ -23,7 +24,7 @@ from famda_ros.resources import resource
 Progress = Callable[[str, int], None]
 """(name of the run, steps done)"""
 
-PLAIN = {'keep_every': 0, 'pictures_every': 0, 'trainer__logger': False}
+PLAIN = {'keep_every': 0, 'pictures_every': 0, 'trainer__logger': False, 'data__validate': None}
 """Options of a training that writes its checkpoint at the end and nothing else."""
 
 Finished = Callable[[str, float], None]
@@ -41,10 +42,17 @@ def fit_arguments(config: str, seed: int, **values) -> list[str]:
     Args:
         config: name of a shipped training configuration.
         seed: of initialisation and sampling.
-        values: options that differ from the configuration; __ stands for the dots of nested keys, None for null.
+        values: options that differ from the configuration; __ stands for the dots of nested keys, None for null,
+            and a dictionary for a group of keys that replaces the configuration's.
     """
-    options = [f'--{key.replace("__", ".")}={"null" if value is None else value}' for key, value in values.items()]
+    options = [f'--{key.replace("__", ".")}={_as_text(value)}' for key, value in values.items()]
     return ['--config', str(fit_config(config)), f'--seed_everything={seed}', *options]
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return json.dumps(value, default=str)
+    return 'null' if value is None else str(value)
 
 
 class StepReporter(lightning.Callback):

@@ -1,19 +1,18 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""The result of ``famda bench world`` for people: tables on the terminal and in a Markdown file."""
+"""The result of a bench of adaptation for people: tables on the terminal and in a Markdown file."""
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 
 from famda_ros.errors import FamdaError
 from famda_ros.files import write_atomically
 from famda_train.bench.rows import BASELINE, FULL, ORACLE, ROWS
 from famda_train.environment import environment_line
-
-BEGIN, END = '<!-- famda bench world -->', '<!-- /famda bench world -->'
 
 COLUMNS = {'miou': ('mIoU %', 1), 'abs_rel': ('AbsRel', 3), 'rmse': ('RMSE m', 2), 'delta1': ('δ < 1.25 %', 1)}
 """Metric → (heading, digits)."""
@@ -27,16 +26,23 @@ Cells = list[list[str]]
 
 
 def score_cells(summary: dict[str, Any]) -> Cells:
-    """Return heading and lines of the table of a target: mean ± standard deviation, gain, share closed."""
-    heads = [head for head, _ in COLUMNS.values()]
-    cells = [['', *heads, *(f'{head} (least)' for head, _ in GAINS.values()), 'closed: mIoU', 'closed: AbsRel']]
+    """Return heading and lines of the table of a target: mean ± standard deviation, gain, share closed.
+
+    Metrics that no row has are left out.
+    """
+    known = {metric for scores in summary['rows'].values() for metric in scores if scores[metric]['mean'] is not None}
+    columns = {metric: column for metric, column in COLUMNS.items() if metric in known}
+    gains = {metric: column for metric, column in GAINS.items() if metric in known}
+    heads = [head for head, _ in columns.values()]
+    closings = [f'closed: {COLUMNS[metric][0].removesuffix(" %")}' for metric in gains]
+    cells = [['', *heads, *(f'{head} (least)' for head, _ in gains.values()), *closings]]
     for name, scores in summary['rows'].items():
         gain, closed = summary['gain'].get(name, {}), summary['closed'].get(name, {})
         cells.append([
             ROWS[name].text,
-            *(_spread(scores[metric], digits) for metric, (_, digits) in COLUMNS.items()),
-            *(_gain(gain.get(metric), digits) for metric, (_, digits) in GAINS.items()),
-            *(f'{100 * closed[metric]:.0f} %' if metric in closed else NOTHING for metric in ('miou', 'abs_rel')),
+            *(_spread(scores[metric], digits) for metric, (_, digits) in columns.items()),
+            *(_gain(gain.get(metric), digits) for metric, (_, digits) in gains.items()),
+            *(f'{100 * closed[metric]:.0f} %' if metric in closed else NOTHING for metric in gains),
         ])  # fmt: skip
     return cells
 
@@ -79,38 +85,52 @@ def as_markdown(result: dict[str, Any]) -> str:
     return '\n\n'.join(parts)
 
 
-def check_markers(path: str | Path) -> str:
-    """Return the text of a Markdown file that has a place for the tables.
+def markers(bench: str) -> tuple[str, str]:
+    """Return the two comments between which the tables of a bench stand, for example of ``world``."""
+    return f'<!-- famda bench {bench} -->', f'<!-- /famda bench {bench} -->'
+
+
+def print_tables(result: dict[str, Any]) -> None:
+    """Show the tables of all targets on the terminal."""
+    # Not narrower than the tables, where the output goes into a file.
+    console = Console(width=None if Console().is_terminal else 140)
+    for table in terminal_tables(result):
+        console.print(table)
+
+
+def check_markers(path: str | Path, bench: str) -> str:
+    """Return the text of a Markdown file that has a place for the tables of a bench.
 
     Raises:
-        FamdaError: it cannot be read, or has not one ``BEGIN`` with one ``END`` after it.
+        FamdaError: it cannot be read, or has not one pair of :func:`markers`.
     """
+    begin, end = markers(bench)
     try:
         text = Path(path).read_text(encoding='utf-8')
     except (OSError, UnicodeDecodeError) as error:
         raise FamdaError(f"cannot read '{path}' ({error})") from error
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise FamdaError(f"'{path}' has no place for the tables; put the lines '{BEGIN}' and '{END}' where they belong")
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        raise FamdaError(f"'{path}' has no place for the tables; put the lines '{begin}' and '{end}' where they belong")
     return text
 
 
-def write_markdown(path: str | Path, content: str) -> None:
+def write_markdown(path: str | Path, bench: str, content: str) -> None:
     """Replace what stands between the markers of a Markdown file; everything else stays as it is.
 
     Raises:
         FamdaError: see :func:`check_markers`.
     """
-    text = check_markers(path)
-    before, after = text[: text.index(BEGIN)], text[text.index(END) :]
+    text, (begin, end) = check_markers(path, bench), markers(bench)
+    before, after = text[: text.index(begin)], text[text.index(end) :]
     try:
-        write_atomically(path, f'{before}{BEGIN}\n\n{content}\n\n{after}')
+        write_atomically(path, f'{before}{begin}\n\n{content}\n\n{after}')
     except OSError as error:
         raise FamdaError(f"cannot write '{path}' ({error.strerror})") from error
 
 
 def _caption(result: dict[str, Any], target: str) -> str:
     seeds = ', '.join(map(str, result['summary'][target]['seeds']))
-    return f'{target}: {result["frames"]} unseen scenes per seed, {result["split"]} split, seeds {seeds}'
+    return f'{target}: {result["scored_on"][target]}, seeds {seeds}'
 
 
 def _markdown_table(cells: Cells, bold: str) -> str:

@@ -27,7 +27,7 @@ import yaml
 
 from famda_ros.errors import FamdaError, choose
 from famda_train.adaptation.refine import refine_labels
-from famda_train.bench.rows import FAMDA_CONFIG, SOURCE_CONFIG
+from famda_train.bench.world import FAMDA_CONFIG, SOURCE_CONFIG
 from famda_train.checkpoint import StudentSpec, build_network
 from famda_train.data.frame_folder import FrameFolder
 from famda_train.data.label_store import LabelStore

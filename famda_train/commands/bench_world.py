@@ -42,24 +42,24 @@ def run(
         markdown: file in which the tables replace what stands between <!-- famda bench world --> and
             <!-- /famda bench world -->.
     """
-    from famda_train.bench.rows import ROWS, SIZES
-    from famda_train.bench.tables import as_markdown, check_markers, terminal_tables, write_markdown
-    from famda_train.bench.world import Plan, run_world
+    from famda_train.bench.tables import as_markdown, check_markers, print_tables, write_markdown
+    from famda_train.bench.world import SIZES, WORLD_ROWS, Plan, run_world
     from famda_train.commands.progress import progress_bar
 
     if markdown:
-        check_markers(markdown)  # now, not after the work
-    plan = Plan(_once(rows or ROWS), _once(targets), _once(seeds), split, SIZES[size])
+        check_markers(markdown, 'world')  # now, not after the work
+    plan = Plan(once(rows or WORLD_ROWS), once(targets), once(seeds), split, SIZES[size])
     with progress_bar() as bar:
         result = run_world(Path(out), plan, jobs, bar)
     result = {'command': command(out, targets, seeds, rows, split, size), **result}
-    _print(terminal_tables(result))
+    print_tables(result)
     if markdown:
-        write_markdown(markdown, as_markdown(result))
+        write_markdown(markdown, 'world', as_markdown(result))
     return result
 
 
-def _once(words: Iterable) -> tuple:
+def once(words: Iterable) -> tuple:
+    """Return the words in their order, each once."""
     return tuple(dict.fromkeys(words))
 
 
@@ -72,12 +72,3 @@ def command(
     for option, value, default in (('--split', split, 'test'), ('--size', size, 'full')):
         words += [option, value] if value != default else []
     return shlex.join([*words, '--out', out])
-
-
-def _print(tables: list) -> None:
-    from rich.console import Console
-
-    # Not narrower than the tables, where the output goes into a file.
-    console = Console(width=None if Console().is_terminal else 140)
-    for table in tables:
-        console.print(table)

@@ -158,8 +158,8 @@ VARIED_DAY = replace(
     texture_fine=(0.3, 1.6), texture_large=(0.3, 1.6), foliage=(0.5, 1.6), ambient_color=(0.42, 0.46, 0.55),
     ambient=(0.25, 1.0), sun=(0.0, 1.4), shadow=(0.6, 1.0), occlusion=(0.4, 1.0),
     horizon=((0.70, 0.75, 0.80), (1.50, 1.50, 1.50)), zenith=((0.20, 0.32, 0.60), (1.10, 1.15, 1.20)),
-    clouds=(0.0, 0.8), fog=(0.0, 0.006), exposure=(0.6, 1.3), gain_jitter=(0.08, 0.08), blur=(0.0, 0.45), bloom=(0.0, 0.5),
-    vignette=(0.0, 0.4), saturation=(0.4, 1.4), gamma=(1.4, 2.2), noise=(0.0, 0.02),
+    clouds=(0.0, 0.8), fog=(0.0, 0.006), exposure=(0.6, 1.3), gain_jitter=(0.08, 0.08), blur=(0.0, 0.45),
+    bloom=(0.0, 0.5), vignette=(0.0, 0.4), saturation=(0.4, 1.4), gamma=(1.4, 2.2), noise=(0.0, 0.02),
 )  # fmt: skip
 
 VARIED_DUSK = replace(

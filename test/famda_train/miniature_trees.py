@@ -173,7 +173,7 @@ def write_gta5(root: Path, frames: int = 3) -> dict[str, Truth]:
 
 def write_camvid(root: Path, frames: int = 2) -> dict[str, Truth]:
     written = {}
-    places = [(split, i) for split in ('day_train', 'dusk_adapt', 'dusk_val') for i in range(frames)]
+    places = [(split, i) for split in ('day_train', 'day_val', 'dusk_adapt', 'dusk_val') for i in range(frames)]
     for seed, (split, index) in enumerate(places):
         truth = scene(seed, 'day', CAMVID, range(12))
         stem = f'{split.upper()}_f{index:05d}'

@@ -9,10 +9,9 @@ import pytest
 from small_street import HEIGHT, WIDTH
 
 from famda_ros.errors import FamdaError
-from famda_train import fitting
-from famda_train.bench import world
-from famda_train.bench.rows import ROWS, SIZES, TRAININGS, BenchSize, read_recipe, training_arguments
-from famda_train.bench.world import SCENES, SEED_STRIDE, Plan, run_world
+from famda_train.bench import trainings, world
+from famda_train.bench.rows import ROWS, TRAININGS, read_recipe, training_arguments
+from famda_train.bench.world import FAMDA_CONFIG, SCENES, SEED_STRIDE, SOURCE_CONFIG, BenchSize, Plan, run_world
 from famda_train.cli import build_parser, command_module
 from famda_train.commands.bench_world import command
 from famda_train.commands.progress import progress_bar
@@ -29,26 +28,6 @@ def bench(out, plan, jobs=2):
 
 def scores(result):
     return [{key: value for key, value in row.items() if key != 'seconds'} for row in result['rows']]
-
-
-@pytest.fixture
-def fit_in_this_process(monkeypatch):
-    """Train without processes of their own: quick, and everything else stays as it is."""
-
-    def fit_all(runs, progress, finished, after, jobs):
-        waiting = list(runs)
-        while waiting:
-            name = next(name for name in waiting if after.get(name) not in waiting)
-            waiting.remove(name)
-            assert fitting.fit_here(runs[name], [fitting.StepReporter(name, Silent())], 1) is None
-            finished(name, 1.0)
-
-    class Silent:
-        def put(self, _):
-            pass
-
-    monkeypatch.setattr(world, 'fit_all', fit_all)
-    monkeypatch.setattr(fitting.signal, 'signal', lambda *_: None)  # Ctrl-C still ends the tests
 
 
 @pytest.fixture(scope='module')
@@ -87,7 +66,7 @@ def test_purposes_of_all_seeds_are_disjoint():
 
 def test_a_finished_bench_is_shown_again_without_work(finished, monkeypatch):
     out, result = finished
-    monkeypatch.setattr(world, 'fit_all', None)
+    monkeypatch.setattr(trainings, 'fit_all', None)
     assert scores(bench(out, PLAN)) == scores(result)
 
 
@@ -95,7 +74,7 @@ def test_a_killed_bench_goes_on_and_ends_with_the_same_rows(tmp_path, fit_in_thi
     plan = Plan(('source_only', 'source_only_adabn', 'source_only_continued'), ('night',), (0,), size=TINY)
     whole = bench(tmp_path / 'whole', plan)
 
-    save, saved = world.Folder.save, []
+    save, saved = trainings.Folder.save, []
 
     def killed_after_first_row(folder):
         save(folder)
@@ -104,7 +83,7 @@ def test_a_killed_bench_goes_on_and_ends_with_the_same_rows(tmp_path, fit_in_thi
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(world.Folder, 'save', killed_after_first_row)
+        patch.setattr(trainings.Folder, 'save', killed_after_first_row)
         with pytest.raises(KeyboardInterrupt):
             bench(tmp_path / 'cut', plan)
     kept = json.loads((tmp_path / 'cut' / 'world.json').read_text())
@@ -122,7 +101,7 @@ def test_other_settings_and_foreign_folders_are_refused(tmp_path, finished):
     with pytest.raises(FamdaError, match='other settings; choose another --out'):
         bench(out, Plan(PLAN.rows, PLAN.targets, PLAN.seeds, 'val', TINY))
     (tmp_path / 'thesis.txt').touch()
-    with pytest.raises(FamdaError, match='holds no bench'):
+    with pytest.raises(FamdaError, match='holds no such bench'):
         bench(tmp_path, PLAN)
     (tmp_path / 'world.json').write_text('{')
     with pytest.raises(FamdaError, match='damaged'):
@@ -146,10 +125,10 @@ def test_impossible_plans_are_refused_before_anything_is_written(tmp_path, plan,
 
 
 def test_settings_come_from_the_configurations(tmp_path):
-    recipe = read_recipe(SIZES['full'])
+    recipe = read_recipe(SOURCE_CONFIG, FAMDA_CONFIG)
     famda, source = recipe.configs['street_world'], recipe.configs['street_world_source']
     assert recipe.steps == famda['trainer']['max_steps'] and recipe.base_steps == source['trainer']['max_steps']
-    places = dict.fromkeys(('source', 'unlabelled', 'base', 'out'), tmp_path)
+    places = dict.fromkeys(('source', 'target', 'base', 'out'), tmp_path)
 
     def options(name):
         return training_arguments(TRAININGS[name], recipe, 3, 'night', **places)

@@ -1,0 +1,102 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""The bench on photographs in small: a miniature CamVid, a few steps, for real."""
+import json
+import shlex
+import shutil
+
+import pytest
+from miniature_trees import write_camvid
+
+from famda_ros.errors import FamdaError
+from famda_train.bench.real import REAL_ROWS, RealBench, RealPlan, RealSize, run_real
+from famda_train.bench.trainings import Run
+from famda_train.cli import build_parser, command_module
+from famda_train.commands.bench_real import command
+from famda_train.commands.progress import progress_bar
+from famda_train.data.adaptation_data import DataSource
+
+TINY = RealSize(source=4, width=64, height=48, base_steps=2, steps=2)
+ROWS = ('source_only', 'source_only_continued', 'superpixels', 'oracle')
+
+
+def bench(out, plan):
+    with progress_bar() as bar:
+        return run_real(out, plan, 1, bar)
+
+
+@pytest.fixture(scope='module')
+def camvid(tmp_path_factory):
+    root = tmp_path_factory.mktemp('camvid')
+    write_camvid(root)
+    return root
+
+
+def test_rows_of_both_targets_and_going_on(camvid, tmp_path, fit_in_this_process):
+    before = sorted(camvid.rglob('*'))
+    plan = RealPlan(camvid, ROWS, ('day', 'dusk'), (0,), TINY)
+    result = bench(tmp_path / 'run', plan)
+    found = [(row['target'], row['name']) for row in result['rows']]
+    assert found == [('day', name) for name in ROWS] + [('dusk', name) for name in ROWS if name != 'oracle']
+    assert all(0 <= row['miou'] <= 100 and row['abs_rel'] is None and row['seconds'] > 0 for row in result['rows'])
+    assert len(result['rows'][0]['iou']) == 7 and len(result['rows'][-1]['iou']) == 11
+    assert result['scored_on'] == {
+        'day': "2 frames of CamVid's day_val, 7 classes", 'dusk': "2 frames of CamVid's dusk_val, 11 classes",
+    }  # fmt: skip
+    assert json.loads(json.dumps(result)) == result
+    assert sorted(camvid.rglob('*')) == before  # nothing was written beside other people's data
+
+    state = tmp_path / 'run' / 'real.json'
+    cut = json.loads(state.read_text())
+    cut['rows'] = cut['rows'][:2]
+    state.write_text(json.dumps(cut))
+    base = tmp_path / 'run' / 'checkpoints' / 'seed0' / 'day' / 'base.ckpt'
+    written = base.stat().st_mtime_ns
+    assert bench(tmp_path / 'run', plan)['rows'] == result['rows']
+    assert base.stat().st_mtime_ns == written  # scored again, not trained again
+
+
+def test_only_the_oracle_reads_labels_of_the_target(camvid, tmp_path):
+    plan = RealPlan(camvid, REAL_ROWS, ('day', 'dusk'), (0,), TINY)
+    told = RealBench(tmp_path / 'run', plan)
+    for row in REAL_ROWS:
+        arguments = told.arguments(told.run_of((row, 'day', 0)))
+        (source,) = (word.removeprefix('--data.source=') for word in arguments if word.startswith('--data.source='))
+        assert ('day_train' in source) == (row == 'oracle')
+    target = DataSource(**told.where('dusk', 'target', 0)).open()
+    assert target.path == camvid and not target.has('labels') and len(target) == 2
+    teachers = [word for word in told.arguments(Run('full', 0, 'dusk')) if word.startswith(('--data.m', '--data.d'))]
+    assert teachers == ['--data.masks=sam-onnx', '--data.depth=street-world']
+
+
+@pytest.mark.parametrize(
+    ('changes', 'sentence'),
+    [
+        ({'rows': ('depth',)}, "unknown row 'depth'"),
+        ({'targets': ('night',)}, "unknown target 'night'"),
+        ({'seeds': ()}, 'nothing to do'),
+        ({'seeds': (11,)}, 'seeds go from 0 to 9'),
+    ],
+)
+def test_impossible_plans_are_refused(camvid, tmp_path, changes, sentence):
+    plan = RealPlan(**{'data': camvid, 'rows': ROWS, 'targets': ('day',), 'seeds': (0,), 'size': TINY, **changes})
+    with pytest.raises(FamdaError, match=sentence):
+        RealBench(tmp_path / 'run', plan)
+    assert not (tmp_path / 'run').exists()
+
+
+def test_missing_data_and_other_settings_are_refused(camvid, tmp_path):
+    shutil.copytree(camvid / 'day_val', tmp_path / 'half' / 'day_val')
+    with pytest.raises(FamdaError, match="has no folder 'day_train/images'"):
+        RealBench(tmp_path / 'run', RealPlan(tmp_path / 'half', ROWS, ('day',), (0,), TINY))
+    RealBench(tmp_path / 'run', RealPlan(camvid, ROWS, ('day',), (0,), TINY))
+    with pytest.raises(FamdaError, match='other settings'):
+        RealBench(tmp_path / 'run', RealPlan(camvid, ROWS, ('day',), (0,)))
+
+
+def test_the_command_that_is_told_asks_for_the_same():
+    words = shlex.split(command('my data', 'runs/b', ('day',), (0, 4), ('full',), 'small'))
+    assert words[:3] == ['famda', 'bench', 'real']
+    parsed = build_parser('bench real', command_module('bench real')).parse_args(words[3:])
+    assert (parsed.data, parsed.out, parsed.targets, parsed.seeds) == ('my data', 'runs/b', ['day'], [0, 4])
+    assert (parsed.rows, parsed.size) == (['full'], 'small')
