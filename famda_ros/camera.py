@@ -1,18 +1,92 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Camera calibration: what FAMDA reads from sensor_msgs/CameraInfo."""
+"""Camera calibration: what FAMDA reads from sensor_msgs/CameraInfo and what it makes of it."""
 
 from __future__ import annotations
 
+import array
+import math
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+
+UINT32_MAX = 2**32 - 1
+LEAST_FOCAL_PX = 1.0
+"""A camera with less would see everything at once: such a calibration is a mistake."""
+
+
+@dataclass(frozen=True)
+class Intrinsics:
+    """A pinhole camera; pixels, the centre of the first pixel is (0, 0).
+
+    Attributes:
+        fx, fy: focal lengths.
+        cx, cy: principal point.
+    """
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+
+    @classmethod
+    def centred(cls, focal: float, width: int, height: int) -> Intrinsics:
+        """Return the camera to assume where only the focal is known: square pixels, looking through the middle."""
+        return cls(focal, focal, (width - 1) / 2, (height - 1) / 2)
+
+
+def intrinsics_of(info: Any, image_width: int, image_height: int) -> Intrinsics | None:
+    """Return the pinhole camera of an image of the given size.
+
+    K is for the whole sensor; the image may be a cut-out of it (``roi``), binned, or
+    resized by the driver.  What the image shows is stretched to the image's size, which
+    covers binning and resizing alike.
+
+    Args:
+        info: sensor_msgs/CameraInfo, of rclpy or rosbags, or None.
+        image_width, image_height: pixels of the image, 1 or more.
+
+    Returns:
+        None where the camera is not calibrated (K[0] = 0, as the message asks for) or the
+        calibration makes no sense (NaN, negative focal, no size).
+    """
+    if info is None:
+        return None
+    fx, cx, fy, cy = (float(info.k[i]) for i in (0, 2, 4, 5))
+    width, height = info.roi.width or info.width, info.roi.height or info.height
+    if not (all(map(math.isfinite, (fx, cx, fy, cy))) and fx > 0 and fy > 0 and width > 0 and height > 0):
+        return None
+    scale_x, scale_y = image_width / width, image_height / height
+    return Intrinsics(
+        fx * scale_x,
+        fy * scale_y,
+        scale_center(cx - info.roi.x_offset, scale_x),
+        scale_center(cy - info.roi.y_offset, scale_y),
+    )
+
+
+def calibration_fault(info: Any) -> str:
+    """Return in one sentence why a calibration cannot be used; '' = it can, or says that there is none (K all zero)."""
+    numbers = [float(value) for value in (*info.k, *info.p)]
+    if not all(map(math.isfinite, numbers)):
+        return 'camera_info is malformed: K or P holds NaN or infinity'
+    if not any(info.k):
+        return ''
+    fx, fy = numbers[0], numbers[4]
+    if min(fx, fy) < LEAST_FOCAL_PX:
+        return f'camera_info is malformed: focal lengths of {fx:g} and {fy:g} pixels, less than {LEAST_FOCAL_PX:g}'
+    if not (info.roi.width or info.width) or not (info.roi.height or info.height):
+        return 'camera_info is malformed: an image without width or height'
+    return ''
 
 
 def focal_of(info: Any, image_width: int) -> float | None:
     """Return fx in pixels of an image that is ``image_width`` pixels wide.
 
-    A driver may resize its image and leave the calibration as it was; then width and
-    K disagree with the image, and fx is scaled.  With a region of interest the image
-    is a cut-out: fx changes with binning only.
+    A driver may resize or bin its image and leave the calibration as it was; then width
+    and K disagree with the image, and fx is scaled.  With a region of interest the image
+    is a cut-out, which sees less but no smaller.
 
     Args:
         info: sensor_msgs/CameraInfo, of rclpy or rosbags, or None.
@@ -20,11 +94,62 @@ def focal_of(info: Any, image_width: int) -> float | None:
     Returns:
         fx, or None where the camera is not calibrated (K[0] = 0, as the message asks for).
     """
-    if info is None or not info.k[0] > 0 or info.width <= 0:
+    if info is None:
         return None
-    if info.roi.width:
-        return float(info.k[0]) / max(1, info.binning_x)
-    return float(info.k[0]) * image_width / info.width
+    fx, width = float(info.k[0]), info.roi.width or info.width
+    if not (math.isfinite(fx) and fx > 0 and width > 0):
+        return None
+    return fx * image_width / width
+
+
+def scale_center(center: float, scale: float) -> float:
+    """Return where a pixel coordinate is after resizing by ``scale``.
+
+    Coordinates count from the centre of the first pixel, whose edge is at -0.5; the edges
+    are what stays in place when an image is resized (by OpenCV as by the student).
+    """
+    return (center + 0.5) * scale - 0.5
+
+
+def fill_camera_info(msg: Any, info: Any, header: Any, scale_x: float = 1.0, scale_y: float = 1.0) -> Any:
+    """Fill a fresh rclpy sensor_msgs/CameraInfo for an image that was resized, and return it.
+
+    K, P, roi, width and height are scaled as by ``image_proc::ResizeNode``, but the principal
+    point by pixel centres (:func:`scale_center`), as the image is; D, R, the distortion
+    model and binning do not change with the size.
+
+    Args:
+        msg: a new message.
+        info: calibration of the image before it was resized, of rclpy or rosbags.
+        header: std_msgs/Header of the image, taken over as it is.
+        scale_x, scale_y: new size / old size.
+    """
+    msg.header = header
+    msg.width, msg.height = _pixels(info.width, scale_x), _pixels(info.height, scale_y)
+    msg.distortion_model = info.distortion_model
+    # Arrays of the right type: rclpy takes them over without looking at every number.
+    msg.d = array.array('d', info.d)
+    msg.r = np.array(info.r, np.float64)
+    msg.k = _scale_matrix(info.k, 3, scale_x, scale_y)
+    msg.p = _scale_matrix(info.p, 4, scale_x, scale_y)
+    msg.binning_x, msg.binning_y = info.binning_x, info.binning_y
+    msg.roi.x_offset, msg.roi.width = (_pixels(value, scale_x) for value in (info.roi.x_offset, info.roi.width))
+    msg.roi.y_offset, msg.roi.height = (_pixels(value, scale_y) for value in (info.roi.y_offset, info.roi.height))
+    msg.roi.do_rectify = info.roi.do_rectify
+    return msg
+
+
+def _scale_matrix(values: Any, columns: int, scale_x: float, scale_y: float) -> np.ndarray:
+    """Return a flat 3 x ``columns`` projection for the resized image; all zero stays all zero (not calibrated)."""
+    matrix = np.array(values, np.float64).reshape(3, columns)
+    resize = np.array([[scale_x, 0, scale_center(0, scale_x)], [0, scale_y, scale_center(0, scale_y)], [0, 0, 1]])
+    if np.isfinite(matrix).all():
+        matrix = resize @ matrix
+    return matrix.ravel()
+
+
+def _pixels(value: int, scale: float) -> int:
+    return min(UINT32_MAX, round(value * scale))
 
 
 def namespace_of(image_topic: str) -> str:

@@ -22,9 +22,8 @@ def color_mask(labels: np.ndarray, label_space: LabelSpace) -> np.ndarray:
 def overlay(image: np.ndarray, labels: np.ndarray, label_space: LabelSpace, alpha: float = 0.5) -> np.ndarray:
     """Blend the coloured mask over uint8 [H, W, 3] RGB; ``alpha`` 0 = image only; 255 stays image."""
     blended = cv2.addWeighted(image, 1 - alpha, color_mask(labels, label_space), alpha, 0)
-    unlabelled = labels >= len(label_space)
-    blended[unlabelled] = image[unlabelled]
-    return blended
+    unlabelled = (labels >= len(label_space)).view(np.uint8)
+    return cv2.copyTo(image, unlabelled, blended)
 
 
 def color_depth(depth: np.ndarray, farthest: float, nearest: float = 0.0) -> np.ndarray:

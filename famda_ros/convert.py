@@ -8,51 +8,22 @@ objects that ``rosbags`` reads from a bag.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 
+from famda_ros.compressed_image import read_header
 from famda_ros.errors import FamdaError
+from famda_ros.image_encodings import ENCODINGS, PICTURES
 
 
 class MalformedImage(FamdaError):
     """An image message that contradicts itself, or an encoding that is not supported."""
 
 
-@dataclass(frozen=True)
-class Encoding:
-    """How the bytes of an encoding lie in memory, and what makes RGB of them.
-
-    Attributes:
-        dtype: type of one channel.
-        channels: channels per pixel.
-        to_rgb: array [H, W] or [H, W, C] -> uint8 [H, W, 3]; None = not a picture for the eye.
-    """
-
-    dtype: type
-    channels: int
-    to_rgb: Callable[[np.ndarray], np.ndarray] | None = None
-
-
-def _cv(code: int) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda array: cv2.cvtColor(array, code)
-
-
-ENCODINGS = {
-    'rgb8': Encoding(np.uint8, 3, lambda array: array),
-    'bgr8': Encoding(np.uint8, 3, _cv(cv2.COLOR_BGR2RGB)),
-    'rgba8': Encoding(np.uint8, 4, _cv(cv2.COLOR_RGBA2RGB)),
-    'bgra8': Encoding(np.uint8, 4, _cv(cv2.COLOR_BGRA2RGB)),
-    'mono8': Encoding(np.uint8, 1, _cv(cv2.COLOR_GRAY2RGB)),
-    '32FC1': Encoding(np.float32, 1),
-}
-"""Every encoding that is understood; a new one is one line here."""
-
-PICTURES = [name for name, encoding in ENCODINGS.items() if encoding.to_rgb]
-"""Those that a student can look at."""
+MAX_SIDE, MAX_PIXELS = 16_384, 1 << 26
+"""Larger images are refused before memory is taken for them; no camera has 64 megapixels at a video rate."""
 
 
 def image_to_array(msg: Any) -> np.ndarray:
@@ -70,7 +41,8 @@ def image_to_array(msg: Any) -> np.ndarray:
     """
     encoding = ENCODINGS.get(msg.encoding)
     if encoding is None:
-        raise MalformedImage(f"image encoding '{msg.encoding}' is not supported; use one of {', '.join(PICTURES)}")
+        known = ', '.join(PICTURES)
+        raise MalformedImage(f'image encoding {_shown(msg.encoding)} is not supported; use one of {known}')
     height, width, step, size = int(msg.height), int(msg.width), int(msg.step), len(msg.data)
     dtype = np.dtype(encoding.dtype).newbyteorder('>' if msg.is_bigendian else '<')
     row = width * encoding.channels * dtype.itemsize
@@ -79,6 +51,7 @@ def image_to_array(msg: Any) -> np.ndarray:
             f'malformed image: {width}x{height} {msg.encoding} needs step >= {row} and step * height bytes, '
             f'but step is {step} and data has {size} bytes; check the driver that published it'
         )
+    _check_size(width, height)
     rows = np.frombuffer(msg.data, np.uint8).reshape(height, step)[:, :row]
     if step != row:
         rows = np.ascontiguousarray(rows)
@@ -89,35 +62,74 @@ def image_to_array(msg: Any) -> np.ndarray:
 def image_to_rgb(msg: Any) -> np.ndarray:
     """Return a sensor_msgs/Image as uint8 [H, W, 3] RGB; may share memory with ``msg``.
 
+    16 bit encodings are brought to 8 bits by their full range: 65535 becomes 255.
+
     Raises:
         MalformedImage: as :func:`image_to_array`, or the encoding is no picture (depth).
     """
-    array = image_to_array(msg)
-    to_rgb = ENCODINGS[msg.encoding].to_rgb
-    if to_rgb is None:
-        raise MalformedImage(f"image encoding '{msg.encoding}' is no colour or grey picture; choose a camera topic")
-    return to_rgb(array)
+    return _to_rgb(image_to_array(msg), msg.encoding)
 
 
 def compressed_to_rgb(msg: Any) -> np.ndarray:
-    """Decode a sensor_msgs/CompressedImage (JPEG, PNG, ...) to uint8 [H, W, 3] RGB.
+    """Decode a sensor_msgs/CompressedImage with JPEG or PNG bytes to uint8 [H, W, 3] RGB.
+
+    The bytes say what they are; of ``format`` only what image_transport writes about
+    colours is heeded: 'bayer_rggb8; jpeg compressed ' is a colour mosaic kept as a grey picture, and
+    after '... compressed rgb8' red and blue stand exchanged in the file.
 
     Raises:
-        MalformedImage: the bytes are no image that OpenCV can decode.
+        MalformedImage: no JPEG or PNG, cut off, too large, or damaged.
     """
-    data = np.frombuffer(msg.data, np.uint8)
+    data = bytes(msg.data)
+    what = f'malformed compressed image: {len(data)} bytes of format {_shown(msg.format)}'
+    header = read_header(data)
+    if header is None:
+        raise MalformedImage(f'{what} are no JPEG or PNG picture and cannot be decoded; publish one of these')
+    if not header.whole:
+        raise MalformedImage(f'{what} are cut off or damaged and cannot be decoded; check the driver that published it')
+    _check_size(header.width, header.height)
+    source, _, compression = str(msg.format).partition(';')
+    mosaic = source.strip() if source.startswith('bayer_') and header.channels == 1 else None
     # The camera's pixels are what focal and label positions refer to: no turning by EXIF.
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    flags = (cv2.IMREAD_ANYDEPTH if mosaic else cv2.IMREAD_COLOR) | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        bgr = cv2.imdecode(data, flags) if data.size else None
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
-        bgr = None
-    if bgr is None:
+        pixels = None
+    if pixels is None or pixels.shape[:2] != (header.height, header.width):
+        raise MalformedImage(f'{what} are damaged and cannot be decoded; check the driver that published it')
+    if mosaic:
+        return _to_rgb(pixels, f'{mosaic.rstrip("0123456789")}{8 * pixels.itemsize}')
+    if 'compressed rgb' in compression:
+        return pixels
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+def _shown(text: str) -> str:
+    """Return a text of a message in quotes, without line breaks and not too long for a log."""
+    return repr(text if len(text) <= 60 else text[:57] + '...')
+
+
+def _check_size(width: int, height: int) -> None:
+    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE and width * height <= MAX_PIXELS):
         raise MalformedImage(
-            f"malformed compressed image: {data.size} bytes of format '{msg.format}' cannot be decoded; "
-            'check the driver that published it'
+            f'image of {width}x{height} pixels is refused: at most {MAX_SIDE} a side and {MAX_PIXELS} in all; '
+            'publish a smaller one'
         )
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def _to_rgb(array: np.ndarray, name: str) -> np.ndarray:
+    """Return uint8 [H, W, 3] RGB of pixels in the encoding ``name``."""
+    encoding = ENCODINGS.get(name)
+    if encoding is None or encoding.to_rgb is None:
+        raise MalformedImage(f'image encoding {_shown(name)} is no colour or grey picture; choose a camera topic')
+    height, width = array.shape[:2]
+    if min(height, width) < encoding.least_side or (encoding.even_width and width % 2):
+        needs = 'an even width' if encoding.even_width else f'at least {encoding.least_side} pixels a side'
+        raise MalformedImage(
+            f'malformed image: {width}x{height} {name} needs {needs}; check the driver that published it'
+        )
+    return encoding.to_rgb(array)
 
 
 def encode_image(rgb: np.ndarray, extension: str = '.jpg', quality: int = 95) -> bytes:
@@ -148,7 +160,7 @@ def fill_image(msg: Any, array: np.ndarray, encoding: str, header: Any) -> Any:
     Args:
         msg: a new, empty message; its ``data`` is appended to, so never a used one.
         array: [H, W] or [H, W, C] of the type that ``encoding`` asks for.
-        encoding: a key of :data:`ENCODINGS`.
+        encoding: a key of :data:`~famda_ros.image_encodings.ENCODINGS`.
         header: std_msgs/Header, taken over as it is.
     """
     array = check_layout(array, encoding)

@@ -1,24 +1,43 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the perception node reports about itself, without ROS."""
+"""What the perception node reports about each camera, without ROS."""
 
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from famda_ros.student import STAGES
 
-OK, WARN = 0, 1
+OK, WARN, ERROR = 0, 1, 2
 """Levels of diagnostic_msgs/DiagnosticStatus."""
 
 NOT_YET = 'n/a'
 
-COUNTERS = ('received', 'answered', 'dropped', 'malformed', 'idle')
-"""Frames: taken from the topic; published; replaced by a newer one or too old; contradicting
-themselves; not computed because nobody listens.  When nothing is in the works,
-received = answered + dropped + malformed + idle."""
+COUNTERS = ('received', 'answered', 'dropped', 'stale', 'malformed', 'idle')
+"""Frames: taken from the topic; published; replaced by a newer one or too many for the rate
+limit; too old when their turn came; contradicting themselves; not computed because nobody
+listens.  When nothing is in the works,
+received = answered + dropped + stale + malformed + idle."""
+
+WINDOW_S = 1.0
+"""Means and maxima are of the frames answered within so many seconds before the report."""
+
+
+@dataclass(frozen=True)
+class DiagnosticLimits:
+    """What is worth a warning or an error.
+
+    Attributes:
+        max_allowed_processing_time_ms: WARN when the newest frame took longer.
+        max_acceptable_consecutive_delay_ms: ERROR when every frame took too long for this time.
+        timeout_s: ERROR when a camera that the node listens to sent nothing for longer.
+    """
+
+    max_allowed_processing_time_ms: float = 200.0
+    max_acceptable_consecutive_delay_ms: float = 1000.0
+    timeout_s: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -30,76 +49,218 @@ class Report:
     values: dict[str, str] = field(default_factory=dict)
 
 
-class FrameStatistics:
-    """Counters and the times of the newest frame; safe to use from several threads."""
+@dataclass(frozen=True)
+class _Answer:
+    """One answered frame: when (seconds), and how many milliseconds it took in each stage and in all."""
 
-    def __init__(self):
+    time: float
+    stages: dict[str, float]
+    total: float
+
+
+class CameraStatistics:
+    """Counters, times and light of one camera; safe to use from several threads.
+
+    Every ``now`` is seconds of one clock that never goes back (time.monotonic).
+
+    Attributes:
+        limits: what is worth a warning; may be replaced at any time.
+    """
+
+    def __init__(self, limits: DiagnosticLimits | None = None):
+        """Begin with zeros, not listening to the camera."""
+        self.limits = limits or DiagnosticLimits()
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
-        self._times: dict[str, float] = {}
-        self._age_ms: float | None = None
-        self._malformed_reported = 0
-        self._last_fault = ''
+        self._reported: Counter[str] = Counter()
+        self._listening_since: float | None = None
+        self._last_received: float | None = None
+        self._answers: deque[_Answer] = deque(maxlen=1000)
+        self._late_since: float | None = None
+        self._input_age_ms: float | None = None
+        self._latency_ms: float | None = None
+        self._brightness: float | None = None
+        self._confidence: float | None = None
+        self._last_fault = self._last_calibration_fault = ''
 
-    def count(self, what: str) -> None:
-        """Add one to a counter of :data:`COUNTERS` (``dropped``: only frames that were too old)."""
+    def listen(self, listening: bool, now: float) -> None:
+        """Tell whether the node is subscribed to the camera's images; if it is not, silence is no fault."""
         with self._lock:
-            self._counts[what] += 1
+            if not listening:
+                self._listening_since = None
+            elif self._listening_since is None:
+                self._listening_since = now
+
+    def received(self, now: float) -> None:
+        """Count a frame that came from the topic."""
+        with self._lock:
+            self._counts['received'] += 1
+            self._last_received = now
+
+    def idle(self) -> None:
+        """Count a frame that nobody wants an answer to."""
+        with self._lock:
+            self._counts['idle'] += 1
+
+    def stale(self) -> None:
+        """Count a frame that was too old when its turn came."""
+        with self._lock:
+            self._counts['stale'] += 1
 
     def malformed(self, sentence: str) -> None:
-        """Count an image that cannot be read."""
+        """Count a frame that cannot be read."""
         with self._lock:
             self._counts['malformed'] += 1
             self._last_fault = sentence
 
-    def answered(self, times_ms: dict[str, float], age_ms: float | None) -> None:
+    def malformed_calibration(self, sentence: str) -> None:
+        """Count a camera_info that cannot be used."""
+        with self._lock:
+            self._counts['calibrations_malformed'] += 1
+            self._last_calibration_fault = sentence
+
+    def answered(
+        self,
+        now: float,
+        times_ms: dict[str, float],
+        input_age_ms: float | None = None,
+        latency_ms: float | None = None,
+        brightness: float | None = None,
+        confidence: float | None = None,
+    ) -> None:
         """Count an answered frame.
 
         Args:
+            now: when its last answer was published.
             times_ms: milliseconds per stage; 'postprocess' includes building and publishing messages.
-            age_ms: now minus header stamp, None where the clock of the stamp is another one.
+            input_age_ms: age of the header stamp when work on it began; None = the stamp is of another clock.
+            latency_ms: the same when the last answer was published.
+            brightness: mean luma of the image, 0..255; None = not measured.
+            confidence: mean confidence of the mask, 0..1; None = not computed.
         """
         with self._lock:
             self._counts['answered'] += 1
-            self._times = dict(times_ms)
-            self._age_ms = age_ms
+            answer = _Answer(now, dict(times_ms), sum(times_ms.values()))
+            self._answers.append(answer)
+            if answer.total <= self.limits.max_allowed_processing_time_ms:
+                self._late_since = None
+            elif self._late_since is None:
+                self._late_since = now
+            self._input_age_ms, self._latency_ms = input_age_ms, latency_ms
+            self._brightness, self._confidence = brightness, confidence
 
-    def report(self, replaced: int, max_processing_ms: float, focal: float | None) -> Report:
-        """Return the state since the start.
+    def report(self, now: float, dropped: int, focal: float | None) -> Report:
+        """Return the state of the camera.
 
         Args:
-            replaced: frames that a newer one replaced before they were looked at.
-            max_processing_ms: a frame that takes longer is worth a warning.
+            now: time of the report.
+            dropped: frames since the start that the scheduler dropped.
             focal: fx of the camera in pixels, None where no calibration is known.
         """
         with self._lock:
-            counts = {name: self._counts[name] for name in COUNTERS}
-            counts['dropped'] += replaced
-            total = sum(self._times.values()) if self._times else None
-            in_range = total is None or total <= max_processing_ms
-            new_malformed = counts['malformed'] - self._malformed_reported
-            self._malformed_reported = counts['malformed']
-            times = {f'{stage}_time_ms': _ms(self._times.get(stage)) for stage in STAGES}
-            age, fault = self._age_ms, self._last_fault
-        values = {
-            **{f'frames_{name}': str(number) for name, number in counts.items()},
-            'processing_time_ms': _ms(total),
-            'is_processing_time_ms_in_expected_range': str(in_range) if total is not None else NOT_YET,
-            **times,
-            'pipeline_latency_ms': _ms(age),
-            'camera_focal_px': f'{focal:.1f}' if focal is not None else NOT_YET,
-        }
-        problems = []
-        if new_malformed:
-            problems.append(f'{new_malformed} malformed images, the last: {fault}')
-        if not in_range:
-            problems.append(f'a frame took {total:.1f} ms, more than {max_processing_ms:.1f} ms')
-        if counts['answered'] and focal is None:
-            problems.append("no calibrated camera_info: depth is for the model's focal length")
+            counts = Counter({**self._counts, 'dropped': dropped})
+            new = counts - self._reported
+            self._reported = counts
+            newest = self._answers[-1] if self._answers else None
+            late_s = max(0.0, now - self._late_since) if self._late_since is not None else 0.0
+            silent_s = self._silent_s(now)
+            problems = self._problems(new, newest, late_s, silent_s, focal)
+            values = {f'frames_{name}': str(counts[name]) for name in COUNTERS}
+            values |= self._times(now, newest, late_s)
+            values |= {
+                'calibrations_malformed': str(counts['calibrations_malformed']),
+                'input_age_ms': _number(self._input_age_ms),
+                'pipeline_latency_ms': _number(self._latency_ms),
+                'camera_focal_px': _number(focal, 1),
+                'brightness': _number(self._brightness, 1),
+                'mean_confidence': _number(self._confidence, 3),
+            }
+            listening = self._listening_since is not None
         if problems:
-            return Report(WARN, '; '.join(problems), values)
+            problems.sort(key=lambda problem: -problem[0])
+            return Report(problems[0][0], '; '.join(sentence for _, sentence in problems), values)
+        if not listening:
+            return Report(OK, 'idle: nobody listens to an output', values)
         return Report(OK, 'running' if counts['received'] else 'waiting for images', values)
 
+    def _silent_s(self, now: float) -> float:
+        """Return for how many seconds the camera has owed an image."""
+        if self._listening_since is None:
+            return 0.0
+        since = self._listening_since
+        return now - (since if self._last_received is None else max(since, self._last_received))
 
-def _ms(value: float | None) -> str:
-    return NOT_YET if value is None else f'{value:.2f}'
+    def _problems(
+        self, new: Counter[str], newest: _Answer | None, late_s: float, silent_s: float, focal: float | None
+    ) -> list[tuple[int, str]]:
+        """Return (level, sentence) of everything that is not as it should be."""
+        limits, problems = self.limits, []
+        if silent_s > limits.timeout_s:
+            problems.append(
+                (
+                    ERROR,
+                    f'no image for {silent_s:.1f} s, more than {limits.timeout_s:.1f} s: check the camera, its driver '
+                    'and the topic name',
+                )
+            )
+        if newest and newest.total > limits.max_allowed_processing_time_ms:
+            problems.append(
+                (
+                    WARN,
+                    f'a frame took {newest.total:.1f} ms, more than {limits.max_allowed_processing_time_ms:.1f} ms',
+                )
+            )
+        if 1e3 * late_s > limits.max_acceptable_consecutive_delay_ms:
+            problems.append(
+                (
+                    ERROR,
+                    f'every frame has been too slow for {1e3 * late_s:.0f} ms, more than '
+                    f'{limits.max_acceptable_consecutive_delay_ms:.0f} ms',
+                )
+            )
+        if new['malformed']:
+            problems.append((WARN, f'{new["malformed"]} malformed images, the last: {self._last_fault}'))
+        if number := new['calibrations_malformed']:
+            problems.append((WARN, f'{number} calibrations refused, the last: {self._last_calibration_fault}'))
+        if new['stale']:
+            problems.append((WARN, f'{new["stale"]} images were older than max_age_ms when their turn came'))
+        if newest and focal is None:
+            problems.append((WARN, "no calibrated camera_info: depth is for the model's focal length"))
+        return problems
+
+    def _times(self, now: float, newest: _Answer | None, late_s: float) -> dict[str, str]:
+        """Return the processing times under Autoware's names; mean and maximum of the last second beside them."""
+        limits = self.limits
+        recent = [answer for answer in self._answers if 0 <= now - answer.time <= WINDOW_S]
+        total = newest.total if newest else None
+        late_ms = 1e3 * late_s if newest else None
+        values = {
+            'processing_time_ms': _number(total),
+            'is_processing_time_ms_in_expected_range': _within(total, limits.max_allowed_processing_time_ms),
+            'consecutive_processing_delay_ms': _number(late_ms),
+            'is_consecutive_processing_delay_in_range': _within(late_ms, limits.max_acceptable_consecutive_delay_ms),
+            'processing_time_mean_ms': _mean([answer.total for answer in recent]),
+            'processing_time_max_ms': _maximum([answer.total for answer in recent]),
+        }
+        for stage in STAGES:
+            times = [answer.stages[stage] for answer in recent if stage in answer.stages]
+            values[f'{stage}_time_ms'] = _number(newest.stages.get(stage) if newest else None)
+            values[f'{stage}_time_mean_ms'] = _mean(times)
+            values[f'{stage}_time_max_ms'] = _maximum(times)
+        return values
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    return NOT_YET if value is None else f'{value:.{digits}f}'
+
+
+def _within(value: float | None, limit: float) -> str:
+    return NOT_YET if value is None else str(value <= limit)
+
+
+def _mean(values: list[float]) -> str:
+    return _number(sum(values) / len(values) if values else None)
+
+
+def _maximum(values: list[float]) -> str:
+    return _number(max(values, default=None))

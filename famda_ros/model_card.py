@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,8 @@ import onnxruntime
 
 from famda_ros.errors import FamdaError
 from famda_ros.label_space import IGNORE, LabelSpace
+from famda_ros.parity import Limits
+from famda_ros.providers import session_options
 
 METADATA_KEY = 'famda'
 SCHEMA_VERSION = 1
@@ -48,6 +49,7 @@ class ModelCard:
         metrics: measured numbers, each with its protocol.
         licence: licence of the weights.
         weights_sha256: hexadecimal digest of the weights it was exported from.
+        limits: how far the answers of a provider may be from those of the CPU.
         schema_version: layout of this card.
     """
 
@@ -63,6 +65,7 @@ class ModelCard:
     metrics: dict[str, Any] = field(default_factory=dict)
     licence: str = ''
     weights_sha256: str = ''
+    limits: Limits = field(default_factory=Limits)
     schema_version: int = SCHEMA_VERSION
 
     def validate(self) -> ModelCard:
@@ -81,6 +84,7 @@ class ModelCard:
             (isinstance(self.domain, str) and self.domain, "domain must be a text such as 'night'"),
             (self.precision in PRECISIONS, f'precision must be one of {", ".join(PRECISIONS)}'),
             (isinstance(self.provenance, dict) and isinstance(self.metrics, dict), 'provenance, metrics: mappings'),
+            (all(_is_number(v) and 0 <= v <= 1 for v in asdict(self.limits).values()), 'limits must be 0 to 1'),
             (
                 self.weights_sha256 == '' or _is_sha256(self.weights_sha256),
                 'weights_sha256 must be 64 hexadecimal digits',
@@ -122,6 +126,7 @@ class ModelCard:
             )
             near, far = values['depth_range_m']
             values['depth_range_m'] = (float(near), float(far))
+            values['limits'] = Limits(**values.get('limits', {}))
             known = {f.name for f in fields(cls)}
             return cls(**{k: v for k, v in values.items() if k in known}).validate()
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -155,21 +160,11 @@ def _is_sha256(text: Any) -> bool:
     return isinstance(text, str) and len(text) == 64 and all(c in '0123456789abcdefABCDEF' for c in text)
 
 
-def open_model(
-    path: str | Path,
-    providers: Sequence[str] = ('CPUExecutionProvider',),
-    options: onnxruntime.SessionOptions | None = None,
-) -> tuple[onnxruntime.InferenceSession, ModelCard]:
-    """Open a student file and check everything that can be checked without running it.
-
-    Args:
-        path: the .onnx file.
-        providers: ONNX Runtime execution providers, best first.
-        options: session options; None = defaults with quiet logging.
+def read_model(path: str | Path) -> bytes:
+    """Return the content of a model file.
 
     Raises:
-        FamdaError: missing, no ONNX, external data, no valid card, or inputs and outputs
-            that are not those of a student.
+        FamdaError: missing, or its weights are in another file.
     """
     try:
         data = Path(path).read_bytes()
@@ -177,14 +172,28 @@ def open_model(
         raise FamdaError(f"cannot read the model '{path}' ({error.strerror}); check the path") from error
     if _EXTERNAL_DATA_MARK in data:
         raise FamdaError(f"the model '{path}' keeps its weights in another file; export it as a single .onnx file")
-    if options is None:
-        options = quiet_options()
+    return data
+
+
+def open_model(
+    path: str | Path, data: bytes, options: onnxruntime.SessionOptions
+) -> tuple[onnxruntime.InferenceSession, ModelCard]:
+    """Open a student on the CPU and check everything that can be checked without running it.
+
+    Args:
+        path: of the file, for messages.
+        data: its content, see :func:`read_model`.
+        options: of the session.
+
+    Raises:
+        FamdaError: no ONNX, no valid card, or inputs and outputs that are not those of a student.
+    """
     try:
-        session = onnxruntime.InferenceSession(data, options, providers=list(providers))
+        session = onnxruntime.InferenceSession(data, options, providers=['CPUExecutionProvider'])
     except Exception as error:  # ONNX Runtime raises types of its own that it does not export
         raise FamdaError(
             f"'{path}' is no ONNX model that this onnxruntime {onnxruntime.__version__} can load "
-            f'({_first_line(error)}); export it again'
+            f'({first_line(error)}); export it again'
         ) from error
     text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if text is None:
@@ -203,18 +212,11 @@ def read_card(path: str | Path) -> ModelCard:
     """Return the model card of a student file.
 
     Raises:
-        FamdaError: as :func:`open_model`.
+        FamdaError: as :func:`read_model` and :func:`open_model`.
     """
-    options = quiet_options()
+    options = session_options(threads=1)
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # only the card is read
-    return open_model(path, options=options)[1]
-
-
-def quiet_options() -> onnxruntime.SessionOptions:
-    """Return session options that log errors only."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    return options
+    return open_model(path, read_model(path), options)[1]
 
 
 def contract_fault(session: Any, card: ModelCard) -> str:
@@ -251,5 +253,6 @@ def _listed(values: Any) -> str:
     return ', '.join(f"'{v.name}' {v.type}" for v in values) or 'none'
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return what an error says first."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,236 +1,243 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""ROS node: camera image in; mask, confidence, colour picture and metric depth out."""
+"""ROS node: camera images in; mask, confidence, pictures, metric depth and points out.
+
+A lifecycle node: configure loads the model, activate listens.  The executor's one thread
+only hands messages over; inference and the loading of other models have threads of their
+own, so that parameters and lifecycle services are answered meanwhile.
+"""
 
 from __future__ import annotations
 
 import sys
-import threading
-import time
-from typing import Any
+from collections.abc import Callable
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
-from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
 from rclpy.task import Future
-from rclpy.time import Time
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
-from std_msgs.msg import String
+from rclpy.timer import Timer
 
-from famda_ros.camera import focal_of
-from famda_ros.colorize import color_mask
-from famda_ros.convert import MalformedImage, compressed_to_rgb, fill_image, image_to_rgb
+from famda_ros.camera_stream_node import CameraStream
+from famda_ros.declare_parameters_node import declare_parameters
 from famda_ros.errors import FamdaError
-from famda_ros.frame_statistics import FrameStatistics
-from famda_ros.latest_slot import LatestSlot
+from famda_ros.frame_scheduler import FrameScheduler
+from famda_ros.frame_statistics import DiagnosticLimits
+from famda_ros.inference_worker import Frame, InferenceWorker
+from famda_ros.model_card import ModelCard
+from famda_ros.perception_diagnostics_node import PerceptionDiagnostics
+from famda_ros.perception_parameters import PARAMETERS, camera_weights, check_choices, group
+from famda_ros.profile_control import ProfileControl
+from famda_ros.profile_service_node import ProfileService
 from famda_ros.run_node import run_node
-from famda_ros.student import Student
+from famda_ros.student_switch import Attempt
 
-INPUT_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-OUTPUT_QOS = QoSProfile(depth=5)
-LATCHED_QOS = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-
-# topic: (encoding, what the student must answer for it)
-OUTPUTS = {
-    'segmentation/mask': ('mono8', 'labels'),
-    'segmentation/confidence': ('mono8', 'confidence'),
-    'segmentation/color': ('rgb8', 'labels'),
-    'depth/image': ('32FC1', 'depth'),
-}
-TRANSPORTS = ('raw', 'compressed')
-LATENCY_PLAUSIBLE_MS = 60_000.0
+LISTENER_PERIOD_S, REPORT_PERIOD_S = 0.2, 1.0
+STOP_TIMEOUT_S = 1.0
+"""So long a deactivation waits for the frame in hand; its answer is not published."""
 
 
-class PerceptionNode(Node):
-    """Answers the newest image; images that come faster than the model can run are dropped.
+class PerceptionNode(LifecycleNode):
+    """Answers the newest images; those that come faster than the model can run are dropped.
 
     Attributes:
         finished: future with an exit code, set when the node cannot go on.
     """
 
     def __init__(self):
-        """Declare parameters, load the model, connect topics.
+        """Declare parameters; with ``autostart`` configure and activate.
 
         Raises:
-            FamdaError: no model given, or it is no valid student.
+            FamdaError: with ``autostart``: a parameter or the model cannot be used.
         """
         super().__init__('perception')
         self.finished: Future = Future()
-        self._declare_parameters()
-        path = self.get_parameter('model').value
-        if not path:
-            raise FamdaError("no model given; set the parameter 'model' to a student .onnx file")
-        self._transport = self.get_parameter('image_transport').value
-        if self._transport not in TRANSPORTS:
-            raise FamdaError(f"image_transport '{self._transport}' is unknown; choose one of {', '.join(TRANSPORTS)}")
-        self._student = Student(path, self.get_parameter('threads').value)
-        self._statistics = FrameStatistics()
-        self._slot: LatestSlot[tuple[Any, CameraInfo | None]] = LatestSlot()
-        self._camera_info: CameraInfo | None = None
-        self._focal: float | None = None
-        self._stopping = False
-        self._outputs = {
-            topic: self.create_publisher(Image, topic, OUTPUT_QOS, qos_overriding_options=_overridable())
-            for topic in OUTPUTS
-        }
-        self._labels = self.create_publisher(String, 'segmentation/labels', LATCHED_QOS)
-        self._labels.publish(String(data=self._student.card.labels_json()))
-        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        # Steady: a stuck node or a stopped /clock must not silence the report.
-        self.create_timer(1.0, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME))
-        self._worker = threading.Thread(target=self._work, name='inference')
-        self._subscribe()
-        self._worker.start()
-        self.get_logger().info(
-            f"model '{self._student.card.name}' on {self._student.provider}, "
-            f'{self._student.card.network_width}x{self._student.card.network_height}; waiting for images'
-        )
+        self._fault, self._starting = '', False
+        self._profiles: ProfileControl | None = None
+        self._diagnostics: PerceptionDiagnostics | None = None
+        self._weights: dict[str, float] = {}
+        self._cameras: dict[str, CameraStream] = {}
+        self._scheduler: FrameScheduler[Frame] | None = None
+        self._worker: InferenceWorker | None = None
+        self._unfinished: list[Callable[[], bool]] = []
+        self._report_timer: Timer | None = None
+        self._listener_timer: Timer | None = None
+        self._values = declare_parameters(self, PARAMETERS, writable=['profile'])
+        self.add_on_set_parameters_callback(self._on_parameters)
+        self._profile_service = ProfileService(self, self._switch)
+        if self._values['autostart']:
+            self._autostart()
 
-    def _declare_parameters(self) -> None:
-        def declare(name, default, description, **options):
-            self.declare_parameter(name, default, ParameterDescriptor(description=description, **options))
+    def _autostart(self) -> None:
+        self._starting = True
+        for transition in (self.trigger_configure, self.trigger_activate):
+            if transition() != TransitionCallbackReturn.SUCCESS:
+                raise FamdaError(self._fault)
+        self._starting = False
 
-        declare('model', '', 'student .onnx file with a FAMDA model card', read_only=True)
-        declare(
-            'threads',
-            0,
-            'CPU threads of one inference; 0 = one per core',
-            read_only=True,
-            integer_range=[IntegerRange(from_value=0, to_value=256, step=1)],
-        )
-        declare(
-            'image_transport',
-            'raw',
-            "'raw' subscribes to image, 'compressed' to image/compressed",
-            read_only=True,
-            additional_constraints='raw or compressed',
-        )
-        milliseconds = [FloatingPointRange(from_value=0.0, to_value=3.6e6, step=0.0)]
-        declare(
-            'max_age_ms',
-            0.0,
-            'images older than this when their turn comes are dropped; 0 = never',
-            floating_point_range=milliseconds,
-        )
-        declare(
-            'diagnostics.max_allowed_processing_time_ms',
-            200.0,
-            'a frame that takes longer puts the diagnostics to WARN',
-            floating_point_range=milliseconds,
-        )
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the model and create the outputs."""
+        return self._guarded(self._configure, self._release)
 
-    def _subscribe(self) -> None:
-        def on_camera_info(msg: CameraInfo) -> None:
-            self._camera_info = msg
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Listen to the cameras, as soon as somebody listens to an answer."""
+        return self._guarded(self._activate, self._deactivate)
 
-        self.create_subscription(
-            CameraInfo, 'camera_info', on_camera_info, INPUT_QOS, qos_overriding_options=_overridable()
-        )
-        if self._transport == 'raw':
-            kind, topic = Image, 'image'
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Leave the cameras; the model stays."""
+        self._deactivate()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let go of model and outputs."""
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let go of everything, and end the process."""
+        self._release()
+        self.finished.set_result(0)
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Go back to unconfigured."""
+        return self.on_cleanup(state)
+
+    def _guarded(self, step: Callable[[], None], undo: Callable[[], None]) -> TransitionCallbackReturn:
+        """Make a transition; what goes wrong is undone and is its result; the reason is kept and logged."""
+        try:
+            step()
+        except FamdaError as error:
+            self._fault = str(error)
+        except Exception as error:  # rclpy would swallow it without a word
+            self._fault = f'{type(error).__name__}: {error}'
         else:
-            # As image_transport does: remapping 'image' moves 'image/compressed' with it.
-            kind, topic = CompressedImage, self.resolve_topic_name('image') + '/compressed'
-        self.create_subscription(kind, topic, self._on_image, INPUT_QOS, qos_overriding_options=_overridable())
+            return TransitionCallbackReturn.SUCCESS
+        undo()
+        if not self._starting:  # else the process ends with it
+            self.get_logger().error(self._fault)
+        return TransitionCallbackReturn.FAILURE
 
-    def _on_image(self, msg: Any) -> None:
-        self._statistics.count('received')
-        self._slot.put((msg, self._camera_info))
+    def _configure(self) -> None:
+        values = self._values = {parameter.name: self.get_parameter(parameter.name).value for parameter in PARAMETERS}
+        check_choices(values)
+        self._weights = camera_weights(values['cameras'], values['camera_weights'])
+        self._profiles = ProfileControl(values, self._on_switch, self._log)
+        compressed = values['image_transport'] == 'compressed'
+        self._cameras = {name: CameraStream(self, name, compressed, values['points.stride']) for name in self._weights}
+        self._diagnostics = PerceptionDiagnostics(self)
+        self._set_limits()
+        self._report_timer = self._steady_timer(REPORT_PERIOD_S, self._report)
 
-    def _work(self) -> None:
-        """Answer frames until the node ends; runs in a thread so that services stay alive."""
-        try:
-            while not self._stopping:
-                item = self._slot.take()
-                if item is not None:
-                    self._answer(*item)
-        except Exception as error:
-            if self._stopping or not self.context.ok():
-                return  # publishers are gone: the node is being ended
-            self.get_logger().fatal(f'inference stopped by {type(error).__name__}: {error}')
-            self.finished.set_result(1)
-            raise
+    def _activate(self) -> None:
+        assert self._profiles is not None
+        if self.stuck:  # a student answers one thread at a time
+            raise FamdaError('an inference from before still goes on; activate again when it has ended')
+        profiles, card = self._profiles, self._profiles.student.card
+        scheduler = self._scheduler = FrameScheduler(self._weights)
+        self._worker = InferenceWorker(
+            self._cameras, scheduler, lambda: profiles.settings, profiles.measured, self._on_crash
+        )
+        self._publish_labels(card)
+        for camera in self._cameras.values():
+            camera.start(scheduler.put)
+        self._listener_timer = self._steady_timer(LISTENER_PERIOD_S, self._update_cameras)
+        self.get_logger().info(
+            f"model '{card.name}' on {profiles.student.provider}, {card.network_width}x{card.network_height}, "
+            f"profile '{profiles.settings.profile or 'none'}'; waiting for images"
+        )
 
-    def _answer(self, msg: Any, camera_info: CameraInfo | None) -> None:
-        wanted = [topic for topic, publisher in self._outputs.items() if publisher.get_subscription_count()]
-        if not wanted:
-            self._statistics.count('idle')
-            return
-        max_age_ms = self.get_parameter('max_age_ms').value
-        age_ms = self._age_ms(msg)
-        if max_age_ms > 0 and age_ms is not None and age_ms > max_age_ms:
-            self._statistics.count('dropped')
-            return
-        start = time.perf_counter()
-        try:
-            image = image_to_rgb(msg) if self._transport == 'raw' else compressed_to_rgb(msg)
-        except MalformedImage as error:
-            self._statistics.malformed(str(error))
-            self.get_logger().warning(str(error), throttle_duration_sec=5.0)
-            return
-        decoded = time.perf_counter()
-        self._focal = focal = focal_of(camera_info, image.shape[1])
-        if focal is None and 'depth/image' in wanted:
-            self.get_logger().warning(
-                "no calibrated camera_info: depth is for the model's focal length, not for this camera", once=True
-            )
-        prediction = self._student.predict(image, focal, {OUTPUTS[topic][1] for topic in wanted})
-        predicted = time.perf_counter()
-        for topic in wanted:
-            encoding, source = OUTPUTS[topic]
-            array = getattr(prediction, source)
-            if topic == 'segmentation/color':
-                array = color_mask(array, self._student.card.label_space)
-            self._outputs[topic].publish(fill_image(Image(), array, encoding, msg.header))
-        times = dict(prediction.times_ms)
-        times['preprocess'] += 1e3 * (decoded - start)
-        times['postprocess'] += 1e3 * (time.perf_counter() - predicted)
-        self._statistics.answered(times, self._age_ms(msg))
+    def _deactivate(self) -> None:
+        if self._listener_timer is not None:
+            self.destroy_timer(self._listener_timer)
+            self._listener_timer = None
+        for camera in self._cameras.values():
+            camera.stop()
+        worker, self._worker, self._scheduler = self._worker, None, None
+        if worker is not None:
+            worker.stop(STOP_TIMEOUT_S)
+            self._unfinished.append(lambda: worker.running)
+            if worker.running and self.context.ok():
+                self.get_logger().warning(f'an inference took more than {STOP_TIMEOUT_S} s; its answer is thrown away')
 
-    def _age_ms(self, msg: Any) -> float | None:
-        """Return now minus the header stamp; None where they are not of the same clock."""
-        now = self.get_clock().now().nanoseconds
-        age = (now - Time.from_msg(msg.header.stamp).nanoseconds) * 1e-6
-        # Simulated time is 0 before the first /clock; replayed recordings carry old stamps.
-        return age if now and 0 <= age <= LATENCY_PLAUSIBLE_MS else None
+    @property
+    def stuck(self) -> bool:
+        """Whether an inference, or the loading of a model, goes on that should have ended."""
+        self._unfinished = [goes_on for goes_on in self._unfinished if goes_on()]
+        return bool(self._unfinished)
+
+    def _release(self) -> None:
+        self._deactivate()
+        if self._report_timer is not None:
+            self.destroy_timer(self._report_timer)
+            self._report_timer = None
+        profiles = self._profiles
+        if profiles is not None:
+            self._unfinished.append(lambda: profiles.loading)
+        for entity in (*self._cameras.values(), self._diagnostics, profiles):
+            if entity is not None:
+                entity.close()
+        self._cameras, self._diagnostics, self._profiles = {}, None, None
+
+    def _steady_timer(self, period_s: float, callback: Callable[[], None]) -> Timer:
+        # Steady: a stuck node or a stopped /clock must not silence the report.
+        return self.create_timer(period_s, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def _update_cameras(self) -> None:
+        for camera in self._cameras.values():
+            camera.update()
 
     def _report(self) -> None:
-        limit = self.get_parameter('diagnostics.max_allowed_processing_time_ms').value
-        report = self._statistics.report(self._slot.dropped, limit, self._focal)
-        card = self._student.card
-        values = {
-            'model': card.name,
-            'domain': card.domain,
-            'precision': card.precision,
-            'provider': self._student.provider,
-            'weights_sha256': card.weights_sha256,
-            **report.values,
-        }
-        status = DiagnosticStatus(
-            level=bytes([report.level]),
-            name=f'{self.get_fully_qualified_name().lstrip("/")}: frames',
-            message=report.message,
-            hardware_id=self._student.provider,
-            values=[KeyValue(key=key, value=value) for key, value in values.items()],
-        )
-        array = DiagnosticArray(status=[status])
-        array.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics.publish(array)
+        if self._diagnostics is not None and self._profiles is not None:
+            self._diagnostics.publish(self._profiles, self._cameras.values(), self._scheduler)
+
+    def _on_crash(self, error: Exception) -> None:
+        if self.context.ok():  # else the publishers are gone, because the node is being ended
+            self.get_logger().fatal(f'inference stopped by {type(error).__name__}: {error}')
+            self.finished.set_result(1)
+
+    def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
+        changed = {p.name: p.value for p in parameters if p.name in self._values}
+        self._values = {**self._values, **changed}
+        if self._profiles is not None:
+            self._profiles.set_values(self._values)
+        self._set_limits()
+        return SetParametersResult(successful=True)
+
+    def _log(self, sentence: str) -> None:
+        self.get_logger().info(sentence)
+
+    def _publish_labels(self, card: ModelCard) -> None:
+        for camera in self._cameras.values():
+            camera.publish_labels(card)
+
+    def _set_limits(self) -> None:
+        for camera in self._cameras.values():
+            camera.statistics.limits = DiagnosticLimits(**group(self._values, 'diagnostics'))
+
+    def _switch(self, profile: str) -> Attempt:
+        if self._profiles is None:
+            raise FamdaError('the node is not configured; configure it first')
+        return self._profiles.begin(profile)
+
+    def _on_switch(self, attempt: Attempt) -> None:
+        """Tell about a switch that has ended; runs in the thread of the switch."""
+        profiles = self._profiles
+        if profiles is None or not self.context.ok():
+            return
+        name = attempt.profile or 'none'
+        if attempt.fault:
+            self.get_logger().error(f"the profile '{name}' was refused: {attempt.fault}")
+            return
+        self.get_logger().info(f"profile '{name}' with model '{profiles.student.card.name}'")
+        if self._scheduler is not None:
+            self._publish_labels(profiles.student.card)
 
     def destroy_node(self) -> None:
         """End the inference thread, then the node."""
-        self._stopping = True
-        self._slot.close()
-        self._worker.join(timeout=10.0)
+        self._release()
         super().destroy_node()
-
-
-def _overridable() -> QoSOverridingOptions:
-    """Let users change history, depth and reliability by ``qos_overrides`` parameters."""
-    return QoSOverridingOptions.with_default_policies()
 
 
 def main(args: list[str] | None = None) -> int:

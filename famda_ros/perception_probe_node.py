@@ -37,7 +37,7 @@ class PerceptionProbe(Node):
 
     The report: ``ready`` (every topic has its publisher and the labels came), ``answers``
     {topic: [[stamp_ns, frame_id, width, height, encoding, received_ns], ...]}, ``labels``
-    (text), ``diagnostics`` (values of the newest status), ``reports`` (how many came), ``lost``.
+    (text), ``diagnostics`` (values of the newest statuses, put together), ``reports`` (how many came), ``lost``.
 
     Attributes:
         finished: future with an exit code, set when recording fails.
@@ -99,10 +99,10 @@ class PerceptionProbe(Node):
         self._labels = deserialize_message(cdr, String).data
 
     def _on_diagnostics(self, cdr: bytes, received_ns: int) -> None:
-        for status in deserialize_message(cdr, DiagnosticArray).status:
-            self._diagnostics = {v.key: v.value for v in status.values}
-            self._status = status.message
-            self._reports += 1
+        statuses = deserialize_message(cdr, DiagnosticArray).status
+        self._diagnostics = {v.key: v.value for status in statuses for v in status.values}
+        self._status = '; '.join(status.message for status in statuses)
+        self._reports += 1
 
     def _write_report(self) -> None:
         ready = bool(self._labels) and all(self.count_publishers(topic) for topic in self._topics.values())

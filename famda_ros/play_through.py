@@ -83,9 +83,13 @@ class Process:
 
     def interrupt(self, timeout_s: float = 20.0) -> int:
         """Send SIGINT once, as Ctrl-C does, and return the exit code."""
-        if self.exit_code is None:
-            self._popen.send_signal(signal.SIGINT)
+        self.signal(signal.SIGINT)
         return self.wait(timeout_s)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, if it still runs."""
+        if self.exit_code is None:
+            self._popen.send_signal(number)
 
     def end(self) -> None:
         """End it by all means."""

@@ -142,7 +142,7 @@ def account(sent: int, answered: int, counts: Mapping[str, int]) -> dict[str, An
     Args:
         sent: frames published.
         answered: frames whose answers arrived.
-        counts: the node's own counters (``received``, ``answered``, ``dropped``, ``malformed``, ``idle``).
+        counts: the node's own counters, :data:`famda_ros.frame_statistics.COUNTERS`.
 
     Returns:
         The counters as ``frames_...``, ``frames_lost_before_node`` (best-effort transport:
@@ -151,10 +151,11 @@ def account(sent: int, answered: int, counts: Mapping[str, int]) -> dict[str, An
         all arrived, and it received no more than was sent.
     """
     lost = sent - counts['received']
-    ended = counts['answered'] + counts['dropped'] + counts['malformed'] + counts['idle']
+    ended = sum(number for name, number in counts.items() if name != 'received')
     return {
         'frames_received_by_node': counts['received'],
         'frames_dropped': counts['dropped'],
+        'frames_stale': counts['stale'],
         'frames_malformed': counts['malformed'],
         'frames_idle': counts['idle'],
         'frames_lost_before_node': lost,

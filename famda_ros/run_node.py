@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -35,24 +36,33 @@ def run_node(name: str, make_node: Callable[[], Any], args: list[str] | None = N
     Args:
         name: for messages on stderr.
         make_node: creates the node.  The node has a future ``finished``, whose result is
-            an exit code, and ``destroy_node`` ends its threads.
+            an exit code, and ``destroy_node`` ends its threads.  Where it has an attribute
+            ``stuck`` that is true then, a thread could not be ended: the process ends at once.
         args: command line; None = ``sys.argv``.
     """
-    node = None
+    node, code, started = None, EXIT_OK, False
     try:
         check_profile()
         rclpy.init(args=args)
+        started = True
         node = make_node()
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         executor.spin_until_future_complete(node.finished)
-        return node.finished.result() if node.finished.done() else EXIT_OK
+        code = node.finished.result() if node.finished.done() else EXIT_OK
     except (KeyboardInterrupt, ExternalShutdownException):
-        return EXIT_OK
+        pass
     except _USER_FAULTS as error:
-        print(f'{name}: {error}', file=sys.stderr)
-        return EXIT_ERROR
+        if not started or rclpy.ok():  # else a signal came while the node was being made
+            print(f'{name}: {error}', file=sys.stderr)
+            code = EXIT_ERROR
     finally:
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
+    if getattr(node, 'stuck', False):
+        # To end the interpreter under a thread that is in a library's call would abort the process.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code

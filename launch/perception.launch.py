@@ -1,99 +1,165 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Perception of one camera: ros2 launch famda_ros perception.launch.py model:=night.onnx namespace:=cam0
+"""Perception of one camera or several.
 
-Topics are moved by the namespace and by the arguments `image` and `camera_info`.
+ros2 launch famda_ros perception.launch.py model:=night.onnx cameras:=/camera/image_raw
+
+An argument that is left empty leaves what the parameter file says, or the node's default.
 """
 # ruff: noqa: I001  (`launch` is the ROS package, not this folder)
 
 import os
+from pathlib import Path
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
-from launch.conditions import IfCondition
+from launch.actions import (
+    DeclareLaunchArgument,
+    GroupAction,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    SetEnvironmentVariable,
+)
+from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
+from famda_ros.camera import info_topic_of
+
 PROFILE_VARIABLE = 'FASTDDS_DEFAULT_PROFILES_FILE'
+SWITCH = ['true', 'false']
+
+
+def argument(name, default, description, choices=None):
+    """Return a launch argument."""
+    return DeclareLaunchArgument(name, default_value=default, description=description, choices=choices)
+
+
+def in_share(*parts):
+    """Return a path below the installed package."""
+    return PathJoinSubstitution([FindPackageShare('famda_ros'), *parts])
+
+
+def arguments():
+    """Return what this launch file can be told."""
+    return [
+        argument('namespace', '', 'Namespace of all topics, for example robot1'),
+        argument(
+            'cameras',
+            '',
+            'Comma-separated cameras: name, or name=topic of its images (without /compressed); camera_info is taken '
+            'beside the images; one topic alone = one camera without a name; empty = one camera on the topic image',
+        ),
+        argument('model', '', 'Student .onnx file; empty = as the profile or the parameter file says'),
+        argument('profile', '', 'day, night, auto or a profile file; empty = as the parameter file says'),
+        argument('provider', '', 'Execution provider of ONNX Runtime; empty = as the parameter file says'),
+        argument(
+            'image_transport',
+            '',
+            'Subscribe to raw or to compressed images; empty = as the parameter file says',
+            ['', 'raw', 'compressed'],
+        ),
+        argument('params_file', in_share('config', 'perception.yaml'), 'Parameter file of the perception node'),
+        argument('points', '', 'Every how many pixels a point of depth/points, 0 = none; empty = as the file says'),
+        argument('rviz', 'false', 'Open RViz for the first camera', SWITCH),
+        argument('record', 'false', 'Record what adaptation needs, as record.launch.py does', SWITCH),
+        argument('use_sim_time', 'false', 'Take the time from /clock, for simulation and recordings', SWITCH),
+        argument('log_level', 'info', 'What the perception node logs', ['debug', 'info', 'warn', 'error', 'fatal']),
+    ]
+
+
+def parse_cameras(text):
+    """Return {name: image topic}: 'front=/front/image_raw, left' -> {'front': '/front/image_raw', 'left': ''}.
+
+    The name is empty for the one camera without a name, the topic where it is the default.
+    """
+    cameras = {}
+    for entry in filter(None, (part.strip() for part in text.split(','))):
+        name, _, topic = ('', '', entry) if entry.startswith('/') else (part.strip() for part in entry.partition('='))
+        if name in cameras:
+            raise RuntimeError(f"cameras:='{text}' names the camera '{name}' twice")
+        if topic.endswith('/compressed'):
+            raise RuntimeError(f"cameras:='{text}': leave out /compressed and set image_transport:=compressed")
+        cameras[name] = topic
+    if '' in cameras and len(cameras) > 1:
+        raise RuntimeError(f"cameras:='{text}': with several cameras each needs a name, as in front=/front/image_raw")
+    return cameras or {'': ''}
+
+
+def camera_remappings(cameras):
+    """Return the remappings that connect the node's inputs to the cameras' topics."""
+    remappings = []
+    for name, topic in cameras.items():
+        if topic:
+            prefix = f'{name}/' if name else ''
+            remappings += [(f'{prefix}image', topic), (f'{prefix}camera_info', info_topic_of(topic))]
+    return remappings
+
+
+def node_parameters(values, cameras):
+    """Return the parameters that the arguments set; those override the parameter file."""
+    parameters = {'use_sim_time': values['use_sim_time'] == 'true'}
+    parameters |= {
+        name: values[name] for name in ('model', 'profile', 'provider', 'image_transport') if values[name]
+    }
+    if any(cameras):
+        parameters['cameras'] = list(cameras)
+    if values['points']:
+        if not values['points'].isdecimal():
+            raise RuntimeError(f"points:='{values['points']}' must be a whole number of pixels, 0 = no points")
+        parameters['points.stride'] = int(values['points'])
+    return parameters
+
+
+def start(context):
+    """Return the processes for the arguments."""
+    values = {a.name: LaunchConfiguration(a.name).perform(context) for a in arguments()}
+    if not Path(values['params_file']).is_file():
+        raise RuntimeError(f"params_file:='{values['params_file']}' does not exist")
+    cameras = parse_cameras(values['cameras'])
+    parameters = node_parameters(values, cameras)
+    actions = [
+        Node(
+            package='famda_ros',
+            executable='perception_node',
+            name='perception',
+            namespace=values['namespace'],
+            parameters=[values['params_file'], parameters],
+            remappings=camera_remappings(cameras),
+            ros_arguments=['--log-level', values['log_level']],
+            output='screen',
+        )
+    ]
+    if values['rviz'] == 'true':
+        first, topic = next(iter(cameras.items()))
+        actions.append(
+            Node(
+                package='rviz2',
+                executable='rviz2',
+                # The topics in the file are relative.
+                namespace='/'.join(filter(None, (values['namespace'], first))),
+                arguments=['-d', in_share('config', 'rviz', 'perception.rviz')],
+                parameters=[{'use_sim_time': parameters['use_sim_time']}],
+                remappings=[('image', topic)] if topic else [],
+                output='screen',
+            )
+        )
+    if values['record'] == 'true':
+        recorder = IncludeLaunchDescription(
+            PythonLaunchDescriptionSource(in_share('launch', 'record.launch.py')),
+            launch_arguments={
+                'profile': '' if values['profile'] == 'auto' else values['profile'],
+                'use_sim_time': values['use_sim_time'],
+            }.items(),
+        )
+        actions.append(GroupAction([recorder]))  # a group keeps its arguments to itself
+    return actions
 
 
 def generate_launch_description():
     """Return the launch description."""
-    share = FindPackageShare('famda_ros')
-    arguments = [
-        DeclareLaunchArgument('model', description='Student .onnx file with a FAMDA model card'),
-        DeclareLaunchArgument('namespace', default_value='', description='Namespace of the camera, for example cam0'),
-        DeclareLaunchArgument(
-            'image',
-            default_value='image',
-            description='Topic of the raw images; with image_transport compressed, its part before /compressed',
-        ),
-        DeclareLaunchArgument('camera_info', default_value='camera_info', description='Topic of the calibration'),
-        DeclareLaunchArgument(
-            'image_transport',
-            default_value='raw',
-            choices=['raw', 'compressed'],
-            description='Subscribe to raw images, or to compressed ones',
-        ),
-        DeclareLaunchArgument(
-            'params_file',
-            default_value=PathJoinSubstitution([share, 'config', 'perception.yaml']),
-            description='Parameter file of the perception node',
-        ),
-        DeclareLaunchArgument(
-            'use_sim_time',
-            default_value='false',
-            choices=['true', 'false'],
-            description='Take the time from /clock, for simulation and recordings',
-        ),
-        DeclareLaunchArgument(
-            'log_level',
-            default_value='info',
-            choices=['debug', 'info', 'warn', 'error', 'fatal'],
-            description='What the perception node logs',
-        ),
-        DeclareLaunchArgument(
-            'rviz',
-            default_value='false',
-            choices=['true', 'false'],
-            description='Open RViz with mask, colours and depth',
-        ),
-    ]
     # Without a profile Fast DDS loses most images; a profile that the user has set stays.
-    profile = []
+    dds = []
     if not os.environ.get(PROFILE_VARIABLE):
-        shipped = PathJoinSubstitution([share, 'config', 'fastdds_profile.xml'])
-        profile = [SetEnvironmentVariable(PROFILE_VARIABLE, shipped)]
-    perception = Node(
-        package='famda_ros',
-        executable='perception_node',
-        name='perception',
-        namespace=LaunchConfiguration('namespace'),
-        parameters=[
-            LaunchConfiguration('params_file'),
-            {
-                'model': ParameterValue(LaunchConfiguration('model'), value_type=str),
-                'image_transport': LaunchConfiguration('image_transport'),
-                'use_sim_time': LaunchConfiguration('use_sim_time'),
-            },
-        ],
-        remappings=[
-            ('image', LaunchConfiguration('image')),
-            ('camera_info', LaunchConfiguration('camera_info')),
-        ],
-        ros_arguments=['--log-level', LaunchConfiguration('log_level')],
-        output='screen',
-    )
-    rviz = Node(
-        package='rviz2',
-        executable='rviz2',
-        namespace=LaunchConfiguration('namespace'),
-        arguments=['-d', PathJoinSubstitution([share, 'config', 'rviz', 'perception.rviz'])],
-        parameters=[{'use_sim_time': LaunchConfiguration('use_sim_time')}],
-        remappings=[('image', LaunchConfiguration('image'))],
-        condition=IfCondition(LaunchConfiguration('rviz')),
-        output='screen',
-    )
-    return LaunchDescription([*arguments, *profile, perception, rviz])
+        dds = [SetEnvironmentVariable(PROFILE_VARIABLE, in_share('config', 'fastdds_profile.xml'))]
+    return LaunchDescription([*arguments(), *dds, OpaqueFunction(function=start)])

@@ -22,6 +22,18 @@ def test_overlay_leaves_unlabelled_pixels():
     assert blended[0, 1].tolist() == [150, 50, 50]
 
 
+def test_overlay_equals_the_formula():
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (20, 31, 3), np.uint8)
+    labels = rng.integers(0, 256, (20, 31)).astype(np.uint8)
+    labels[::2] %= len(CITYSCAPES19)
+    before = image.copy()
+    mixed = 0.7 * image + 0.3 * CITYSCAPES19.palette()[labels]
+    expected = np.where(labels[..., None] < len(CITYSCAPES19), mixed, image)
+    assert np.abs(overlay(image, labels, CITYSCAPES19, 0.3) - expected).max() <= 0.5 + 1e-6
+    np.testing.assert_array_equal(image, before)
+
+
 def test_depth_colors():
     colors = color_depth(np.array([[1.0, 79.0, 200.0, np.inf, np.nan]], np.float32), 80.0)[0].astype(int)
     near, far, farther, sky, unknown = colors

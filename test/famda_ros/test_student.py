@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_student import FOCAL, HEIGHT, WIDTH, expected, save_tiny, tiny_card
 
 from famda_ros.errors import FamdaError
-from famda_ros.student import STAGES, Student, beyond_range, enlarge_depth, resize_nearest
+from famda_ros.parity import Limits
+from famda_ros.providers import candidates
+from famda_ros.student import STAGES, Student
 
 
 @pytest.fixture(scope='module')
@@ -28,7 +31,7 @@ def test_values_at_network_size(student):
         assert have.dtype == want.dtype
         np.testing.assert_array_equal(have, want)
     assert set(prediction.times_ms) == set(STAGES) and all(t >= 0 for t in prediction.times_ms.values())
-    assert student.provider == 'CPUExecutionProvider'
+    assert student.provider == 'cpu'
 
 
 def test_values_at_another_size(student):
@@ -83,31 +86,72 @@ def test_wrong_models_and_images(student, tmp_path):
         student.predict(np.zeros((4, 4), np.uint8))
 
 
-def test_beyond_range():
-    depth = np.array([[1.0, 79.99, 80.0, np.inf, np.nan]], np.float32)
-    np.testing.assert_array_equal(
-        beyond_range(depth, tiny_card().depth_range_m[1]), np.float32([[1.0, 79.99, np.inf, np.inf, np.nan]])
-    )
+def test_answers_stay_when_the_next_frame_comes(student):
+    first, again = student.predict(picture(1)), student.predict(picture(1))
+    student.predict(picture(2))
+    for name in ('labels', 'confidence', 'depth'):
+        np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
+    run = student.run(picture(1))
+    student.run(picture(2))
+    np.testing.assert_array_equal(run['labels'], first.labels)
 
 
-def test_resize_nearest_keeps_pixel_centres():
-    np.testing.assert_array_equal(resize_nearest(np.array([[1, 2, 3]], np.uint8), 9, 1), [[1, 1, 1, 2, 2, 2, 3, 3, 3]])
+def test_unknown_and_missing_providers(tmp_path):
+    path = save_tiny(tmp_path / 'x.onnx')
+    with pytest.raises(FamdaError, match='choose one of auto, tensorrt, cuda, openvino, cpu'):
+        Student(path, provider='gpu')
+    missing = next(name for name in ('tensorrt', 'cuda', 'openvino') if name not in candidates())
+    with pytest.raises(FamdaError, match=f"'{missing}' is not available: .* pip install"):
+        Student(path, provider=missing)
+    student = Student(path, provider=missing, fallback=True)
+    assert student.provider == 'cpu' and 'not available' in student.passed_over[missing]
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.data())
-def test_enlarged_depth_invents_nothing(data):
-    values = st.sampled_from([1.0, 2.0, 50.0, np.inf, np.nan])
-    height, width = data.draw(st.integers(2, 5)), data.draw(st.integers(2, 5))
-    depth = np.array(data.draw(st.lists(values, min_size=height * width, max_size=height * width)), np.float32)
-    depth = depth.reshape(height, width)
-    scale = data.draw(st.integers(2, 4))
-    large = enlarge_depth(depth, scale * width, scale * height)
-    finite = depth[np.isfinite(depth)]
-    if finite.size:
-        inside = large[np.isfinite(large)]
-        assert inside.min() >= finite.min() - 1e-4 and inside.max() <= finite.max() + 1e-4
-    # Where a pixel is not finite, its whole block is not finite either, and nothing beyond its neighbourhood is.
-    blocks = np.kron(depth, np.ones((scale, scale), np.float32))
-    np.testing.assert_array_equal(np.isnan(large), np.isnan(blocks))
-    np.testing.assert_array_equal(np.isposinf(large), np.isposinf(blocks))
+class TestParityGate:
+    """What happens with an accelerator; here its part is played by a session of another file on the CPU."""
+
+    @pytest.fixture
+    def accelerator(self, monkeypatch):
+        def install(path):
+            monkeypatch.setattr('famda_ros.student.candidates', lambda wanted: ['cuda', 'cpu'])
+            monkeypatch.setattr(Student, '_open', lambda self, *args: onnxruntime.InferenceSession(path))
+
+        return install
+
+    def test_a_provider_that_agrees_is_taken(self, accelerator, tmp_path):
+        accelerator(save_tiny(tmp_path / 'cuda.onnx', depth_scale=0.501))
+        student = Student(save_tiny(tmp_path / 'x.onnx', probes=[picture(1), picture(2)]))
+        assert student.provider == 'cuda' and not student.passed_over
+        assert student.agreement.labels == 1.0 and student.agreement.depth == pytest.approx(0.002, rel=0.01)
+        blue = np.full((HEIGHT, WIDTH, 3), 100, np.uint8)
+        np.testing.assert_allclose(student.predict(blue).depth, 50.1, rtol=1e-5)
+
+    def test_a_provider_that_differs_is_refused_and_by_how_much(self, accelerator, tmp_path):
+        accelerator(save_tiny(tmp_path / 'cuda.onnx', depth_scale=0.55))
+        path = save_tiny(tmp_path / 'x.onnx', probes=[np.full((HEIGHT, WIDTH, 3), 100, np.uint8)])
+        with pytest.raises(FamdaError, match=r"'cuda' answers otherwise .* depth differs by 10.00 % \(allowed 2 %\)"):
+            Student(path, provider='cuda')
+        for options in ({'provider': 'cuda', 'fallback': True}, {'provider': 'auto'}):
+            student = Student(path, **options)
+            assert student.provider == 'cpu' and 'differs by 10.00 %' in student.passed_over['cuda']
+            blue = np.full((HEIGHT, WIDTH, 3), 100, np.uint8)
+            np.testing.assert_allclose(student.predict(blue).depth, 50.0)
+
+    def test_limits_are_those_of_the_card(self, accelerator, tmp_path):
+        accelerator(save_tiny(tmp_path / 'cuda.onnx', depth_scale=0.501))
+        card = tiny_card(limits=Limits(depth=0.001))
+        with pytest.raises(FamdaError, match=r'allowed 0\.1 %'):
+            Student(save_tiny(tmp_path / 'x.onnx', card=card, probes=[picture(1)]), provider='cuda')
+
+    def test_a_provider_that_answers_nonsense_is_refused(self, accelerator, tmp_path):
+        accelerator(save_tiny(tmp_path / 'cuda.onnx', depth_scale=float('nan')))
+        with pytest.raises(FamdaError, match='NaN'):
+            Student(save_tiny(tmp_path / 'x.onnx', probes=[picture(1)]), provider='cuda')
+
+    def test_without_probe_frames_nothing_can_be_compared(self, accelerator, tmp_path):
+        accelerator(save_tiny(tmp_path / 'cuda.onnx'))
+        for probes in (None, [np.zeros((3, 4, 3), np.uint8)]):
+            path = save_tiny(tmp_path / 'x.onnx', probes=probes)
+            with pytest.raises(FamdaError, match='holds no probe frames'):
+                Student(path, provider='cuda')
+            assert Student(path).provider == 'cpu'

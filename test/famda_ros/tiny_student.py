@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from famda_ros.label_space import LabelSpace
 from famda_ros.model_card import METADATA_KEY, ModelCard
+from famda_ros.parity import PROBES_KEY, encode_probes
 
 TINY_SPACE = LabelSpace('tiny2', ('dark', 'red'), ((10, 20, 30), (200, 0, 0)))
 WIDTH, HEIGHT, FOCAL, FARTHEST = 64, 48, 100.0, 80.0
@@ -43,12 +44,19 @@ def tiny_onnx(
     dynamic: bool = False,
     metadata: str | None = None,
     depth_scale: float = 0.5,
+    depth_offset: float = 0.0,
     drop_output: str | None = None,
     work: int = 0,
+    swap_labels: bool = False,
+    load_work: int = 0,
+    probes: list[np.ndarray] | None = None,
 ) -> onnx.ModelProto:
     """Return the model; ``metadata`` replaces the card's text ('' = no card).
 
-    ``work`` adds that many useless 1x1 convolutions, to make the model slow.
+    ``probes`` are frames to compare providers with.  ``work`` adds that many useless functions
+    of every pixel, to make the model slow; with ``swap_labels`` red is 0 and dark is 1.
+    ``load_work`` makes it slow to load: a product of two matrices of that size, which ONNX
+    Runtime calculates once and for all.
     """
     card = card or tiny_card()
     size = ['height', 'width'] if dynamic else [card.network_height, card.network_width]
@@ -57,10 +65,11 @@ def tiny_onnx(
         helper.make_node('Squeeze', ['r4', 'axis3'], ['r']),
         helper.make_node('Squeeze', ['g4', 'axis3'], ['confidence']),
         helper.make_node('Squeeze', ['b4', 'axis3'], ['b']),
-        helper.make_node('Greater', ['r', 'half'], ['is_red']),
+        helper.make_node('LessOrEqual' if swap_labels else 'Greater', ['r', 'half'], ['is_red']),
         helper.make_node('Cast', ['is_red'], ['labels'], to=TensorProto.UINT8),
         helper.make_node('Cast', ['b'], ['blue'], to=TensorProto.FLOAT),
-        helper.make_node('Mul', ['blue', 'scale'], ['depth0']),
+        helper.make_node('Mul', ['blue', 'scale'], ['scaled']),
+        helper.make_node('Add', ['scaled', 'offset'], ['depth0']),
     ]
     for i in range(work):
         nodes.append(helper.make_node('Erf', [f'depth{i}' if i == 0 else f'busy{i}'], [f'busy{i + 1}']))
@@ -71,6 +80,16 @@ def tiny_onnx(
         ]
     else:
         nodes.append(helper.make_node('Identity', ['depth0'], ['depth']))
+    constants = []
+    if load_work:  # depth + 0 * (sum of the product)
+        constants = [numpy_helper.from_array(np.ones((load_work, load_work), np.float32), 'matrix')]
+        nodes[-1].output[0] = 'depth_without'
+        nodes += [
+            helper.make_node('MatMul', ['matrix', 'matrix'], ['product']),
+            helper.make_node('ReduceSum', ['product'], ['sum'], keepdims=0),
+            helper.make_node('Mul', ['sum', 'zero'], ['no_sum']),
+            helper.make_node('Add', ['depth_without', 'no_sum'], ['depth']),
+        ]
     outputs = [
         helper.make_tensor_value_info('labels', TensorProto.UINT8, [1, *size]),
         helper.make_tensor_value_info('confidence', TensorProto.UINT8, [1, *size]),
@@ -82,16 +101,19 @@ def tiny_onnx(
         [helper.make_tensor_value_info('image', TensorProto.UINT8, [1, *size, 3])],
         [o for o in outputs if o.name != drop_output],
         [
+            *constants,
             numpy_helper.from_array(np.array([3]), 'axis3'),
             numpy_helper.from_array(np.array(127, np.uint8), 'half'),
             numpy_helper.from_array(np.array(depth_scale, np.float32), 'scale'),
+            numpy_helper.from_array(np.array(depth_offset, np.float32), 'offset'),
             numpy_helper.from_array(np.array(0, np.float32), 'zero'),
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 18)], ir_version=9)
     text = card.to_json() if metadata is None else metadata
     if text:
-        helper.set_model_props(model, {METADATA_KEY: text})
+        about = {} if probes is None else {PROBES_KEY: encode_probes(probes)}
+        helper.set_model_props(model, {METADATA_KEY: text, **about})
     return model
 
 

@@ -1,19 +1,45 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Files in config/: syntax and the names in them; says nothing about how RViz draws."""
+"""Files in config/: their structure.  Says nothing about what RViz, Foxglove or ros2 bag make of them.
+
+The names of topics and parameters in them are compared with a running node in test_node_interface.py.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 import yaml
 
-CONFIG = Path(__file__).resolve().parents[2] / 'config'
+from famda_ros.profiles import KEYS, SETTINGS, load_profile
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = ROOT / 'config'
 DISPLAYS = {'Image', 'Camera', 'PointCloud2', 'TF', 'Grid', 'DepthCloud', 'CameraInfo', 'Axes'}
 TOOLS = {'FocusCamera', 'Interact', 'Measure', 'MoveCamera', 'PublishPoint', 'Select', 'SetGoal', 'SetInitialPose'}
 VIEWS = {'FPS', 'Orbit', 'ThirdPersonFollower', 'TopDownOrtho', 'XYOrbit'}
+PANELS = {'Image', '3D', 'DiagnosticSummary', 'DiagnosticStatusPanel', 'Parameters'}
+"""Types of Foxglove panels that the layout may use."""
+
+
+def test_every_file_is_installed():
+    """As setup.py tells setuptools, which is replaced here by something that prints it."""
+    code = (
+        'import json, setuptools; setuptools.setup = lambda **keywords: print(json.dumps(keywords["data_files"])); '
+        'exec(open("setup.py").read())'
+    )
+    done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, check=True)
+    installed = {f'{folder}/{Path(file).name}': file for folder, files in json.loads(done.stdout) for file in files}
+    there = {path.relative_to(ROOT) for name in ('config', 'launch') for path in (ROOT / name).rglob('*.*')}
+    files = {str(path) for path in there if (ROOT / path).is_file() and '__pycache__' not in path.parts}
+    assert {f'share/famda_ros/{file}': file for file in files}.items() <= installed.items()
+    assert {Path(file).parent.name for file in files} >= {'profiles', 'rviz', 'foxglove', 'sros2', 'launch', 'train'}
 
 
 @pytest.fixture
@@ -24,7 +50,7 @@ def rviz():
 def test_rviz_structure(rviz):
     manager = rviz['Visualization Manager']
     assert all(panel['Class'].startswith('rviz_common/') for panel in rviz['Panels'])
-    assert manager['Global Options']['Fixed Frame']
+    assert manager['Global Options']['Fixed Frame'] == 'camera_optical_frame'  # of the demo's recordings
     for entries, known in (
         (manager['Displays'], DISPLAYS),
         (manager['Tools'], TOOLS),
@@ -35,25 +61,53 @@ def test_rviz_structure(rviz):
             assert package == 'rviz_default_plugins' and name in known
 
 
-def test_rviz_topics(rviz):
-    from famda_ros.roundtrip import IMAGE_ANSWERS
-
-    displays = {d['Topic']['Value']: d for d in rviz['Visualization Manager']['Displays']}
-    assert {'segmentation/color', 'depth/image'} <= set(displays)
-    assert set(displays) <= {'image', *IMAGE_ANSWERS}
-    depth = displays['depth/image']
+def test_rviz_shows_depth_with_a_fixed_range(rviz):
+    (depth,) = (d for d in rviz['Visualization Manager']['Displays'] if d['Topic']['Value'] == 'depth/image')
     assert (depth['Normalize Range'], depth['Min Value'], depth['Max Value']) == (False, 0, 80)
 
 
-def test_perception_parameters_are_declared():
-    parameters = yaml.safe_load((CONFIG / 'perception.yaml').read_text())
-    assert list(parameters) == ['/**']  # any other key does not match a node in a namespace
-    node = (CONFIG.parent / 'famda_ros' / 'perception_node.py').read_text()
-    flat = {}
-    for name, value in parameters['/**']['ros__parameters'].items():
-        flat.update({f'{name}.{k}': v for k, v in value.items()} if isinstance(value, dict) else {name: value})
-    for name in flat:
-        assert f"'{name}'" in node
+def leaves(layout):
+    """Return the panels in a Foxglove layout."""
+    if isinstance(layout, str):
+        return [layout]
+    assert layout['direction'] in ('row', 'column') and 0 < layout['splitPercentage'] < 100
+    return leaves(layout['first']) + leaves(layout['second'])
+
+
+def test_foxglove_layout_structure():
+    layout = json.loads((CONFIG / 'foxglove' / 'perception.json').read_text())
+    panels = leaves(layout['layout'])
+    assert sorted(panels) == sorted(layout['configById'])
+    assert {panel.partition('!')[0] for panel in panels} == PANELS
+    (depth,) = (c['imageMode'] for n, c in layout['configById'].items() if n == 'Image!depth')
+    assert (depth['minValue'], depth['maxValue']) == (0, 80)
+
+
+def test_recording_qos_keeps_latched_topics():
+    profiles = yaml.safe_load((CONFIG / 'recording_qos.yaml').read_text())
+    assert set(profiles) == {'/segmentation/labels', '/segmentation/label_info', '/tf_static'}
+    for profile in profiles.values():
+        # keys and values that `ros2 bag record` knows
+        assert set(profile) == {'history', 'depth', 'reliability', 'durability'}
+        assert profile['durability'] == 'transient_local' and profile['reliability'] == 'reliable'
+        assert profile['history'] == 'keep_last' and profile['depth'] >= 1
+
+
+@pytest.mark.parametrize('name', ['day', 'night'])
+def test_shipped_profiles_change_nothing_by_themselves(name):
+    profile = load_profile(name, CONFIG / 'profiles')
+    assert (profile.model, dict(profile.overrides), dict(profile.recording_tags)) == (None, {}, {'domain': name})
+
+
+@pytest.mark.parametrize('name', ['day', 'night'])
+def test_the_examples_in_shipped_profiles_are_valid_when_uncommented(name, tmp_path):
+    text = re.sub(r'^# ( *[a-z_]+:)', r'\1', (CONFIG / 'profiles' / f'{name}.yaml').read_text(), flags=re.MULTILINE)
+    (tmp_path / f'{name}.onnx').touch()
+    (tmp_path / 'mine.yaml').write_text(text)
+    profile = load_profile(tmp_path / 'mine.yaml')
+    assert profile.model == tmp_path / f'{name}.onnx'
+    assert set(profile.overrides) == set(SETTINGS)
+    assert set(yaml.safe_load(text)) == set(KEYS)
 
 
 def test_fastdds_profile():

@@ -1,0 +1,370 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""The launch files through the stand-in, and once through the real launch where it is installed."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import launch_stand_in as stand_in
+import numpy as np
+import pytest
+import yaml
+
+import famda_ros
+from famda_ros.bag import BagWriter
+from famda_ros.dds import PROFILE_VARIABLE
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted(path.name for path in (ROOT / 'launch').glob('*.launch.py'))
+sys.path.insert(0, str(ROOT / 'test' / 'famda_ros'))
+
+
+def declared(file):
+    return [e for e in stand_in.load(file).entities if isinstance(e, stand_in.DeclareLaunchArgument)]
+
+
+def values_of(command, flag):
+    """Return {name: value} of all `flag name:=value` of a command; values as YAML reads them."""
+    pairs = [command[i + 1].split(':=', 1) for i, part in enumerate(command) if part == flag]
+    return {name: yaml.safe_load(value) if flag == '-p' else value for name, value in pairs}
+
+
+def node(**arguments):
+    """Return the command of the perception node for these launch arguments."""
+    (command,) = stand_in.run('perception.launch.py', **arguments).commands
+    return command
+
+
+def test_defaults(monkeypatch):
+    monkeypatch.delenv(PROFILE_VARIABLE, raising=False)
+    context = stand_in.run('perception.launch.py')
+    assert context.environment == {PROFILE_VARIABLE: str(ROOT / 'config' / 'fastdds_profile.xml')}
+    assert context.commands == [
+        [
+            'famda_ros/perception_node', '--ros-args', '--log-level', 'info', '-r', '__node:=perception',
+            '--params-file', str(ROOT / 'config' / 'perception.yaml'), '-p', 'use_sim_time:=false',
+        ]
+    ]  # fmt: skip
+
+
+def test_a_dds_profile_of_the_user_stays(monkeypatch):
+    monkeypatch.setenv(PROFILE_VARIABLE, '/mine.xml')
+    assert stand_in.run('perception.launch.py').environment == {}
+
+
+@pytest.mark.parametrize('file', FILES)
+def test_every_argument_has_a_description(file):
+    arguments = declared(file)
+    assert all(len(a.description) > 10 for a in arguments)
+    assert len({a.name for a in arguments}) == len(arguments) <= 12
+
+
+@pytest.mark.parametrize(
+    ('argument', 'parameter', 'value'),
+    [
+        ({'model': 'night.onnx'}, 'model', 'night.onnx'),
+        ({'model': 'true'}, 'model', 'true'),  # a text, although YAML could read it otherwise
+        ({'profile': 'auto'}, 'profile', 'auto'),
+        ({'provider': 'cpu'}, 'provider', 'cpu'),
+        ({'image_transport': 'compressed'}, 'image_transport', 'compressed'),
+        ({'points': '0'}, 'points.stride', 0),
+        ({'points': '4'}, 'points.stride', 4),
+        ({'use_sim_time': 'true'}, 'use_sim_time', True),
+        ({'cameras': 'front,left'}, 'cameras', ['front', 'left']),
+        ({'cameras': 'front'}, 'cameras', ['front']),
+    ],
+)
+def test_an_argument_sets_its_parameter_and_no_other(argument, parameter, value):
+    assert values_of(node(**argument), '-p') == {'use_sim_time': False, parameter: value}
+
+
+def test_namespace_params_file_and_log_level(tmp_path):
+    file = tmp_path / 'mine.yaml'
+    file.touch()
+    command = node(namespace='robot/one', params_file=str(file), log_level='debug')
+    assert values_of(command, '-r') == {'__node': 'perception', '__ns': '/robot/one'}
+    assert command[command.index('--params-file') + 1] == str(file)
+    assert command[command.index('--log-level') + 1] == 'debug'
+
+
+@pytest.mark.parametrize(
+    ('cameras', 'remappings'),
+    [
+        ('', {}),
+        ('front, left', {}),
+        ('/camera/image_raw', {'image': '/camera/image_raw', 'camera_info': '/camera/camera_info'}),
+        (
+            'front=/f/color/image_raw, left',
+            {'front/image': '/f/color/image_raw', 'front/camera_info': '/f/color/camera_info'},
+        ),
+    ],
+)
+def test_topics_of_cameras(cameras, remappings):
+    assert values_of(node(cameras=cameras), '-r') == {'__node': 'perception', **remappings}
+
+
+def test_rviz_looks_at_the_first_camera():
+    _, rviz = stand_in.run(
+        'perception.launch.py', namespace='robot', cameras='front=/f/image_raw,left', rviz='true', use_sim_time='true'
+    ).commands
+    assert rviz[0] == 'rviz2/rviz2'
+    assert values_of(rviz, '-r') == {'__ns': '/robot/front', 'image': '/f/image_raw'}
+    assert values_of(rviz, '-p') == {'use_sim_time': True}
+    assert Path(rviz[rviz.index('-d') + 1]).is_file()
+
+
+@pytest.mark.parametrize(
+    'wrong',
+    [
+        {'image_transport': 'theora'},
+        {'log_level': 'loud'},
+        {'rviz': 'yes'},
+        {'points': '-1'},
+        {'points': 'many'},
+        {'params_file': '/missing.yaml'},
+        {'cameras': 'front,front'},
+        {'cameras': 'front,/left/image'},
+        {'cameras': '/camera/image/compressed'},
+    ],
+)
+def test_wrong_arguments_are_refused(wrong):
+    with pytest.raises(RuntimeError, match='|'.join(wrong)):
+        stand_in.run('perception.launch.py', **wrong)
+
+
+@pytest.mark.parametrize('profile', ['day', 'night'])
+def test_day_and_night_are_perception_with_a_profile(profile):
+    arguments = {'model': 'x.onnx', 'cameras': 'front,left', 'log_level': 'warn'}
+    (command,) = stand_in.run(f'{profile}.launch.py', **arguments).commands
+    assert command == node(profile=profile, **arguments)
+
+
+def option(command, name):
+    return command[command.index(name) + 1]
+
+
+def tags(command):
+    return dict(pair.split('=') for pair in command[command.index('--custom-data') + 1 :])
+
+
+def test_record_defaults():
+    (command,) = stand_in.run('record.launch.py').commands
+    assert command[:5] == ['ros2', 'bag', 'record', '--storage', 'mcap']
+    assert option(command, '--qos-profile-overrides-path') == str(ROOT / 'config' / 'recording_qos.yaml')
+    assert option(command, '--max-bag-duration') == '0'
+    assert '--output' not in command and '--use-sim-time' not in command
+    assert tags(command) == {'domain': 'unknown', 'famda_version': famda_ros.__version__}
+
+
+@pytest.mark.parametrize(
+    ('topic', 'recorded'),
+    [
+        ('/camera/image/compressed', True),
+        ('/robot/front/image_raw/compressed', True),
+        ('/camera/camera_info', True),
+        ('/camera_info', True),
+        ('/front/segmentation/labels', True),
+        ('/segmentation/label_info', True),
+        ('/tf', True),
+        ('/tf_static', True),
+        ('/camera/image', False),
+        ('/front/segmentation/mask', False),
+        ('/front/segmentation/overlay', False),
+        ('/front/segmentation/overlay/compressed', False),
+        ('/front/segmentation/camera_info', False),
+        ('/depth/image', False),
+        ('/depth/image/compressed', False),
+        ('/depth/image/compressedDepth', False),
+        ('/depth/camera_info', False),
+        ('/depth/points', False),
+        ('/diagnostics', False),
+        ('/tf_other', False),
+    ],
+)
+def test_recorded_topics(topic, recorded):
+    """As `ros2 bag record` does: --regex and --exclude-regex are searched for in the topic's name."""
+    (command,) = stand_in.run('record.launch.py').commands
+    taken = re.search(option(command, '--regex'), topic) and not re.search(option(command, '--exclude-regex'), topic)
+    assert bool(taken) == recorded
+
+
+def test_record_arguments(tmp_path):
+    (command,) = stand_in.run(
+        'record.launch.py',
+        output=str(tmp_path / 'bag'),
+        profile='night',
+        custom_data='place=campus robot=one',
+        split_s='60',
+        topics='/a$',
+        exclude='/b$',
+        use_sim_time='true',
+    ).commands
+    assert option(command, '--output') == str(tmp_path / 'bag')
+    assert option(command, '--max-bag-duration') == '60'
+    assert (option(command, '--regex'), option(command, '--exclude-regex')) == ('/a$', '/b$')
+    assert '--use-sim-time' in command
+    expected = {'domain': 'night', 'famda_version': famda_ros.__version__, 'place': 'campus', 'robot': 'one'}
+    assert tags(command) == expected
+    (command,) = stand_in.run('record.launch.py', profile='night', domain='dusk').commands
+    assert tags(command)['domain'] == 'dusk'
+
+
+@pytest.mark.parametrize(
+    'wrong', [{'custom_data': 'place'}, {'custom_data': 'a=b=c'}, {'split_s': '1.5'}, {'qos_file': '/missing.yaml'}]
+)
+def test_wrong_recording_arguments_are_refused(wrong):
+    with pytest.raises(RuntimeError):
+        stand_in.run('record.launch.py', **wrong)
+
+
+def test_a_recording_is_not_written_over(tmp_path):
+    with pytest.raises(RuntimeError, match='exists already'):
+        stand_in.run('record.launch.py', output=str(tmp_path))
+
+
+def test_perception_records_with_the_tags_of_its_profile():
+    context = stand_in.run('perception.launch.py', profile='night', record='true', use_sim_time='true')
+    _, recorder = context.commands
+    assert tags(recorder)['domain'] == 'night'
+    assert '--use-sim-time' in recorder
+    assert 'split_s' not in context.arguments  # the recorder's arguments stay its own
+    _, recorder = stand_in.run('perception.launch.py', profile='auto', record='true').commands
+    assert tags(recorder)['domain'] == 'unknown'
+
+
+def test_demo():
+    context = stand_in.run('demo.launch.py', bag='drive', model='night.onnx', rate='2')
+    perception, rviz, player = context.commands
+    assert values_of(perception, '-p') == {
+        'model': 'night.onnx', 'image_transport': 'compressed', 'points.stride': 4, 'use_sim_time': False,
+    }  # fmt: skip
+    assert values_of(player, '-p') == {'bag': 'drive', 'rate': 2.0, 'wait_s': 60.0}
+    assert {values_of(command, '-r')['__ns'] for command in (perception, rviz, player)} == {'/camera'}
+    assert len(stand_in.run('demo.launch.py', bag='drive', model='night.onnx', rviz='false').commands) == 2
+
+
+@pytest.mark.parametrize('wrong', [{}, {'bag': 'drive'}, {'bag': 'drive', 'model': 'x', 'rviz': 'yes'}])
+def test_wrong_demo_arguments_are_refused(wrong):
+    with pytest.raises(RuntimeError):
+        stand_in.run('demo.launch.py', **wrong)
+
+
+DOCUMENTED = [
+    line.split()[3:]
+    for page in sorted((ROOT / 'docs').glob('*.md'))
+    for line in page.read_text().splitlines()
+    if line.startswith('ros2 launch famda_ros ')
+]
+
+
+@pytest.mark.parametrize('words', DOCUMENTED, ids=' '.join)
+def test_documented_command_lines(words):
+    """`ros2 launch` ignores arguments that nothing declares, so a wrong name would go unnoticed."""
+    file, *pairs = words
+    arguments = dict(pair.split(':=', 1) for pair in pairs)
+    files = {file} | ({'perception.launch.py'} if file != 'record.launch.py' else set())
+    files |= {'record.launch.py'} if arguments.get('record') == 'true' else set()
+    assert set(arguments) <= {a.name for name in files for a in declared(name)}
+    assert stand_in.run(file, **arguments).commands
+
+
+def test_commands_are_documented():
+    assert {words[0] for words in DOCUMENTED} >= {'perception.launch.py', 'night.launch.py', 'record.launch.py'}
+
+
+def test_executables_exist():
+    setup = (ROOT / 'setup.py').read_text()
+    for executable in ('perception_node', 'bag_player_node'):
+        module, function = re.search(rf'{executable} = ([\w.]+):(\w+)', setup).groups()
+        assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_the_stand_in_refuses_what_it_does_not_know():
+    with pytest.raises(TypeError, match='not covered'):
+        stand_in.execute([object()], stand_in.Context({}))
+    with pytest.raises(TypeError):
+        stand_in.Node(package='famda_ros', executable='perception_node', respawn=True)
+
+
+@pytest.fixture(scope='module')
+def model(tmp_path_factory):
+    from tiny_student import save_tiny
+
+    return str(save_tiny(tmp_path_factory.mktemp('model') / 'tiny.onnx'))
+
+
+def wait_for_log(process, log, text, timeout_s=30):
+    end = time.monotonic() + timeout_s
+    while text not in log.read_text():
+        assert process.poll() is None and time.monotonic() < end, log.read_text()
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ('file', 'arguments', 'name'),
+    [
+        ('perception.launch.py', {'namespace': 'cam0'}, 'cam0.perception'),
+        ('day.launch.py', {}, 'perception'),
+        ('night.launch.py', {'cameras': 'front=/f/image_raw, left', 'points': '2'}, 'perception'),
+    ],
+)
+def test_the_resolved_commands_run(tmp_path, model, file, arguments, name):
+    """The real node accepts what a launch file comes to, and ends cleanly on Ctrl-C."""
+    context = stand_in.run(file, model=model, **arguments)
+    with stand_in.started(context, tmp_path, domain_id=71) as running:
+        ((process, log),) = running
+        wait_for_log(process, log, 'waiting for images')
+        process.send_signal(2)
+        assert process.wait(10) == 0, log.read_text()
+    assert f'[{name}]' in log.read_text()
+    assert 'Traceback' not in log.read_text()
+
+
+def test_the_demo_runs(tmp_path, model):
+    """The three-process demo without RViz; a probe listens instead."""
+    with BagWriter(tmp_path / 'drive') as bag:
+        for i in range(15):
+            picture = np.full((48, 64, 3), 10 * i, np.uint8)
+            bag.write_compressed_image('/cam/image/compressed', (i + 1) * 10**8, 'camera_optical_frame', picture)
+    context = stand_in.run('demo.launch.py', bag=str(tmp_path / 'drive'), model=model, rviz='false')
+    report = tmp_path / 'report.json'
+    probe = ['famda_ros/perception_probe_node', '--ros-args', '-r', '__ns:=/camera']
+    context.commands.append([*probe, '-p', f'bag:={tmp_path / "answers"}', '-p', f'report:={report}'])
+    with stand_in.started(context, tmp_path, domain_id=74) as running:
+        (_, (player, log), _) = running
+        assert player.wait(30) == 0, log.read_text()
+        end = time.monotonic() + 10
+        while not (answers := json.loads(report.read_text())['answers'])['segmentation/mask']:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+    stamp_ns, frame, *size, encoding, _ = answers['segmentation/mask'][0]
+    assert stamp_ns in {(i + 1) * 10**8 for i in range(15)}
+    assert (frame, size, encoding) == ('camera_optical_frame', [64, 48], 'mono8')
+    assert [process.returncode for process, _ in running] == [0, 0, 0]
+
+
+REAL_LAUNCH = """
+import json, sys
+from launch.launch_description_sources import get_launch_description_from_python_launch_file as load
+print(json.dumps({path: [a.name for a in load(path).get_launch_arguments()] for path in sys.argv[1:]}))
+"""
+
+
+def test_with_the_real_launch():
+    pytest.importorskip('launch_ros', reason='launch_ros is not on PyPI; runs only with a ROS distribution')
+    files = [str(ROOT / 'launch' / file) for file in FILES]
+    done = subprocess.run(
+        [sys.executable, '-c', REAL_LAUNCH, *files], env=os.environ, capture_output=True, text=True, check=True
+    )
+    seen = json.loads(done.stdout)
+    for file in FILES:
+        names = {a.name for a in declared(file)}
+        assert names <= set(seen[str(ROOT / 'launch' / file)]), file
