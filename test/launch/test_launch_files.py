@@ -259,7 +259,7 @@ def test_wrong_demo_arguments_are_refused(wrong):
 
 DOCUMENTED = [
     line.split()[3:]
-    for page in sorted((ROOT / 'docs').glob('*.md'))
+    for page in (ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md')))
     for line in page.read_text().splitlines()
     if line.startswith('ros2 launch famda_ros ')
 ]
