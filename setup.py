@@ -5,6 +5,7 @@
 A plain install is a robot install (no torch).  Extras add the rest:
 
 * ``ros``   ROS 2 Kilted wheels, only for machines where no ROS distribution provides rclpy
+* ``gpu``, ``openvino``  ONNX Runtime for NVIDIA GPUs, for CPUs with OpenVINO; each replaces the plain one
 * ``train`` the workspace: datasets, adaptation, evaluation, export
 * ``scale`` labelling on many machines
 * ``test``  what the tests need
@@ -27,6 +28,8 @@ EXTRAS = {
         'ros-std-msgs>=5.5.1,<6',
         'ros-diagnostic-msgs>=5.5.1,<6',
     ],
+    'gpu': ['onnxruntime-gpu>=1.19'],
+    'openvino': ['onnxruntime-openvino>=1.19'],
     'train': [
         'torch>=2.6',
         'torchvision>=0.21',
@@ -114,6 +117,7 @@ setup(
             'famda = famda_train.cli:main',
             'perception_node = famda_ros.executables:perception_node',
             'bag_player_node = famda_ros.executables:bag_player_node',
+            'prepare_student = famda_ros.prepare_student:main',
         ],
     },
 )

@@ -67,6 +67,8 @@ def session_options(threads: int) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads
+    # Threads that wait for each other sleep: a robot's other nodes need the cores (docs/performance.md).
+    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
     return options
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import os
 import platform
-from pathlib import Path
 from typing import Any
 
 import onnxruntime
 import torch
 
 from famda_ros import __version__
+from famda_ros.providers import cpu_name
 
 
 def environment() -> dict[str, Any]:
@@ -25,16 +25,6 @@ def environment() -> dict[str, Any]:
         'onnxruntime': onnxruntime.__version__,
         'famda': __version__,
     }
-
-
-def cpu_name() -> str:
-    """Return the name that the processor gives itself."""
-    try:
-        lines = Path('/proc/cpuinfo').read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
-    return names[0] if names else platform.machine()
 
 
 def environment_line(values: dict[str, Any]) -> str:

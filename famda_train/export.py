@@ -4,80 +4,52 @@
 from __future__ import annotations
 
 import hashlib
-import logging
-import math
-import tempfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-import torch
 from torch import nn
 
-from famda_ros.errors import FamdaError
+from famda_ros.errors import FamdaError, choose
 from famda_ros.files import atomic_path, make_output_folder
 from famda_ros.label_space import get_label_space
 from famda_ros.model_card import METADATA_KEY, ModelCard
-from famda_ros.student import OUTPUTS, Student, resize_image
+from famda_ros.parity import PROBES_KEY, Agreement, Limits, compare, encode_probes
+from famda_ros.resize import resize_image
+from famda_ros.student import OUTPUTS, Student, predict_with
 from famda_train.checkpoint import StudentSpec, load_student
-from famda_train.models.blocks import enlarge
+from famda_train.data.dataset import Dataset
+from famda_train.evaluation.evaluate import evaluate
+from famda_train.onnx_graph import trace
+from famda_train.precision import convert
+from famda_train.student_graph import StudentGraph, run_torch
 
-OPSET = 18
+LIMITS = {
+    'fp32': Limits(labels=0.995, confidence=0.01, depth=0.01),
+    'fp16': Limits(labels=0.99, confidence=0.01, depth=0.01),
+    'int8': Limits(labels=0.95, confidence=0.05, depth=0.05),
+}
+"""Precision → how far a file may be from the checkpoint."""
 
-MIN_LABEL_AGREEMENT = 0.995
-"""Share of pixels on which the file and torch must agree."""
-
-MAX_DEPTH_ERROR = 0.01
-"""Largest mean relative difference of depth between the file and torch."""
-
-
-class StudentGraph(nn.Module):
-    """The whole way from a camera image to what the robot uses; design of the model file.
-
-    Args:
-        network: gives ``segmentation`` (logits) and ``depth`` (log metres) for float images of 0..1.
-        output_range_m: depth is clamped to this range, metres.
-    """
-
-    def __init__(self, network: nn.Module, output_range_m: tuple[float, float]):
-        super().__init__()
-        self.network = network.eval()
-        self.near, self.far = map(math.log, output_range_m)
-
-    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Map uint8 [1, H, W, 3] RGB to labels, confidence (uint8) and depth (float32 metres), each [1, H, W]."""
-        size = (image.shape[1], image.shape[2])
-        raw = self.network(image.permute(0, 3, 1, 2).float() / 255)
-        confidence, labels = enlarge(raw['segmentation'], size).softmax(1).max(1)
-        depth = enlarge(raw['depth'], size)[:, 0].clamp(self.near, self.far).exp()
-        return labels.to(torch.uint8), (confidence * 255).round().to(torch.uint8), depth
+PROBES = 2
+"""Frames of the parity check that travel in the file, to compare a robot's accelerator with its CPU."""
 
 
 @dataclass(frozen=True)
-class Parity:
-    """How well a file agrees with torch.
+class Exported:
+    """What became of a checkpoint.
 
     Attributes:
-        frames: frames compared.
-        label_agreement: share of pixels with equal labels, 0..1.
-        depth_error: mean |file - torch| / torch.
+        agreement: of the file with torch.
+        metrics: measured numbers of the card.
     """
 
-    frames: int
-    label_agreement: float
-    depth_error: float
-
-    def check(self) -> None:
-        """Raise FamdaError if the difference is larger than the limits."""
-        if self.label_agreement < MIN_LABEL_AGREEMENT or self.depth_error > MAX_DEPTH_ERROR:
-            raise FamdaError(
-                f'the exported file differs from the checkpoint: {100 * self.label_agreement:.2f} % of labels agree '
-                f'(needed {100 * MIN_LABEL_AGREEMENT}), depth differs by {100 * self.depth_error:.2f} % '
-                f'(allowed {100 * MAX_DEPTH_ERROR}); nothing was written'
-            )
+    agreement: Agreement
+    metrics: dict[str, Any]
 
 
 def weights_sha256(network: nn.Module) -> str:
@@ -89,7 +61,13 @@ def weights_sha256(network: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def model_card(spec: StudentSpec, network: nn.Module, name: str, metrics: dict[str, Any] | None = None) -> ModelCard:
+def model_card(
+    spec: StudentSpec,
+    network: nn.Module,
+    name: str,
+    metrics: dict[str, Any] | None = None,
+    precision: str = 'fp32',
+) -> ModelCard:
     """Return the card of a student."""
     return ModelCard(
         name=name,
@@ -99,6 +77,7 @@ def model_card(spec: StudentSpec, network: nn.Module, name: str, metrics: dict[s
         focal=spec.focal,
         depth_range_m=spec.depth_range_m,
         domain=spec.domain,
+        precision=precision,
         provenance=spec.provenance,
         metrics=metrics or {},
         licence=spec.licence,
@@ -106,51 +85,21 @@ def model_card(spec: StudentSpec, network: nn.Module, name: str, metrics: dict[s
     )
 
 
-def run_torch(graph: StudentGraph, small: np.ndarray, names: Sequence[str] = OUTPUTS) -> dict[str, np.ndarray]:
-    """Run the graph in torch; arguments and result as :meth:`famda_ros.student.Student.run`."""
-    with torch.inference_mode():
-        arrays = graph(torch.from_numpy(np.ascontiguousarray(small))[None])
-    return {name: array[0].numpy() for name, array in zip(OUTPUTS, arrays, strict=True) if name in names}
-
-
-def measure_parity(graph: StudentGraph, student: Student, images: Iterable[np.ndarray]) -> Parity:
-    """Compare a loaded file with torch on images of any size.
-
-    Raises:
-        FamdaError: there are no images.
-    """
-    agreement, error = [], []
-    for image in images:
-        small = resize_image(image, student.card.network_width, student.card.network_height)
-        ours, theirs = run_torch(graph, small), student.run(small)
-        agreement.append(np.mean(ours['labels'] == theirs['labels']))
-        error.append(np.mean(np.abs(theirs['depth'] - ours['depth']) / ours['depth']))
-    if not agreement:
-        raise FamdaError('parity needs at least one frame; give a frame folder with images')
-    return Parity(len(agreement), float(np.mean(agreement)), float(np.mean(error)))
-
-
-def write_onnx(graph: StudentGraph, card: ModelCard, path: Path) -> None:
-    """Write the graph with its card as one file."""
-    example = torch.zeros((1, card.network_height, card.network_width, 3), dtype=torch.uint8)
-    logging.getLogger('torch.onnx').setLevel(logging.ERROR)  # says which optional packages it does without
-    with tempfile.TemporaryDirectory() as folder:
-        raw = Path(folder) / 'student.onnx'
-        torch.onnx.export(
-            graph.eval(),
-            (example,),
-            str(raw),
-            input_names=['image'],
-            output_names=list(OUTPUTS),
-            opset_version=OPSET,
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
-        model = onnx.load(str(raw))
-    onnx.helper.set_model_props(model, {METADATA_KEY: card.to_json()})
+def with_metadata(model: onnx.ModelProto, card: ModelCard, probes: str) -> onnx.ModelProto:
+    """Give a model its card and its probe frames, see :func:`famda_ros.parity.encode_probes`; changes ``model``."""
+    onnx.helper.set_model_props(model, {METADATA_KEY: card.to_json(), PROBES_KEY: probes})
     onnx.checker.check_model(model)
-    onnx.save(model, str(path))
+    return model
+
+
+def accuracy_cost(scores: dict[str, Any], reference: dict[str, Any]) -> dict[str, float]:
+    """Return what a precision costs: mIoU lost in points, AbsRel gained in percent of the reference's."""
+    cost = {}
+    if scores.get('miou') is not None:
+        cost['miou'] = reference['miou'] - scores['miou']
+    if scores.get('abs_rel') is not None:
+        cost['abs_rel_percent'] = 100 * (scores['abs_rel'] / reference['abs_rel'] - 1)
+    return cost
 
 
 def export_student(
@@ -159,26 +108,68 @@ def export_student(
     images: Iterable[np.ndarray],
     name: str | None = None,
     metrics: dict[str, Any] | None = None,
-) -> Parity:
+    precision: str = 'fp32',
+    calibration: Iterable[np.ndarray] | None = None,
+    evaluation: Dataset | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Exported:
     """Export a checkpoint; the file appears only if it passes the parity check.
 
     Args:
         checkpoint: written by ``famda fit``.
         out: .onnx file to write.
-        images: real frames, uint8 [H, W, 3] RGB, for the parity check.
+        images: real frames, uint8 [H, W, 3] RGB, for the parity check; the first ones travel in the file.
         name: name in the model card; None = the stem of ``out``.
         metrics: measured numbers for the card, with their protocol.
+        precision: 'fp32', 'fp16' or 'int8'.
+        calibration: frames of the target for int8; None = ``images``.
+        evaluation: labelled frames; the scores of the file on them, and what the precision costs, go into the card.
+        progress: called while evaluating with (frames done, frames in all).
 
     Raises:
-        FamdaError: no readable checkpoint, or the parity check failed.
+        FamdaError: no readable checkpoint, no frames, or the parity check failed.
     """
+    limits = choose(LIMITS, precision, 'precision')
     network, spec = load_student(checkpoint)
     out = Path(out)
     make_output_folder(out.parent)
-    card = model_card(spec, network, name or out.stem, metrics)
+    card = model_card(spec, network, name or out.stem, metrics, precision)
     graph = StudentGraph(network, spec.output_range_m)
+    size = (card.network_width, card.network_height)
+    frames = [resize_image(image, *size) for image in images]
+    calibrated_on = frames if calibration is None else [resize_image(image, *size) for image in calibration]
+    probes = encode_probes(frames[:PROBES])
+    model = convert(trace(graph, size[::-1], OUTPUTS), precision, calibrated_on)
     with atomic_path(out) as temporary:
-        write_onnx(graph, card, temporary)
-        parity = measure_parity(graph, Student(temporary), images)
-        parity.check()
-    return parity
+        onnx.save(with_metadata(model, card, probes), str(temporary))
+        student = Student(temporary, provider='cpu')
+        agreement = compare(partial(run_torch, graph), student.run, frames)
+        if fault := agreement.fault(limits):
+            raise FamdaError(f'the exported file differs from the checkpoint: {fault}; nothing was written')
+        if evaluation is not None:
+            card = replace(card, metrics=measure(graph, student, evaluation, progress))
+            onnx.save(with_metadata(model, card, probes), str(temporary))
+    return Exported(agreement, card.metrics)
+
+
+def measure(
+    graph: StudentGraph, student: Student, data: Dataset, progress: Callable[[int, int], None] | None = None
+) -> dict[str, Any]:
+    """Return the scores of a file; unless it is float32, with their difference to the checkpoint as ``cost``."""
+    card = student.card
+    runs = [student.run] if card.precision == 'fp32' else [student.run, partial(run_torch, graph)]
+    scores = []
+    for number, run in enumerate(runs):
+
+        def predict(image, focal, run=run):
+            prediction = predict_with(run, card, image, focal)
+            return prediction.labels, prediction.depth
+
+        def advance(done: int, total: int, number=number) -> None:
+            if progress is not None:
+                progress(number * total + done, len(runs) * total)
+
+        scores.append(evaluate(predict, data, 'metric', advance, card.label_space))
+    about = {'data': data.info.get('name') or str(data.path)}
+    cost = {'cost': accuracy_cost(*scores)} if len(scores) > 1 else {}
+    return {**about, **scores[0], **cost}

@@ -73,7 +73,7 @@ def run(
             checked = {'provider': check, 'provider_agreement': asdict(agreement)}
     if notice := student_notice(read_card(out).licence):
         print(notice)
-    return {'out': out, 'precision': precision, **asdict(exported), **checked}
+    return {'out': out, 'precision': precision, **asdict(exported.agreement), 'metrics': exported.metrics, **checked}
 
 
 def cost_text(cost: dict[str, float]) -> str:

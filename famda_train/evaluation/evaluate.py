@@ -12,7 +12,7 @@ import numpy as np
 
 from famda_ros.errors import FamdaError
 from famda_ros.label_space import LabelSpace
-from famda_ros.student import enlarge_depth, resize_image, resize_nearest
+from famda_ros.resize import enlarge_depth, resize_image, resize_nearest
 from famda_train.data.dataset import Dataset
 from famda_train.evaluation.depth import DepthMeter
 from famda_train.evaluation.protocol import Protocol, get_protocol

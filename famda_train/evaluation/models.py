@@ -25,7 +25,8 @@ def load_predictor(path: str | Path) -> tuple[Predict, ModelCard]:
         run, card = student.run, student.card
     else:
         from famda_train.checkpoint import load_student
-        from famda_train.export import StudentGraph, model_card, run_torch
+        from famda_train.export import model_card
+        from famda_train.student_graph import StudentGraph, run_torch
 
         network, spec = load_student(path)
         run, card = partial(run_torch, StudentGraph(network, spec.output_range_m)), model_card(spec, network, path.stem)

@@ -41,6 +41,7 @@ class StudentNetwork(nn.Module):
         norm: 'batch', 'group' or 'layer', see :func:`famda_train.models.blocks.norm_layer`.
         weights: of the encoder: None = random, 'imagenet', or a file.
         widths: channels of the encoder 'pyramid-small' at strides 2, 4, 8, ...; None = its own choice.
+        separable: 3x3 blocks of decoder and heads as depthwise and 1x1 convolutions: far fewer multiply-adds.
 
     Raises:
         FamdaError: an argument that does not exist, or does not go with the encoder.
@@ -56,6 +57,7 @@ class StudentNetwork(nn.Module):
         norm: str = 'batch',
         weights: str | None = None,
         widths: Sequence[int] | None = None,
+        separable: bool = False,
     ):
         super().__init__()
         self.encoder = build_encoder(encoder, weights, norm, widths)
@@ -63,9 +65,12 @@ class StudentNetwork(nn.Module):
         if stride not in strides:
             raise FamdaError(f"the encoder '{encoder}' has strides {', '.join(map(str, strides))}, not {stride}")
         self.stride, self.finest = stride, strides.index(stride)
-        self.decoder = build_decoder(decoder, self.encoder.channels[self.finest :], channels, norm)
+        self.decoder = build_decoder(decoder, self.encoder.channels[self.finest :], channels, norm, separable)
         self.heads = nn.ModuleDict(
-            {name: DenseHead(channels, *HeadSpec(*spec), norm=norm) for name, spec in tasks.items()}
+            {
+                name: DenseHead(channels, *HeadSpec(*spec), norm=norm, separable=separable)
+                for name, spec in tasks.items()
+            }
         )
 
     def normalise(self, image: torch.Tensor) -> torch.Tensor:
@@ -81,5 +86,9 @@ class StudentNetwork(nn.Module):
         Returns:
             Per task, float [B, outputs, H / stride, W / stride], rounded (up by most encoders).
         """
-        features = self.decoder(self.encoder(self.normalise(image))[self.finest :])
+        return self.answer(self.normalise(image))
+
+    def answer(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the same for an image that is normalised."""
+        features = self.decoder(self.encoder(image)[self.finest :])
         return {name: head(features) for name, head in self.heads.items()}

@@ -12,14 +12,16 @@ from famda_train.models.decoders.daformer import DAFormerDecoder
 from famda_train.models.decoders.pyramid import PyramidDecoder
 from famda_train.models.decoders.segformer import SegFormerDecoder
 
-DECODERS: dict[str, Callable[[Sequence[int], int, str], nn.Module]] = {
+DECODERS: dict[str, Callable[[Sequence[int], int, str, bool], nn.Module]] = {
     'pyramid': PyramidDecoder,
     'daformer': DAFormerDecoder,
     'segformer': SegFormerDecoder,
 }
 
 
-def build_decoder(name: str, widths: Sequence[int], channels: int, norm: str = 'batch') -> nn.Module:
+def build_decoder(
+    name: str, widths: Sequence[int], channels: int, norm: str = 'batch', separable: bool = False
+) -> nn.Module:
     """Return a freshly initialised decoder; its forward maps feature maps to [B, channels, h, w] of the finest.
 
     Args:
@@ -27,8 +29,9 @@ def build_decoder(name: str, widths: Sequence[int], channels: int, norm: str = '
         widths: channels of the feature maps, finest first.
         channels: of the result.
         norm: see :func:`famda_train.models.blocks.norm_layer`.
+        separable: of its 3x3 blocks, see :func:`famda_train.models.blocks.block3x3`.
 
     Raises:
         FamdaError: no such decoder or normalisation.
     """
-    return choose(DECODERS, name, 'decoder')(widths, channels, norm)
+    return choose(DECODERS, name, 'decoder')(widths, channels, norm, separable)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from famda_train.models.blocks import ConvNormAct
+from famda_train.models.blocks import ConvNormAct, block3x3
 from famda_train.models.decoders.segformer import Embeddings
 
 DILATIONS = (1, 6, 12, 18)
@@ -31,14 +31,15 @@ class DAFormerDecoder(nn.Module):
         widths: channels of the feature maps, finest first.
         channels: of the embeddings, of the branches and of the result; 256 in the paper.
         norm: see :func:`famda_train.models.blocks.norm_layer`.
+        separable: of the bottleneck, see :func:`famda_train.models.blocks.block3x3`.
     """
 
-    def __init__(self, widths: Sequence[int], channels: int, norm: str = 'batch'):
+    def __init__(self, widths: Sequence[int], channels: int, norm: str = 'batch', separable: bool = False):
         super().__init__()
         self.embeddings = Embeddings(widths, channels)
         inputs = len(widths) * channels
         self.branches = nn.ModuleList(context_branch(inputs, channels, dilation, norm) for dilation in DILATIONS)
-        self.bottleneck = ConvNormAct(len(DILATIONS) * channels, channels, norm=norm)
+        self.bottleneck = block3x3(len(DILATIONS) * channels, channels, norm, separable)
 
     def forward(self, features: list[torch.Tensor]) -> torch.Tensor:
         """Map feature maps, finest first, to [B, channels, h, w] of the finest."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from famda_train.models.blocks import ConvNormAct, enlarge, size_of
+from famda_train.models.blocks import block3x3, enlarge, size_of
 
 
 def top_down(features: list[torch.Tensor], laterals: nn.ModuleList, smooth: nn.ModuleList) -> torch.Tensor:
@@ -33,12 +33,13 @@ class PyramidDecoder(nn.Module):
         widths: channels of the feature maps, finest first.
         channels: of the pyramid and of the result.
         norm: see :func:`famda_train.models.blocks.norm_layer`.
+        separable: see :func:`famda_train.models.blocks.block3x3`.
     """
 
-    def __init__(self, widths: Sequence[int], channels: int, norm: str = 'batch'):
+    def __init__(self, widths: Sequence[int], channels: int, norm: str = 'batch', separable: bool = False):
         super().__init__()
         self.laterals = nn.ModuleList(nn.Conv2d(width, channels, 1) for width in widths)
-        self.smooth = nn.ModuleList(ConvNormAct(channels, channels, norm=norm) for _ in widths[:-1])
+        self.smooth = nn.ModuleList(block3x3(channels, channels, norm, separable) for _ in widths[:-1])
 
     def forward(self, features: list[torch.Tensor]) -> torch.Tensor:
         """Map feature maps, finest first, to [B, channels, h, w] of the finest."""

@@ -29,9 +29,12 @@ class Embeddings(nn.ModuleList):
 
 
 class SegFormerDecoder(nn.Sequential):
-    """Embeddings and a 1x1 block; arguments as :class:`famda_train.models.decoders.pyramid.PyramidDecoder`."""
+    """Embeddings and a 1x1 block; arguments as :class:`famda_train.models.decoders.pyramid.PyramidDecoder`.
 
-    def __init__(self, widths: Sequence[int], channels: int, norm: str = 'batch'):
+    It has no 3x3 blocks, so ``separable`` changes nothing here.
+    """
+
+    def __init__(self, widths: Sequence[int], channels: int, norm: str = 'batch', separable: bool = False):
         super().__init__(
             Embeddings(widths, channels), ConvNormAct(len(widths) * channels, channels, norm=norm, kernel=1)
         )

@@ -1,0 +1,111 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""A torch module → an ONNX graph without work that can be done once, before it runs."""
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from onnx import helper, numpy_helper
+from torch import nn
+
+from famda_ros.providers import session_options
+
+OPSET = 18
+
+
+def trace(graph: nn.Module, size: tuple[int, int], outputs: Sequence[str]) -> onnx.ModelProto:
+    """Return the ONNX form of a module that maps uint8 [1, H, W, 3] to ``outputs``, folded.
+
+    Args:
+        graph: the module.
+        size: (H, W) in pixels.
+        outputs: names, in the order in which the module gives them.
+    """
+    example = torch.zeros((1, *size, 3), dtype=torch.uint8)
+    logging.getLogger('torch.onnx').setLevel(logging.ERROR)  # says which optional packages it does without
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / 'raw.onnx'
+        torch.onnx.export(
+            graph.eval(),
+            (example,),
+            str(path),
+            input_names=['image'],
+            output_names=list(outputs),
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+        return merge_pointwise(fold(path))
+
+
+def fold(path: Path) -> onnx.ModelProto:
+    """Return a model file with constants computed and normalisations folded into convolutions.
+
+    ONNX Runtime would do the same at every start; its result holds standard operators only.
+    """
+    folded = path.with_name('folded.onnx')
+    options = session_options(threads=1)
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(folded)
+    onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
+    return onnx.load(str(folded))
+
+
+def merge_pointwise(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Make one 1x1 convolution of two that follow each other, where that is less work; changes ``model``.
+
+    Such are the last block of an EfficientNet, which ends linearly, and the decoder's projection of it.
+    """
+    graph = model.graph
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    makers = {name: node for node in graph.node for name in node.output}
+    readers = Counter(name for node in graph.node for name in node.input)
+    kept = {output.name for output in graph.output}
+    for second in list(graph.node):
+        first = makers.get(second.input[0]) if second.input else None
+        if first is None or not (_is_pointwise(first, weights) and _is_pointwise(second, weights)):
+            continue
+        between = first.output[0]
+        (a, a_bias), (b, b_bias) = _parameters(first, weights), _parameters(second, weights)
+        if readers[between] != 1 or between in kept or b.shape[0] * a.shape[1] >= a.size + b.size:
+            continue
+        name = second.output[0]
+        merged = {
+            f'{name}_weight': np.tensordot(b[:, :, 0, 0], a, 1),
+            f'{name}_bias': b[:, :, 0, 0] @ a_bias + b_bias,
+        }
+        graph.initializer.extend(numpy_helper.from_array(v.astype(np.float32), k) for k, v in merged.items())
+        place = list(graph.node).index(second)
+        graph.node.insert(place, helper.make_node('Conv', [first.input[0], *merged], [name], name=second.name))
+        graph.node.remove(first)
+        graph.node.remove(second)
+        weights = {tensor.name: tensor for tensor in graph.initializer}
+        makers = {name: node for node in graph.node for name in node.output}
+    used = {name for node in graph.node for name in node.input}
+    for tensor in [tensor for tensor in graph.initializer if tensor.name not in used]:
+        graph.initializer.remove(tensor)
+    return model
+
+
+def _is_pointwise(node: onnx.NodeProto, weights: dict[str, onnx.TensorProto]) -> bool:
+    """Tell whether a node is a 1x1 convolution with stride 1, one group, no padding and known weights."""
+    if node.op_type != 'Conv' or any(name not in weights for name in node.input[1:]):
+        return False
+    values = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+    plain = values.get('group', 1) == 1 and not any(values.get('pads', [])) and set(values.get('strides', [1])) == {1}
+    return plain and list(weights[node.input[1]].dims[2:]) == [1, 1]
+
+
+def _parameters(node: onnx.NodeProto, weights: dict[str, onnx.TensorProto]) -> tuple[np.ndarray, np.ndarray]:
+    """Return weight [outputs, inputs, 1, 1] and bias [outputs] of a convolution."""
+    weight = numpy_helper.to_array(weights[node.input[1]])
+    return weight, numpy_helper.to_array(weights[node.input[2]]) if len(node.input) > 2 else np.zeros(len(weight))

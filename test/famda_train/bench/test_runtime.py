@@ -1,0 +1,89 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+import json
+
+import onnx
+import pytest
+from rich.progress import Progress
+
+from famda_train.bench.runtime import (
+    DEPTH_ANYTHING,
+    OUTPUTS,
+    SEGFORMER,
+    STREET_WORLD,
+    STUDENT,
+    RuntimeSetup,
+    profile,
+    ratios,
+    run_runtime,
+)  # fmt: skip
+from famda_train.commands.bench_runtime import print_result
+from famda_train.environment import environment
+
+
+def row(name, network, total, precision='fp32', threads=2, size=(512, 1024), provider='cpu'):
+    return {
+        'name': name, 'precision': precision, 'provider': provider, 'threads': threads,
+        'height': size[0], 'width': size[1], 'network_ms': network, 'total_ms': total,
+    }  # fmt: skip
+
+
+def test_ratios_by_hand():
+    rows = [
+        row(STUDENT, 50.0, 60.0), row(STUDENT, 25.0, 35.0, 'int8'), row(STUDENT, 1.0, 1.0, threads=1),
+        row(STUDENT, 1.0, 1.0, size=(256, 512)), row(SEGFORMER, 290.0, 300.0), row(DEPTH_ANYTHING, 2690.0, 2700.0),
+        row(STUDENT, 20.0, 30.0, provider='openvino'), row(SEGFORMER, 1.0, 100.0, provider='openvino'),
+        row(DEPTH_ANYTHING, 1.0, 200.0, provider='openvino'),
+    ]  # fmt: skip
+    assert ratios(rows, (512, 1024), 2) == {
+        'pair': 50.0, 'segformer_b0': 5.0, 'int8': 2.0, 'around': 0.2, 'openvino': 2.5, 'openvino_pair': 10.0,
+    }  # fmt: skip
+
+
+@pytest.fixture(scope='module')
+def result(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('runtime')
+    network = {'widths': [4, 8, 8, 8, 8], 'channels': 8}
+    setup = RuntimeSetup(network, 'flat7', ((64, 96),), ('fp32', 'int8'), (1,), rounds=3, image=(90, 160))
+    with Progress(disable=True) as progress:
+        return run_runtime(setup, folder, progress), folder, setup
+
+
+def test_every_network_is_timed_on_its_whole_way(result):
+    measured, _, _ = result
+    rows = measured['rows']
+    assert [(r['name'], r['precision']) for r in rows] == [
+        (STUDENT, 'fp32'), (STUDENT, 'int8'), (STREET_WORLD, 'fp32'), (STREET_WORLD, 'int8'),
+        (SEGFORMER, 'fp32'), (DEPTH_ANYTHING, 'fp32'),
+    ]  # fmt: skip
+    assert all(0 < r['network_ms'] < r['total_ms'] and r['frames'] == 3 for r in rows)
+    assert measured['ratios'] == measured['ratios_by_threads']['1'] == ratios(rows, (64, 96), 1)
+    assert measured['ratios']['pair'] > measured['ratios']['segformer_b0'] > 1
+    for shares in measured['profile'][STUDENT].values():
+        assert sum(shares.values()) == pytest.approx(100, abs=1)
+    json.dumps(measured)
+
+
+def test_files_are_exported_once_and_answer_what_they_are_for(result):
+    _, folder, setup = result
+    files = sorted(folder.glob('*.onnx'))
+    stamps = [path.stat().st_mtime_ns for path in files]
+    assert len(files) == 6
+    with Progress(disable=True) as progress:
+        run_runtime(setup, folder, progress)
+    assert [path.stat().st_mtime_ns for path in files] == stamps
+    for path in files:
+        outputs = tuple(output.name for output in onnx.load(str(path)).graph.output)
+        assert outputs == OUTPUTS[path.name.split('-')[0]]
+
+
+def test_profile_names_what_the_network_does(result):
+    _, folder, _ = result
+    shares = profile(next(folder.glob('segformer_b0*')), runs=2)
+    assert {'MatMul', 'Conv'} & set(shares) and list(shares.values()) == sorted(shares.values(), reverse=True)
+
+
+def test_table_shows_every_row(result, capsys):
+    print_result({**result[0], 'environment': environment()})
+    said = capsys.readouterr().out
+    assert all(name in said for name in OUTPUTS) and 'ratios, 1 thread: pair' in said

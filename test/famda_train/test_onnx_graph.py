@@ -1,0 +1,39 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import onnxruntime
+import torch
+from torch import nn
+
+from famda_train.onnx_graph import trace
+
+
+class Chain(nn.Module):
+    """Four 1x1 convolutions; the first two follow each other, the third is read twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(3, 40, 1, bias=False), nn.BatchNorm2d(40))
+        self.second = nn.Conv2d(40, 4, 1)
+        self.third, self.fourth = nn.Conv2d(4, 40, 1), nn.Conv2d(40, 2, 1)
+
+    def forward(self, image):
+        x = self.second(self.first(image.permute(0, 3, 1, 2).float() / 255)).relu()
+        wide = self.third(x)
+        return self.fourth(wide)[:, 0], wide[:, 0]
+
+
+def test_convolutions_that_follow_each_other_become_one():
+    torch.manual_seed(0)
+    chain = Chain().train()
+    for _ in range(3):
+        chain(torch.randint(0, 256, (2, 8, 8, 3), dtype=torch.uint8))
+    model = trace(chain.eval(), (8, 12), ('one', 'two'))
+    operators = [node.op_type for node in model.graph.node]
+    assert operators.count('Conv') == 3 and 'BatchNormalization' not in operators
+    image = torch.randint(0, 256, (1, 8, 12, 3), dtype=torch.uint8)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=['CPUExecutionProvider'])
+    with torch.inference_mode():
+        expected = chain(image)
+    for ours, theirs in zip(expected, session.run(['one', 'two'], {'image': image.numpy()}), strict=True):
+        np.testing.assert_allclose(theirs, ours.numpy(), atol=1e-5)
