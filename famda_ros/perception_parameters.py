@@ -57,6 +57,11 @@ PARAMETERS = (
         choices=(AUTO, *PROVIDERS),
     ),
     Parameter(
+        'provider_fallback',
+        False,
+        'take the CPU where the provider that was named does not work or disagrees with it; false = refuse the model',
+    ),
+    Parameter(
         'image_transport',
         'raw',
         "'raw' subscribes to image, 'compressed' to image/compressed",

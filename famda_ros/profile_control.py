@@ -156,7 +156,15 @@ class ProfileControl:
         file = _identity(Path(model))
         if current is not None and file and file == current.file:
             return Active(current.student, file, profile)
-        student = Student(model, self._values['threads'], self._values['provider'], progress=self._on_progress)
+        student = Student(
+            model,
+            self._values['threads'],
+            self._values['provider'],
+            fallback=self._values['provider_fallback'],
+            progress=self._on_progress,
+        )
+        for provider, why in student.passed_over.items():
+            self._on_progress(f"not on '{provider}': {why}")
         return Active(student, file, profile)
 
     def _on_end(self, attempt: Attempt) -> None:
