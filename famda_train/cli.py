@@ -39,6 +39,7 @@ VERBS = {
     'bench train': 'what a training step costs: source only and FAMDA side by side',
     'bench label': 'how many images a second teachers label, on one and two workers of each engine',
     'bench runtime': 'what the student costs where it runs, beside the networks one would run instead',
+    'bench node': 'what the running perception node makes of its network: rate, latency, processor time, memory',
     'doctor': 'check data trees, or the installation: what is there, what is wrong, what to do',
 }
 

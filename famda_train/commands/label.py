@@ -3,13 +3,15 @@
 """``famda label``."""
 from __future__ import annotations
 
+import inspect
 import sys
 from typing import Any, Literal
 
 POSITIONALS = ('frames',)
 HAS_RESULT = True
 
-EXIT_INCOMPLETE = 1
+EXIT_INCOMPLETE, EXIT_ERROR = 1, 2
+FRAMES_SHOWN = 6
 TOLD = 5
 """Frames that are named per store; the others are counted."""
 
@@ -27,7 +29,7 @@ def run(
     workers: int | None = None,
     address: str | None = None,
     contact_sheet: str | None = None,
-    frames_shown: int = 6,
+    frames_shown: int | None = None,
     verify: bool = False,
 ) -> dict[str, Any]:
     """Fill the label store of a data set: class-agnostic masks and depth, cached.
@@ -50,7 +52,7 @@ def run(
         workers: processes or actors; default one per GPU, or one per core for a teacher without GPU.
         address: of a Ray cluster that this machine belongs to, HOST:PORT or auto; default: Ray is started here.
         contact_sheet: PNG file to draw: some images beside their masks and depth.
-        frames_shown: rows of the contact sheet.
+        frames_shown: rows of the contact sheet; default 6.
         verify: label nothing, but check every entry of all stores; broken ones are dropped, to be labelled again by
             the next run.
     """
@@ -63,7 +65,16 @@ def run(
     for name, given in ((masks, masks_options), (depth, depth_options)):
         if given and not name:
             raise FamdaError(f'{", ".join(given)}: settings of a teacher that is not to be used; name the teacher too')
+    if verify:
+        _check_nothing_of_labelling(
+            masks=masks, depth=depth, masks_options=masks_options, depth_options=depth_options,
+            engine=engine, workers=workers, address=address,
+        )  # fmt: skip
+    if frames_shown is not None and not contact_sheet:
+        raise FamdaError('--frames-shown is for the contact sheet; name its file with --contact-sheet FILE.png')
     if contact_sheet:
+        if not contact_sheet.lower().endswith('.png'):
+            raise FamdaError(f"the contact sheet is a PNG file; its name must end in .png, not '{contact_sheet}'")
         check_output_file(contact_sheet)
     dataset = open_dataset(frames, kind, split, **(options or {}))
     if verify:
@@ -71,21 +82,34 @@ def run(
     else:
         settings = {'masks': masks_options or {}, 'depth': depth_options or {}}
         result = _label(dataset, {'masks': masks, 'depth': depth}, settings, (engine, workers, address))
-    if contact_sheet:
+    if contact_sheet and 'error' not in result:
         from famda_train.teachers.contact_sheet import write_contact_sheet
 
-        shown = write_contact_sheet(contact_sheet, dataset, frames_shown)
-        print(f'{contact_sheet}: {shown} frames')
+        shown, faults = write_contact_sheet(contact_sheet, dataset, frames_shown or FRAMES_SHOWN)
+        print(f'{contact_sheet}: {shown} frame{"s" * (shown != 1)}')
+        _tell([f'left out: {fault}' for fault in faults])
     return result
 
 
 def exit_code(result: dict[str, Any]) -> int:
-    """Return 0 only where every frame is labelled and whole."""
-    wrong = any(store.get('failed') or store.get('broken') or store.get('missing') for store in result.values())
+    """Return 0 only where every frame is labelled and whole, 2 where a teacher gave up."""
+    if 'error' in result:
+        return EXIT_ERROR
+    wrong = any(store.get(what) for store in result.values() for what in ('failed', 'broken', 'missing', 'error'))
     return EXIT_INCOMPLETE if wrong else 0
 
 
+def _check_nothing_of_labelling(**given: Any) -> None:
+    from famda_ros.errors import FamdaError
+
+    defaults = inspect.signature(run).parameters
+    for name, value in given.items():
+        if value != defaults[name].default:
+            raise FamdaError(f'--verify checks all stores and labels nothing; leave out --{name.replace("_", "-")}')
+
+
 def _label(dataset, teachers, settings, how: tuple[str, int | None, str | None]) -> dict[str, Any]:
+    from famda_ros.errors import FamdaError
     from famda_train.commands.progress import progress_bar
     from famda_train.teachers.engines import open_engine
     from famda_train.teachers.labelling import label_with_teachers
@@ -99,13 +123,30 @@ def _label(dataset, teachers, settings, how: tuple[str, int | None, str | None])
             if notice := teacher_notice(identity):
                 bar.console.print(f'note: {notice}', highlight=False, soft_wrap=True)
 
-        result = label_with_teachers(
-            dataset, teachers, bar, settings, engine=engine, on_identity=tell_licence
-        )
+        result: dict[str, Any] = {}
+        error = None
+        try:
+            label_with_teachers(dataset, teachers, bar, settings, engine, tell_licence, result.__setitem__)
+        except FamdaError as fault:
+            if not result:
+                raise
+            error = str(fault)  # after what was done
     for role, store in result.items():
         print(_labelled_line(role, store))
         _tell([f'frame {failed["stem"]}: {failed["reason"]}' for failed in store['failed']])
+        if 2 * store.get('empty', 0) > store['labelled'] + store['kept']:
+            print(_empty_line(store), file=sys.stderr)
+    if error:
+        print(f'famda label: {error}', file=sys.stderr)
+        result['error'] = error
     return result
+
+
+def _empty_line(store: dict[str, Any]) -> str:
+    return (
+        f'  {store["empty"]} of {store["labelled"] + store["kept"]} frames hold no mask at all; look at them with '
+        '--contact-sheet, and lower the thresholds of the teacher'
+    )
 
 
 def _labelled_line(role: str, store: dict[str, Any]) -> str:
@@ -134,13 +175,22 @@ def _verify(dataset) -> dict[str, Any]:
             def track(items, total, title=f'verify: {role}-{name}'):
                 return bar.track(items, total=total, description=title)
 
-            result[f'{role}-{name}'] = check_store(dataset, role, name, track)
+            try:
+                result[f'{role}-{name}'] = check_store(dataset, role, name, track)
+            except FamdaError as error:
+                store_path = str(dataset.store / 'teachers' / f'{role}-{name}')
+                result[f'{role}-{name}'] = {'store': store_path, 'error': str(error)}
     for store in result.values():
+        if 'error' in store:
+            print(f'{store["store"]}: cannot be verified')
+            _tell([store['error']])
+            continue
         print(_verified_line(store))
         _tell([f'{broken["stem"] or "index.jsonl"}: {broken["reason"]}; dropped' for broken in store['broken']])
         if store['broken'] or store['missing']:
-            print(f'  the next famda label with this teacher labels the {store["missing"]} missing frames')
-        _tell([f'{name}: belongs to no entry, can be deleted' for name in store['orphans']])
+            frames = f'missing frame{"s" * (store["missing"] != 1)}'
+            print(f'  the next famda label with this teacher labels the {store["missing"]} {frames}')
+        _tell([f'{name}: belongs to no entry and no frame, can be deleted' for name in store['orphans']])
     return result
 
 

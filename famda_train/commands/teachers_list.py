@@ -14,15 +14,20 @@ def run() -> dict[str, Any]:
     from famda_train.teachers.weights import list_weights
 
     rows = list_weights()
-    _print(rows)
+    from rich.console import Console
+
+    # Not narrower than the table, where the output goes into a file.
+    Console(width=None if Console().is_terminal else 200).print(table_of(rows))
     return {'teachers': rows}
 
 
-def _print(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
+def table_of(rows: list[dict[str, Any]]):
+    """Return a table that shows all of its text, however narrow the terminal."""
     from rich.table import Table
 
-    table = Table('role', 'teacher', 'weights', 'licence', 'at hand', 'to get them')
+    table = Table()
+    for heading in ('role', 'teacher', 'weights', 'licence', 'at hand', 'to get them'):
+        table.add_column(heading, overflow='fold')
     before = None
     for row in rows:
         same = (row['role'], row['teacher']) == before
@@ -31,5 +36,4 @@ def _print(rows: list[dict[str, Any]]) -> None:
         at_hand = {True: 'yes', False: 'no', None: ''}[row['at_hand']]
         advice = '' if row['at_hand'] else row['advice']
         table.add_row(*(('', '') if same else before), row['weights'], terms, at_hand, advice)
-    # Not narrower than the table, where the output goes into a file.
-    Console(width=None if Console().is_terminal else 200).print(table)
+    return table

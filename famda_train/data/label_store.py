@@ -13,10 +13,12 @@ a depth store says whether its values are metres (``depth``) or affine-invariant
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
 import re
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ from famda_train.data.label_picture import LabelPicture, dequantise, encode_dept
 ROLES = ('masks', 'depth')
 SAYS_NOTHING_OF_VALUES = ('licence', 'note')
 """Keys of an identity that two teachers with the same outputs may differ in."""
+NOT_ALLOWED = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def _no_store(path: Path, role: str, name: str) -> str:
@@ -76,12 +79,15 @@ class LabelStore:
             identity: JSON description of the teacher, with its ``name``.
 
         Raises:
-            FamdaError: a store of that name was made by another teacher or settings, or it cannot be written.
+            FamdaError: a store of that name was made by another teacher or settings, nobody knows by which
+                (``teacher.json`` is gone), or it cannot be written.
         """
         if not re.fullmatch(r'\w[\w.-]*', identity['name']):
             raise FamdaError(f"'{identity['name']}' cannot be the name of a folder; take letters, digits, '-' and '.'")
         path = cls._path(frames, role, identity['name'])
         card = path / 'teacher.json'
+        if _lost_its_card(path):
+            raise FamdaError(_no_card(path))
         with _writing(path):
             path.mkdir(parents=True, exist_ok=True)
             if not card.exists():
@@ -109,14 +115,15 @@ class LabelStore:
         """
         path = cls._path(frames, role, name)
         if not (path / 'teacher.json').is_file():
-            raise FamdaError(_no_store(path, role, name))
+            raise FamdaError(_no_card(path) if _lost_its_card(path) else _no_store(path, role, name))
         return cls(path, _read_card(path / 'teacher.json'), lenient)
 
     @staticmethod
     def names(frames: str | Path) -> list[tuple[str, str]]:
-        """Return (role, name) of the stores that there are, masks first."""
-        cards = (Path(frames) / 'teachers').glob('*/teacher.json')
-        parts = sorted(card.parent.name.partition('-')[::2] for card in cards)
+        """Return (role, name) of the stores that there are, masks first; those that lost their card are among them."""
+        folders = (Path(frames) / 'teachers').glob('*/')
+        stores = [path for path in folders if (path / 'teacher.json').exists() or _lost_its_card(path)]
+        parts = sorted(path.name.partition('-')[::2] for path in stores)
         return sorted((part for part in parts if part[0] in ROLES), key=lambda part: ROLES.index(part[0]))
 
     @staticmethod
@@ -145,7 +152,7 @@ class LabelStore:
         Raises:
             FamdaError: the disk is full, for example; the entries that there are stay whole.
         """
-        entry = {'stem': stem, **label.parameters}
+        entry = {'stem': stem, **label.parameters, 'crc32': f'{checksum(label.picture, label.reliability):08x}'}
         with _writing(self.path):
             if label.reliability is not None:
                 write_atomically(self.reliability_path(stem), label.reliability)
@@ -186,10 +193,15 @@ class LabelStore:
         """Return the file of a frame's reliability."""
         return self.path / f'{stem}.reliability.png'
 
+    def files(self, stem: str) -> list[str]:
+        """Return the names of the files of an entry."""
+        names = [self.picture_path(stem).name]
+        return [*names, self.reliability_path(stem).name] if self._entry(stem).get('reliability') else names
+
     def missing(self, stems: Iterable[str]) -> list[int]:
-        """Return the positions of those stems that have no entry, or whose picture is gone."""
+        """Return the positions of those stems that have no entry, or of whose pictures one is gone."""
         there = {file.name for file in os.scandir(self.path)}
-        return [i for i, stem in enumerate(stems) if stem not in self._index or f'{stem}.png' not in there]
+        return [i for i, stem in enumerate(stems) if stem not in self._index or not there.issuperset(self.files(stem))]
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[LabelStore]:
@@ -226,10 +238,11 @@ class LabelStore:
                 write_atomically(path, lines)
 
     def mb_per_1000_frames(self) -> float | None:
-        """Return the size of the pictures, in 10^6 bytes per 1,000 frames; None = there are none."""
+        """Return the size of the entries' pictures, in 10^6 bytes per 1,000 frames; None = there are none."""
         if not self._index:
             return None
-        sizes = sum(file.stat().st_size for file in os.scandir(self.path) if file.name.endswith('.png'))
+        own = {name for stem in self._index for name in self.files(stem)}
+        sizes = sum(file.stat().st_size for file in os.scandir(self.path) if file.name in own)
         return sizes / len(self._index) / 1000
 
     def _entry(self, stem: str) -> dict[str, Any]:
@@ -255,6 +268,25 @@ class LabelStore:
         return entries
 
 
+def checksum(picture: bytes, reliability: bytes | None = None) -> int:
+    """Return the CRC-32 of the bytes of an entry's pictures, one after the other."""
+    return zlib.crc32(reliability or b'', zlib.crc32(picture))
+
+
+def _lost_its_card(path: Path) -> bool:
+    """Tell whether a folder holds entries of a teacher that nobody knows any more."""
+    if (path / 'teacher.json').exists():
+        return False
+    return (path / 'index.jsonl').exists() or any(not file.name.startswith('.') for file in path.glob('*.png'))
+
+
+def _no_card(path: Path) -> str:
+    return (
+        f"'{path}' holds entries, but its teacher.json is gone, so that nobody knows which teacher made them; "
+        'put it back, or delete the folder and label again'
+    )
+
+
 def first_difference(made: Any, asked: Any, path: str = '') -> str | None:
     """Return in words where two identities differ in what decides the values; None = nowhere."""
     if not (isinstance(made, dict) and isinstance(asked, dict)):
@@ -273,7 +305,10 @@ def first_difference(made: Any, asked: Any, path: str = '') -> str | None:
 
 def _read_card(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding='utf-8'))
+        card = json.loads(path.read_text(encoding='utf-8'))
+        if not (isinstance(card, dict) and isinstance(card.get('kind'), str)):
+            raise ValueError('it describes no teacher')
+        return card
     except (OSError, ValueError) as error:
         raise FamdaError(f"'{path}' is damaged ({error}); delete its folder and label again") from error
 
@@ -283,7 +318,13 @@ def _writing(store: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise FamdaError(
-            f"cannot write to '{store}' ({error.strerror}); make room and run famda label again: "
-            'it goes on where it stopped, what is in the store is whole'
-        ) from error
+        if error.errno in NOT_ALLOWED:
+            advice = (
+                'get the right to write there; for a data set in its owner\'s layout, --options.store FOLDER '
+                'keeps the store elsewhere'
+            )
+        else:
+            advice = (
+                'make room and run famda label again: it goes on where it stopped, what is in the store is whole'
+            )
+        raise FamdaError(f"cannot write to '{store}' ({error.strerror}); {advice}") from error

@@ -14,8 +14,8 @@ from PIL import Image
 
 from famda_ros.errors import FamdaError
 from famda_train.data.dataset import Dataset
-from famda_train.data.frame_folder import read_values
-from famda_train.data.label_store import LabelStore
+from famda_train.data.frame_folder import read_png
+from famda_train.data.label_store import LabelStore, checksum
 from famda_train.data.tree import header_size
 
 Track = Callable[[Iterable[Any], int], Iterable[Any]]
@@ -33,7 +33,7 @@ def check_store(dataset: Dataset, role: str, name: str, track: Track) -> dict[st
     Returns:
         JSON values: ``store`` (its folder), ``entries`` (whole ones), ``broken`` (``stem`` and ``reason`` each; now
         dropped), ``missing`` (frames without an entry, the broken ones among them), ``orphans`` (files that belong to
-        no entry) and ``mb_per_1000_frames``.
+        no entry and no frame) and ``mb_per_1000_frames``.
 
     Raises:
         FamdaError: there is no such store, or somebody writes to it.
@@ -59,7 +59,7 @@ def check_store(dataset: Dataset, role: str, name: str, track: Track) -> dict[st
         'entries': len(store),
         'broken': broken,
         'missing': len(store.missing(frame.stem for frame in dataset.frames)),
-        'orphans': orphans(store),
+        'orphans': orphans(store, sizes),
         'mb_per_1000_frames': store.mb_per_1000_frames(),
     }
 
@@ -80,21 +80,25 @@ def what_is_wrong(store: LabelStore, role: str, stem: str, size: tuple[int, int]
     for path, dtype in pictures:
         if wrong := _wrong_picture(path, dtype, size):
             return wrong
-    if role == 'depth':
-        return _wrong_scale(entry)
-    highest = int(read_values(store.picture_path(stem), np.uint16).max(initial=0))
-    if entry.get('masks') != highest:
-        return f'the index says {entry.get("masks")} masks, the picture has {highest}'
+    if wrong := _wrong_scale(entry) if role == 'depth' else _wrong_masks(entry, store.picture_path(stem)):
+        return wrong
+    found = f'{checksum(*(path.read_bytes() for path, _ in pictures)):08x}'
+    if entry.get('crc32', found) != found:  # stores of other programs may do without
+        return f"'{pictures[0][0].name}' is not the picture that was written (CRC-32 {found}, not {entry['crc32']})"
     return None
 
 
-def orphans(store: LabelStore) -> list[str]:
-    """Return the names of files that belong to no entry, sorted."""
-    known = set(OWN_FILES)
-    for stem, entry in store.entries.items():
-        known.add(store.picture_path(stem).name)
-        if entry.get('reliability'):
-            known.add(store.reliability_path(stem).name)
+def orphans(store: LabelStore, stems: Iterable[str]) -> list[str]:
+    """Return the names of files that belong to no entry and that labelling would not write again, sorted.
+
+    Args:
+        store: that has the files.
+        stems: of the frames.
+    """
+    known = OWN_FILES.union(*(store.files(stem) for stem in store.entries))
+    for stem in stems:
+        if stem not in store:
+            known |= {store.picture_path(stem).name, store.reliability_path(stem).name}
     return sorted(file.name for file in store.path.iterdir() if file.name not in known)
 
 
@@ -104,18 +108,20 @@ def _wrong_picture(path: Path, dtype: type[np.generic], size: tuple[int, int] | 
     try:
         with Image.open(path) as image:
             image.verify()  # the checksums, which the reader does not look at
-        array = read_values(path, dtype)
-    except (FamdaError, OSError, SyntaxError) as error:  # Pillow reports some damaged PNG files as SyntaxError
-        wrong_kind = isinstance(error, FamdaError) and ' channels, ' in str(error)
-        return f"'{path.name}' is no {np.dtype(dtype)} picture of one channel" if wrong_kind else _damaged(path)
+        array = read_png(path)
+    except (FamdaError, OSError, SyntaxError):  # Pillow reports some damaged PNG files as SyntaxError
+        return f"'{path.name}' is damaged"
+    if array.ndim != 2 or array.dtype != dtype:
+        return f"'{path.name}' is no {np.dtype(dtype)} picture of one channel"
     height, width = array.shape
     if size is not None and (width, height) != size:
         return f"'{path.name}' has {width}x{height} pixels, its image {size[0]}x{size[1]}"
     return None
 
 
-def _damaged(path: Path) -> str:
-    return f"'{path.name}' is damaged"
+def _wrong_masks(entry: Mapping[str, Any], picture: Path) -> str | None:
+    told, highest = entry.get('masks'), int(read_png(picture).max(initial=0))
+    return None if told == highest else f'the index says {told} masks, the picture has {highest}'
 
 
 def _wrong_scale(entry: Mapping[str, Any]) -> str | None:

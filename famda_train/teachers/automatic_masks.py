@@ -20,6 +20,7 @@ from segment_anything import SamAutomaticMaskGenerator, SamPredictor
 
 from famda_ros.errors import FamdaError
 from famda_train.teachers.painting import paint, suppress_overlaps
+from famda_train.teachers.setting_types import AtLeastOne, Count, NotNegative, Share
 from famda_train.teachers.torch_runtime import FittingBatch, Precision, autocast
 
 OUT_OF_MEMORY_ADVICE = 'take a smaller model, or device=cpu'
@@ -45,18 +46,18 @@ class GeneratorSettings:
         min_area: smaller masks are left out, pixels.
     """
 
-    points_per_side: int = 32
-    pred_iou_thresh: float = 0.88
-    stability_score_thresh: float = 0.95
-    stability_score_offset: float = 1.0
-    box_nms_thresh: float = 0.7
-    crop_n_layers: int = 0
-    crop_nms_thresh: float = 0.7
-    crop_overlap_ratio: float = 512 / 1500
-    crop_n_points_downscale_factor: int = 1
-    min_mask_region_area: int = 0
-    mask_nms_thresh: float = 1.0
-    min_area: int = 0
+    points_per_side: AtLeastOne = 32
+    pred_iou_thresh: Share = 0.88
+    stability_score_thresh: Share = 0.95
+    stability_score_offset: NotNegative = 1.0
+    box_nms_thresh: Share = 0.7
+    crop_n_layers: Count = 0
+    crop_nms_thresh: Share = 0.7
+    crop_overlap_ratio: Share = 512 / 1500
+    crop_n_points_downscale_factor: AtLeastOne = 1
+    min_mask_region_area: Count = 0
+    mask_nms_thresh: Share = 1.0
+    min_area: Count = 0
 
     def __post_init__(self):
         if min(self.crop_n_layers, self.crop_n_points_downscale_factor - 1) < 0:

@@ -3,7 +3,7 @@
 """A picture that shows in a second whether teachers are sane: images beside what was said about them."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -23,9 +23,15 @@ CELL, GAP, MARGIN, HEAD = 320, 6, 16, 22
 INK = (28, 32, 38)
 NO_MASK_RGB, NO_ENTRY_RGB = (0, 0, 0), (226, 226, 226)
 COLORS = 65536
+PANELS = 4
+"""So many stand beside an image, at most."""
+NOTHING = "nothing of '{}' is labelled yet; name a mask or a depth teacher"
+
+Column = tuple[str, Callable[[int], np.ndarray]]
+"""(caption, frame index → uint8 RGB)"""
 
 
-def write_contact_sheet(path: str | Path, dataset: Dataset, frames: int = 6) -> int:
+def write_contact_sheet(path: str | Path, dataset: Dataset, frames: int = 6) -> tuple[int, list[str]]:
     """Draw a row per frame: its image, then what every store says about it; grey = no entry.
 
     Args:
@@ -34,34 +40,51 @@ def write_contact_sheet(path: str | Path, dataset: Dataset, frames: int = 6) -> 
         frames: how many, evenly spaced among those that any store has.
 
     Returns:
-        How many frames are shown.
+        (how many frames are shown, why stores are left out that cannot be read).
 
     Raises:
-        FamdaError: there is nothing to show.
+        FamdaError: there is nothing to show, or the file cannot be written.
     """
     if frames < 1:
         raise FamdaError(f'--frames-shown must be 1 or more, not {frames}')
-    names = LabelStore.names(dataset.store)
-    stores = [(role, name, LabelStore.open(dataset.store, role, name)) for role, name in names]
+    stores, faults = [], []
+    for role, name in LabelStore.names(dataset.store):
+        try:
+            stores.append((role, name, LabelStore.open(dataset.store, role, name)))
+        except FamdaError as error:
+            faults.append(str(error))
     labelled = [i for i, frame in enumerate(dataset.frames) if any(frame.stem in store for *_, store in stores)]
     if not labelled:
-        raise FamdaError(f"nothing of '{dataset.path}' is labelled yet; name a mask or a depth teacher")
+        raise FamdaError(faults[0] if faults else NOTHING.format(dataset.path))
     shown = [labelled[i] for i in sample_indices(len(labelled), frames)]
-    write_atomically(path, encode_png(contact_sheet(dataset, shown, stores)))
-    return len(shown)
+    picture = encode_png(contact_sheet(dataset, shown, stores))
+    try:
+        write_atomically(path, picture)
+    except OSError as error:
+        raise FamdaError(f"cannot write '{path}' ({error.strerror}); make room, or name a file elsewhere") from error
+    return len(shown), faults
 
 
-def contact_sheet(dataset: Dataset, indices: Iterable[int], stores: list[tuple[str, str, LabelStore]]) -> np.ndarray:
+def contact_sheet(dataset: Dataset, indices: Sequence[int], stores: list[tuple[str, str, LabelStore]]) -> np.ndarray:
     """Return uint8 RGB with one row per frame and a captioned column for the images and each store.
+
+    Where there are more panels than :data:`PANELS`, further ones follow below, beside the images again.
 
     Args:
         dataset: the frames.
         indices: those that are shown.
         stores: (role, name, store) of each column.
     """
-    columns: list[tuple[str, Callable[[int], np.ndarray]]] = [('image', dataset.image)]
-    for role, name, store in stores:
-        columns += store_columns(dataset, role, name, store)
+    panels = [column for role, name, store in stores for column in store_columns(dataset, role, name, store)]
+    parts = [panels[start : start + PANELS] for start in range(0, len(panels), PANELS)]
+    sheets = [_sheet([('image', dataset.image), *part], indices) for part in parts]
+    width = max(sheet.shape[1] for sheet in sheets)
+    return np.vstack(
+        [np.pad(sheet, ((0, 0), (0, width - sheet.shape[1]), (0, 0)), constant_values=255) for sheet in sheets]
+    )
+
+
+def _sheet(columns: Sequence[Column], indices: Sequence[int]) -> np.ndarray:
     rows = [[picture(index) for _, picture in columns] for index in indices]
     heights = [round(CELL * row[0].shape[0] / row[0].shape[1]) for row in rows]
     width = 2 * MARGIN + len(columns) * (CELL + GAP) - GAP
@@ -78,9 +101,7 @@ def contact_sheet(dataset: Dataset, indices: Iterable[int], stores: list[tuple[s
     return np.asarray(canvas)
 
 
-def store_columns(
-    dataset: Dataset, role: str, name: str, store: LabelStore
-) -> list[tuple[str, Callable[[int], np.ndarray]]]:
+def store_columns(dataset: Dataset, role: str, name: str, store: LabelStore) -> list[Column]:
     """Return (caption, frame index → uint8 RGB) of the columns of a store: one, or two where it tells reliability."""
 
     def column(draw: Callable[[str], np.ndarray]) -> Callable[[int], np.ndarray]:

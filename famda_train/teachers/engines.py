@@ -67,8 +67,9 @@ def open_engine(name: str = 'local', workers: int | None = None, address: str | 
         FamdaError: no such engine, or these options do not go together.
     """
     choose(dict.fromkeys(ENGINES), name, 'engine')
-    if workers is not None and workers < (0 if name == 'local' else 1):
-        raise FamdaError(f'--workers must be 1 or more, not {workers}')
+    least = 0 if name == 'local' else 1
+    if workers is not None and workers < least:
+        raise FamdaError(f'--workers must be {least} or more with --engine {name}, not {workers}')
     if name == 'local':
         if address is not None:
             raise FamdaError('--address is that of a Ray cluster; add --engine ray, or leave it out')
@@ -78,5 +79,5 @@ def open_engine(name: str = 'local', workers: int | None = None, address: str | 
         return
     from famda_train.teachers.ray_engine import RayEngine, ray_session
 
-    with ray_session(workers, address):
-        yield RayEngine(workers)
+    with ray_session(workers, address) as not_cores:
+        yield RayEngine(workers, not_cores)

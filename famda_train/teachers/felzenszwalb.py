@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from famda_train.teachers.setting_types import Count, NotNegative, Positive
 from famda_train.teachers.weights import NO_WEIGHTS, Weights
 
 
@@ -20,7 +21,9 @@ class Felzenszwalb:
         gamma: exponent on brightness before segmentation; below 1 it shows edges in the dark.
     """
 
-    def __init__(self, scale: float = 30.0, sigma: float = 0.8, min_size: int = 20, gamma: float = 0.5):
+    def __init__(
+        self, scale: Positive = 30.0, sigma: NotNegative = 0.8, min_size: Count = 20, gamma: Positive = 0.5
+    ):
         self._settings = {'scale': scale, 'sigma': sigma, 'min_size': min_size}
         self._brighter = (255 * (np.arange(256) / 255) ** gamma).astype(np.uint8)
         self.identity: dict[str, Any] = {

@@ -68,10 +68,9 @@ def find_model(model: str, revision: str | None = None, short_names: Mapping[str
             raise FamdaError(f"'{model}' is a folder: leave out revision, which is for models on the hub")
         return _checked(ModelFolder(folder, folder.resolve().name, None))
     if len(folder.parts) != 2 or folder.is_absolute() or model[:1] in '.~':
-        short = f', or one of {", ".join(names)}' if names else ''
-        raise FamdaError(
-            f"there is no folder '{model}'; give a folder with a model, an id on the Hugging Face hub{short}"
-        )
+        choices = ['a folder with a model', 'an id on the Hugging Face hub']
+        choices += [f'one of {", ".join(names)}'] if names else []
+        raise FamdaError(f"there is no folder '{model}'; give {', '.join(choices[:-1])} or {choices[-1]}")
     path = _cached(model, revision) or _download(model, revision)
     return _checked(ModelFolder(path, model, path.name))
 
@@ -103,8 +102,8 @@ def _download(model: str, revision: str | None) -> Path:
     # Failures of the connection are of the HTTP library, whose name depends on the version of huggingface_hub.
     transport: Any = HfHubHTTPError.__bases__[0]
     elsewhere = (
-        f"download '{model}' where there is a network (hf download {model}), "
-        'and give the folder as the setting model'
+        f"download '{model}' where there is a network (hf download {model} --local-dir FOLDER), "
+        'and give that folder as the setting model'
     )
     try:
         # Asked first because snapshot_download waits without end for a hub that does not answer.

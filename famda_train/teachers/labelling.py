@@ -51,7 +51,7 @@ def label_frames(
     Returns:
         JSON values: ``teacher``, ``store`` (its folder), ``labelled`` (now), ``kept`` (labelled before), ``failed``
         (``stem`` and ``reason`` of each frame left out), ``seconds`` (of labelling, without the time until the first
-        teacher was ready), ``mb_per_1000_frames``.
+        teacher was ready), ``mb_per_1000_frames``, and for masks ``empty`` (frames that hold no mask at all).
 
     Raises:
         FamdaError: the teacher cannot be built or gives up, its store was made by another one, the disk is full, or no
@@ -71,6 +71,7 @@ def label_frames(
             store.tidy()
     if len(faults) == len(stems):
         raise FamdaError(f'no frame could be labelled; the first one: {faults[min(faults)]}')
+    empty = sum(stem in store and store.entries[stem]['masks'] == 0 for stem in stems) if role == 'masks' else None
     return {
         'teacher': name,
         'store': str(store.path),
@@ -79,6 +80,7 @@ def label_frames(
         'failed': [{'stem': stems[index], 'reason': faults[index]} for index in sorted(faults)],
         'seconds': round(seconds, 3),
         'mb_per_1000_frames': store.mb_per_1000_frames(),
+        **({} if empty is None else {'empty': empty}),
     }
 
 
@@ -97,28 +99,53 @@ def label_with_teachers(
     teachers: Mapping[str, str | None],
     progress,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
-    **options: Any,
+    engine: Engine | None = None,
+    on_identity: Callable[[dict[str, Any]], None] = lambda identity: None,
+    on_result: Callable[[str, dict[str, Any]], None] = lambda role, result: None,
 ) -> dict[str, Any]:
     """Run :func:`label_frames` for several teachers, with a progress bar each.
+
+    Before the first one works, all of them are built once and their stores are there.  The others are let go
+    until their turn: two foundation models may not fit into the memory side by side.
 
     Args:
         dataset: frames to label.
         teachers: role → name; None = no teacher in this role.
         progress: a running :class:`rich.progress.Progress`.
         settings: role → settings of its teacher.
-        options: further ones of :func:`label_frames`.
+        engine: that computes; None = this process.
+        on_identity: is told the identity of every teacher before the work.
+        on_result: is told (role, result) when a teacher has done its work, also where a later one gives up.
 
     Returns:
         role → result of :func:`label_frames`.
+
+    Raises:
+        FamdaError: as :func:`label_frames`; of the teachers and their stores before the work.
     """
+    specs = {role: TeacherSpec(role, name, (settings or {}).get(role) or {}) for role, name in teachers.items() if name}
+    later = {role: _identity(dataset, spec, engine) for role, spec in list(specs.items())[1:]}
+
+    def begin(role: str, identity: dict[str, Any]) -> None:
+        if role not in later:  # the first one is ready, and with it all
+            for role_of_one, of_one in {role: identity, **later}.items():
+                LabelStore.create(dataset.store, role_of_one, of_one)
+            for of_one in (identity, *later.values()):
+                on_identity(of_one)
 
     def track(description: str, outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
-        return progress.track(outcomes, total=total, description=description)
+        return progress.track(outcomes, total=total, description=description) if total else outcomes
 
-    return {
-        role: label_frames(
-            dataset, role, name, partial(track, f'{role}: {name}'), settings=(settings or {}).get(role), **options
-        )
-        for role, name in teachers.items()
-        if name
-    }
+    results = {}
+    for role, spec in specs.items():
+        results[role] = label_frames(
+            dataset, role, spec.name, partial(track, f'{role}: {spec.name}'), settings=spec.settings, engine=engine,
+            on_identity=partial(begin, role),
+        )  # fmt: skip
+        on_result(role, results[role])
+    return results
+
+
+def _identity(dataset: Dataset, spec: TeacherSpec, engine: Engine | None) -> dict[str, Any]:
+    with (engine or InProcess()).start(Job(spec, dataset)) as run:
+        return run.identity

@@ -29,6 +29,8 @@ BLOCKS_PER_ACTOR = 8
 """So many blocks each actor gets at least, so that none is left with much when the others are done."""
 OBJECT_STORE_BYTES = 512 * 2**20
 """For results on their way to the driver, where Ray is started here."""
+RAY_DATA_CORES = 1
+"""What Ray Data keeps for itself; Ray that is started here is given so many more than there are."""
 QUIET = {'RAY_USAGE_STATS_ENABLED': '0', 'RAY_BACKEND_LOG_LEVEL': 'fatal'}
 LOOPBACK = {'RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER': '0'}
 """What keeps Ray on 127.0.0.1: the name is of another purpose, but without a cluster there is no other address."""
@@ -39,34 +41,38 @@ NO_CLUSTER = (
 
 
 @contextlib.contextmanager
-def ray_session(workers: int | None = None, address: str | None = None) -> Iterator[None]:
+def ray_session(workers: int | None = None, address: str | None = None) -> Iterator[int]:
     """Be connected to Ray; one that this program is connected to already is taken as it is.
 
     Args:
         workers: actors that there shall be room for; None = one per core.
-        address: of a cluster, HOST:PORT or ``auto``; None = start Ray on this machine, reachable from it alone.
+        address: of a cluster, HOST:PORT or ``auto``; None = start Ray on this machine, reachable from it alone,
+            whatever cluster it belongs to or belonged to.
+
+    Yields:
+        How many of Ray's cores are not the machine's.
 
     Raises:
         FamdaError: Ray is not installed, cannot be started, or there is no cluster at the address.
     """
+    if address and address != 'auto':
+        _check_somebody_listens(address)
     os.environ.update(QUIET if address else {**QUIET, **LOOPBACK})  # read when ray is imported
     try:
         import ray.data
     except ModuleNotFoundError as error:
         raise FamdaError("Ray is not installed; get it with: pip install 'famda_ros[scale]'") from error
     if ray.is_initialized():
-        yield
+        yield 0
         return
     logging.getLogger('ray').setLevel(logging.ERROR)
     quiet: dict[str, Any] = {'log_to_driver': False, 'logging_level': logging.ERROR, 'configure_logging': True}
-    # A core more than workers: Ray Data keeps one for itself.
     here = {
-        'num_cpus': max(workers or 0, cores()) + 1,
+        'address': 'local',
+        'num_cpus': max(workers or 0, cores()) + RAY_DATA_CORES,
         'include_dashboard': False,
         'object_store_memory': OBJECT_STORE_BYTES,
     }
-    if address and address != 'auto':
-        _check_somebody_listens(address)
     try:
         with _no_chatter():
             ray.init(**quiet, **({'address': address} if address else here))
@@ -76,7 +82,7 @@ def ray_session(workers: int | None = None, address: str | None = None) -> Itera
         reason = str(error).splitlines()[0]
         raise FamdaError(f'Ray cannot be started here ({reason}); take --engine local') from error
     try:
-        yield
+        yield 0 if address else RAY_DATA_CORES
     finally:
         ray.shutdown()
 
@@ -111,10 +117,11 @@ class RayEngine:
 
     Args:
         workers: how many; None = one per GPU where the teacher computes on GPUs, else one per core.
+        not_cores: so many of Ray's cores are none of a machine.
     """
 
-    def __init__(self, workers: int | None = None):
-        self._workers = workers
+    def __init__(self, workers: int | None = None, not_cores: int = 0):
+        self._workers, self._not_cores = workers, not_cores
 
     @contextlib.contextmanager
     def start(self, job: Job) -> Iterator[RayRun]:
@@ -130,7 +137,8 @@ class RayEngine:
         if isinstance(answer, str):
             raise FamdaError(answer)
         identity, gpus = answer
-        yield RayRun(job, identity, self._workers or int(there['GPU' if gpus else 'CPU']), 1 if gpus else 0)
+        most = int(there['GPU']) if gpus else max(1, int(there['CPU']) - self._not_cores)
+        yield RayRun(job, identity, self._workers or most, 1 if gpus else 0)
 
 
 class RayRun:

@@ -8,11 +8,12 @@ import importlib
 import inspect
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from famda_ros.errors import FamdaError, choose
+from famda_train.teachers.setting_types import Range
 
 STORE_NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]*')
 """Names that a folder of the label store can have."""
@@ -65,8 +66,34 @@ class TeacherClass:
 
     def settings(self) -> dict[str, inspect.Parameter]:
         """Return the settings that a user may give, by name."""
-        parameters = inspect.signature(self.load()).parameters
-        return {name: parameter for name, parameter in parameters.items() if name not in self.preset}
+        return {name: parameter for name, parameter in arguments(self.load()).items() if name not in self.preset}
+
+
+def arguments(constructor: Any) -> dict[str, inspect.Parameter]:
+    """Return the arguments of a class by name.
+
+    A catch-all ``**name`` stands for the fields of the data class whose instance, with the defaults, is the class
+    attribute ``name``: settings that several teachers share.
+    """
+    found = {}
+    for parameter in inspect.signature(constructor).parameters.values():
+        if parameter.kind is not parameter.VAR_KEYWORD:
+            found[parameter.name] = parameter
+            continue
+        shared = getattr(constructor, parameter.name)
+        for one in fields(shared):
+            default = getattr(shared, one.name)
+            found[one.name] = inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=default)
+    return found
+
+
+def _hints(constructor: Any) -> dict[str, Any]:
+    """Return name → type of :func:`arguments`."""
+    hints = get_type_hints(constructor.__init__, include_extras=True)
+    for parameter in inspect.signature(constructor).parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            hints |= get_type_hints(type(getattr(constructor, parameter.name)), include_extras=True)
+    return hints
 
 
 def build_teacher(
@@ -121,25 +148,32 @@ def typed_values(constructor: Any, values: Mapping[str, Any], where: str) -> dic
         where: for messages: ``the setting NAME <where> must be ...``.
 
     Raises:
-        FamdaError: one of them has the wrong type.
+        FamdaError: one of them has the wrong type, or is out of its range.
     """
-    hints = get_type_hints(constructor.__init__)
+    hints = _hints(constructor)
     return {name: _typed(value, hints[name], f'the setting {name} {where}') for name, value in values.items()}
 
 
 def _typed(value: Any, hint: Any, what: str) -> Any:
     from jsonargparse import ArgumentError, ArgumentParser
 
+    plain, *limits = get_args(hint) if get_origin(hint) is Annotated else (hint,)
     parser = ArgumentParser(exit_on_error=False)
-    parser.add_argument('--value', type=hint)
+    parser.add_argument('--value', type=plain)
+    wrong = f'{what} must be {_words(hint)}, not {value!r}'
     try:
-        return parser.parse_object({'value': value}).value
+        typed = parser.parse_object({'value': value}).value
     except (ArgumentError, TypeError, ValueError) as error:
-        raise FamdaError(f'{what} must be {_words(hint)}, not {value!r}') from error
+        raise FamdaError(wrong) from error
+    if not all(limit.holds(typed) for limit in limits if isinstance(limit, Range)):
+        raise FamdaError(wrong)
+    return typed
 
 
 def _words(hint: Any) -> str:
     """Return a type hint as a user reads it: ``int or null``, ``one of 'a', 'b'``."""
+    if get_origin(hint) is Annotated:
+        return next(limit.words for limit in get_args(hint)[1:] if isinstance(limit, Range))
     if get_origin(hint) in (Union, UnionType):
         return ' or '.join(map(_words, get_args(hint)))
     if get_origin(hint) is Literal:

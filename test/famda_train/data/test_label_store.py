@@ -1,7 +1,9 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
 import json
+import os
 import tempfile
+import zlib
 
 import numpy as np
 import pytest
@@ -55,6 +57,37 @@ def test_another_teacher_is_never_mixed_in(tmp_path):
     assert (path / 'teacher.json').read_bytes() == before
 
 
+def test_a_store_that_lost_its_card_is_refused(tmp_path):
+    store = LabelStore.create(tmp_path, 'masks', MASKS)
+    store.write_segments('a', np.ones((2, 2), int))
+    (store.path / 'teacher.json').unlink()
+    for rest in ('index.jsonl', 'a.png'):  # with index and picture, then with the picture alone
+        with pytest.raises(FamdaError, match=r'its teacher\.json is gone'):
+            LabelStore.create(tmp_path, 'masks', {**MASKS, 'settings': {'scale': 80}})
+        with pytest.raises(FamdaError, match=r'its teacher\.json is gone'):
+            LabelStore.open(tmp_path, 'masks', 'felzenszwalb')
+        assert LabelStore.names(tmp_path) == [('masks', 'felzenszwalb')] and not (store.path / 'teacher.json').exists()
+        (store.path / rest).unlink()
+    assert LabelStore.names(tmp_path) == []
+    assert len(LabelStore.create(tmp_path, 'masks', MASKS)) == 0  # what a run leaves that was killed at once
+
+
+@pytest.mark.parametrize('content', ['[]', '{}', '{"kind": 3}', 'no JSON'])
+def test_a_damaged_card_is_named(tmp_path, content):
+    (LabelStore.create(tmp_path, 'masks', MASKS).path / 'teacher.json').write_text(content)
+    with pytest.raises(FamdaError, match=r'teacher\.json. is damaged'):
+        LabelStore.open(tmp_path, 'masks', 'felzenszwalb')
+    with pytest.raises(FamdaError, match=r'teacher\.json. is damaged'):
+        LabelStore.create(tmp_path, 'masks', MASKS)
+
+
+@pytest.mark.skipif(not os.path.isdir('/sys/kernel'), reason='there is no /sys, in which nobody may make folders')
+def test_where_nothing_may_be_written_no_room_is_asked_for():
+    with pytest.raises(FamdaError, match=r"cannot write to '/sys/.*get the right") as error:
+        LabelStore.create('/sys/kernel', 'masks', MASKS)
+    assert 'make room' not in str(error.value)
+
+
 def test_what_a_teacher_tells_beside_its_values_may_change(tmp_path):
     LabelStore.create(tmp_path, 'masks', {**MASKS, 'licence': 'MIT', 'note': 'old'})
     LabelStore.create(tmp_path, 'masks', {**MASKS, 'licence': {'weights': 'MIT', 'non_commercial': False}})
@@ -101,6 +134,32 @@ def test_a_picture_that_is_gone_is_missing(tmp_path):
     assert store.missing('abcd') == [1, 3]
 
 
+def test_reliability_that_is_gone_is_missing_where_there_was_some(tmp_path):
+    store = LabelStore.create(tmp_path, 'depth', DEPTH)
+    for stem in 'ab':
+        store.write_depth(stem, np.ones((2, 2)), np.ones((2, 2)))
+    store.write_depth('c', np.ones((2, 2)))
+    store.reliability_path('b').unlink()
+    assert store.missing('abc') == [1]
+
+
+def test_the_index_has_the_checksum_of_the_pictures(tmp_path):
+    store = LabelStore.create(tmp_path, 'depth', DEPTH)
+    store.write_depth('a', np.eye(3), np.eye(3))
+    store.write_depth('b', np.eye(3))
+    both = store.picture_path('a').read_bytes() + store.reliability_path('a').read_bytes()
+    assert store.entries['a']['crc32'] == f'{zlib.crc32(both):08x}'
+    assert store.entries['b']['crc32'] == f'{zlib.crc32(store.picture_path("b").read_bytes()):08x}'
+
+
+def test_the_size_is_that_of_entries_alone(tmp_path):
+    store = LabelStore.create(tmp_path, 'depth', DEPTH)
+    store.write_depth('a', np.ones((2, 2)), np.ones((2, 2)))
+    size = sum(path.stat().st_size for path in store.path.glob('*.png'))
+    (store.path / 'of_nobody.png').write_bytes(b'0' * 1000)
+    assert store.mb_per_1000_frames() == pytest.approx(size / 1000)
+
+
 def test_one_writes_at_a_time_and_what_a_killed_one_left_is_removed(tmp_path):
     store = LabelStore.create(tmp_path, 'masks', MASKS)
     stale = store.path / '.a.png.123.tmp.png'
@@ -129,9 +188,9 @@ def test_a_cut_short_line_costs_one_entry(tmp_path):
 
 
 def test_missing_store_and_missing_entry_say_what_to_run(tmp_path):
-    with pytest.raises(FamdaError, match=r'famda label .* --depth street-world'):
+    with pytest.raises(FamdaError, match=r'make it with famda label and --depth street-world, or .* null'):
         LabelStore.open(tmp_path, 'depth', 'street-world')
-    with pytest.raises(FamdaError, match=r"no store 'depth-toy' .*no depth teacher 'toy' yet.*--data\.depth null"):
+    with pytest.raises(FamdaError, match=r"no store 'depth-toy' .*no teacher 'toy' .*stores of depth there: none yet"):
         LabelStore.open(tmp_path, 'depth', 'toy')
     LabelStore.create(tmp_path, 'depth', DEPTH)
     with pytest.raises(FamdaError, match='famda label again'):

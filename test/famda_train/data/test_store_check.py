@@ -112,7 +112,7 @@ def test_a_damaged_line_is_refused_until_it_was_dropped(folder):
     assert [broken['reason'] for broken in report['broken']] == [
         'line 2 of the index is damaged', 'line 3 of the index is damaged',
     ]  # fmt: skip
-    assert (report['entries'], report['missing']) == (2, 1) and report['orphans'] == [PICTURE]
+    assert (report['entries'], report['missing'], report['orphans']) == (2, 1, [])
     assert len(LabelStore.create(folder.path, 'masks', MASKS)) == 2
 
 
@@ -120,5 +120,28 @@ def test_missing_frames_and_files_of_nobody_are_told(folder):
     store = LabelStore.open(folder.path, 'masks', 'toy')
     store.drop([STEM])
     (store.path / 'notes.txt').write_text('')
-    report = check(folder, 'masks')
-    assert (report['broken'], report['missing'], report['orphans']) == ([], 1, [PICTURE, 'notes.txt'])
+    (store.path / 'of_no_frame.png').write_text('')
+    report = check(folder, 'masks')  # the picture of the frame that is missing will be written again
+    assert (report['broken'], report['missing'], report['orphans']) == ([], 1, ['notes.txt', 'of_no_frame.png'])
+
+
+@pytest.mark.parametrize('picture', ['{}.png', '{}.reliability.png'])
+def test_swapped_pictures_of_depth_are_told_from_each_other(folder, picture):
+    store = LabelStore.open(folder.path, 'depth', 'toy')
+    other = np.random.default_rng(1).uniform(1, 50, (HEIGHT, WIDTH))
+    store.write_depth('000002', other, other / 50)
+    one, two = (store.path / picture.format(stem) for stem in ('000001', '000002'))
+    content = one.read_bytes()
+    one.write_bytes(two.read_bytes())
+    two.write_bytes(content)
+    broken = check(folder, 'depth')['broken']
+    assert [entry['stem'] for entry in broken] == ['000001', '000002']
+    assert all('not the picture that was written' in entry['reason'] for entry in broken)
+
+
+def test_entries_of_other_programs_may_lack_the_checksum(folder):
+    change_line(folder.path / 'teachers/depth-toy/index.jsonl', crc32=None)
+    index = folder.path / 'teachers/depth-toy/index.jsonl'
+    index.write_text(index.read_text().replace(', "crc32": null', ''))
+    assert 'crc32' not in LabelStore.open(folder.path, 'depth', 'toy').entries[STEM]
+    assert check(folder, 'depth')['broken'] == []

@@ -1,6 +1,8 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
 """The contact sheet: what is where."""
+import resource
+
 import cv2
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from famda_train.teachers.contact_sheet import (
     HEAD,
     MARGIN,
     NO_ENTRY_RGB,
+    PANELS,
     disparity_picture,
     segments_picture,
     write_contact_sheet,
@@ -54,7 +57,7 @@ def cell(sheet, row, column):
 
 
 def test_every_panel_is_in_its_place(folder, tmp_path):
-    assert write_contact_sheet(tmp_path / 'sheet.png', folder, frames=9) == 3
+    assert write_contact_sheet(tmp_path / 'sheet.png', folder, frames=9) == (3, [])
     sheet = np.asarray(Image.open(tmp_path / 'sheet.png'))
     assert sheet.shape == (2 * MARGIN + HEAD + 3 * ROW + 2 * GAP, 2 * MARGIN + 4 * CELL + 3 * GAP, 3)
     for row in range(3):
@@ -75,11 +78,47 @@ def test_every_panel_is_in_its_place(folder, tmp_path):
 
 
 def test_fewer_frames_are_spread_evenly(folder, tmp_path):
-    assert write_contact_sheet(tmp_path / 'sheet.png', folder, frames=2) == 2
+    assert write_contact_sheet(tmp_path / 'sheet.png', folder, frames=2) == (2, [])
     sheet = np.asarray(Image.open(tmp_path / 'sheet.png'))
     for row, index in enumerate((2, 4)):
         image = cv2.resize(folder.image(index), (CELL, ROW), interpolation=cv2.INTER_AREA)
         assert (cell(sheet, row, 0) == image).all()
+
+
+def test_many_stores_are_shown_below_each_other(folder, tmp_path):
+    for number in range(3):
+        store = LabelStore.create(folder.path, 'masks', {'name': f'more{number}', 'kind': 'segments'})
+        store.write_segments('000002', halves())
+    write_contact_sheet(tmp_path / 'sheet.png', folder, frames=1)
+    sheet = np.asarray(Image.open(tmp_path / 'sheet.png'))
+    part = 2 * MARGIN + HEAD + ROW
+    assert sheet.shape == (2 * part, 2 * MARGIN + (1 + PANELS) * CELL + PANELS * GAP, 3)
+    image = cv2.resize(folder.image(2), (CELL, ROW), interpolation=cv2.INTER_AREA)
+    for below in (sheet[:part], sheet[part:]):
+        assert (cell(below, 0, 0) == image).all()
+    assert (cell(sheet[part:], 0, 2) == 153).all()  # reliability, the last of six panels
+    assert (cell(sheet[part:], 0, 3) == 255).all()
+
+
+def test_a_store_that_cannot_be_read_is_left_out_and_named(folder, tmp_path):
+    (folder.path / 'teachers/depth-slope/teacher.json').write_text('{')
+    shown, faults = write_contact_sheet(tmp_path / 'sheet.png', folder)
+    assert shown == 3 and len(faults) == 1 and 'depth-slope' in faults[0]
+    assert Image.open(tmp_path / 'sheet.png').width == 2 * MARGIN + 2 * CELL + GAP
+    (folder.path / 'teachers/masks-halves/teacher.json').write_text('{')
+    with pytest.raises(FamdaError, match='masks-halves'):
+        write_contact_sheet(tmp_path / 'sheet.png', folder)
+
+
+def test_a_full_disk_is_one_sentence(folder, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(FamdaError, match=r"cannot write '.*sheet\.png' \(.*make room"):
+            write_contact_sheet(tmp_path / 'sheet.png', folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.glob('*sheet*'))
 
 
 def test_nothing_to_show(tmp_path):

@@ -38,7 +38,8 @@ def ask_without_network(tmp_path, **environment):
 def is_about_the_network(sentence):
     return sentence == (
         'the Hugging Face hub cannot be reached and its cache on this machine lacks the model; download '
-        "'someone/depth' where there is a network (hf download someone/depth), and give the folder as the setting model"
+        "'someone/depth' where there is a network (hf download someone/depth --local-dir FOLDER), "
+        'and give that folder as the setting model'
     )
 
 
@@ -115,7 +116,7 @@ def test_a_part_of_a_model_in_the_cache_does_not_count(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ('model', 'sentence'),
     [
-        ('nowhere', "there is no folder 'nowhere'; give a folder .* or one of small, large"),
+        ('nowhere', "there is no folder 'nowhere'; give a folder with a model, an id .* or one of small, large"),
         ('./nowhere/model', "there is no folder './nowhere/model'"),
         ('/nowhere', "there is no folder '/nowhere'"),
         ('a/b/c', "there is no folder 'a/b/c'"),

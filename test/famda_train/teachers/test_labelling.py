@@ -19,13 +19,14 @@ from labelling_runs import (
     start,
     wait_until_gone,
 )
+from rich.progress import Progress
 from small_street import write_street
 
 from famda_ros.errors import FamdaError
 from famda_train.data.frame_folder import FrameFolder
 from famda_train.data.label_store import LabelStore
 from famda_train.teachers.engines import open_engine
-from famda_train.teachers.labelling import label_frames
+from famda_train.teachers.labelling import label_frames, label_with_teachers
 from famda_train.teachers.local_engine import GROWTH, LocalEngine, Ready, worker_count
 
 COUNT = 12
@@ -192,6 +193,20 @@ def test_a_full_disk_gets_one_sentence_and_leaves_the_store_whole(frames, whole,
         assert store.read_segments(stem).shape == (32, 64)
     label_frames(FrameFolder(frames), 'masks', 'felzenszwalb')
     assert files(frames / STORE) == whole
+
+
+def test_a_finished_store_needs_no_bar_and_notices_come_before_the_work(frames):
+    folder, told = FrameFolder(frames), []
+    teachers = {'masks': 'felzenszwalb', 'depth': 'street-world'}
+    for bars in (2, 0):
+        told.clear()
+        progress = Progress(disable=True)
+        label_with_teachers(
+            folder, teachers, progress, on_identity=lambda identity: told.append(identity['name']),
+            on_result=lambda role, result: told.append(role),
+        )  # fmt: skip
+        assert told == ['felzenszwalb', 'street-world', 'masks', 'depth']
+        assert len(progress.tasks) == bars
 
 
 def test_workers_fit_the_machine_and_the_teacher():

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 import subprocess
 import sys
+from dataclasses import fields
 
 import pytest
 
 from famda_ros.errors import FamdaError
+from famda_train.teachers.automatic_masks import GeneratorSettings
 from famda_train.teachers.masks import MASK_TEACHERS, build_mask_teacher
 
 
@@ -29,6 +31,44 @@ def test_wrong_types_and_names_are_refused():
         build_mask_teacher('sam')
     with pytest.raises(FamdaError, match='felzenszwalb, sam, sam2, sam-onnx, instances'):
         build_mask_teacher('sam9')
+
+
+@pytest.mark.parametrize(
+    'name, setting, value, words',
+    [
+        ('felzenszwalb', 'scale', 0, 'a number above 0, not 0'),
+        ('felzenszwalb', 'sigma', -1, 'a number of 0 or more, not -1'),
+        ('felzenszwalb', 'sigma', float('nan'), 'a number of 0 or more, not nan'),
+        ('felzenszwalb', 'min_size', -1, 'a whole number of 0 or more, not -1'),
+        ('felzenszwalb', 'min_size', 1.5, 'a whole number of 0 or more, not 1.5'),
+        ('felzenszwalb', 'gamma', 0.0, 'a number above 0, not 0.0'),
+        *[
+            (name, setting, value, words)
+            for name in ('sam', 'sam2', 'sam-onnx')
+            for setting, value, words in (
+                ('points_per_side', 0, 'a whole number of 1 or more, not 0'),
+                ('points_per_batch', 0, 'a whole number of 1 or more, not 0'),
+                ('pred_iou_thresh', 1.01, 'a number from 0 to 1, not 1.01'),
+                ('mask_nms_thresh', -0.1, 'a number from 0 to 1, not -0.1'),
+                ('stability_score_offset', -1.0, 'a number of 0 or more, not -1.0'),
+                ('min_area', -1, 'a whole number of 0 or more, not -1'),
+            )
+        ],
+    ],
+)
+def test_settings_out_of_range_are_refused(name, setting, value, words):
+    needed = {'checkpoint': 'nowhere.pth'} if name == 'sam' else {}
+    with pytest.raises(FamdaError, match=f"the setting {setting} of mask teacher '{name}' must be {words}$"):
+        build_mask_teacher(name, {**needed, setting: value})
+
+
+def test_the_sam_teachers_share_the_settings_of_the_generator():
+    shared = {one.name for one in fields(GeneratorSettings)}
+    for name in ('sam', 'sam2', 'sam-onnx'):
+        settings = MASK_TEACHERS[name].settings()
+        assert shared < set(settings) and 'generator' not in settings
+        assert settings['min_area'].default == 20 and settings['points_per_batch'].default > 0
+    assert MASK_TEACHERS['sam-onnx'].settings()['points_per_side'].default == 12
 
 
 def test_names_and_settings_of_the_store_are_the_users():

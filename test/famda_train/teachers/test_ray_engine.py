@@ -4,6 +4,7 @@
 import importlib.util
 import os
 import signal
+import tempfile
 from pathlib import Path
 
 import labelling_runs
@@ -26,8 +27,9 @@ from famda_ros.errors import FamdaError
 from famda_train import cli
 from famda_train.data.frame_folder import FrameFolder
 from famda_train.teachers.engines import open_engine
+from famda_train.teachers.labeller import Job, TeacherSpec, cores
 from famda_train.teachers.labelling import label_frames
-from famda_train.teachers.ray_engine import MOST_PER_BLOCK, RayEngine, block_size
+from famda_train.teachers.ray_engine import MOST_PER_BLOCK, RAY_DATA_CORES, RayEngine, block_size
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec('ray') is None, reason="Ray is not installed: pip install 'famda_ros[scale]'"
@@ -72,6 +74,24 @@ def test_a_killed_driver_takes_ray_along_and_the_next_run_goes_on(frames, whole)
     result = label_frames(FrameFolder(frames), 'masks', 'felzenszwalb')
     assert result['kept'] >= 3 and result['labelled'] > 0
     assert files(frames / STORE) == whole
+
+
+def test_a_cluster_that_is_no_more_is_of_no_interest(frames, whole, monkeypatch):
+    with tempfile.TemporaryDirectory(prefix='famda', dir='/tmp') as folder:  # paths of sockets have to be short
+        monkeypatch.setenv('RAY_TMPDIR', folder)
+        monkeypatch.setenv('RAY_ADDRESS', f'127.0.0.1:{free_port()}')
+        (Path(folder) / 'ray').mkdir()
+        for path in (Path(folder), Path(folder) / 'ray'):
+            (path / 'ray_current_cluster').write_text(f'127.0.0.1:{free_port()}')
+        driver = start(label_slowly, str(frames), 'ray', None)
+        driver.join(120)
+    assert driver.exitcode == 0 and files(frames / STORE) == whole
+
+
+def test_without_a_number_there_is_an_actor_per_core(ray, frames):
+    job = Job(TeacherSpec('masks', 'felzenszwalb'), FrameFolder(frames))
+    with RayEngine(None, RAY_DATA_CORES).start(job) as run:
+        assert run._workers == max(2, cores())
 
 
 def test_actors_give_the_same_bytes(ray, frames, whole, monkeypatch, capsys):

@@ -1,5 +1,7 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import fields
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from small_sam import EVERYTHING, noisy_image, small_sam
 
 from famda_ros.errors import FamdaError
 from famda_ros.files import sha256_of
+from famda_train.teachers.automatic_masks import GeneratorSettings
 from famda_train.teachers.masks import build_mask_teacher
 from famda_train.teachers.sam import build_sam, load_sam
 
@@ -44,6 +47,38 @@ def test_masks_are_those_of_segment_anythings_own_generator(checkpoint, layers):
     expected = painted(sorted(records, key=lambda r: -r['predicted_iou']), image.shape[:2])
     assert len(np.unique(expected)) > 10
     assert same_segments(ours, expected)
+
+
+OTHERS = {
+    'points_per_side': 7, 'pred_iou_thresh': 0.11, 'stability_score_thresh': 0.12, 'stability_score_offset': 0.7,
+    'box_nms_thresh': 0.13, 'crop_n_layers': 2, 'crop_nms_thresh': 0.14, 'crop_overlap_ratio': 0.21,
+    'crop_n_points_downscale_factor': 2, 'min_mask_region_area': 9, 'mask_nms_thresh': 0.15, 'min_area': 8,
+}  # fmt: skip
+"""A value for every setting, none of them a default."""
+
+
+def test_every_setting_reaches_the_generator(checkpoint):
+    own = {name: value for name, value in OTHERS.items() if name not in ('mask_nms_thresh', 'min_area')}
+    expected = SamAutomaticMaskGenerator(small_sam(), **own)
+    usual = SamAutomaticMaskGenerator(small_sam())
+    teacher = build_mask_teacher('sam', {'checkpoint': str(checkpoint), 'points_per_batch': 5, **OTHERS})
+    found = teacher._segment._generator
+    assert set(OTHERS) == {one.name for one in fields(GeneratorSettings)}
+    assert {name: teacher.identity['settings'][name] for name in OTHERS} == OTHERS
+    for name in set(own) - {'points_per_side'}:
+        assert getattr(found, name) == getattr(expected, name) != getattr(usual, name), name
+    assert len(found.point_grids) == len(expected.point_grids) == 3  # of points_per_side and its factor
+    for grid, wanted in zip(found.point_grids, expected.point_grids, strict=True):
+        np.testing.assert_array_equal(grid, wanted)
+
+
+def test_masks_that_change_little_with_the_threshold_are_stable(checkpoint):
+    image = noisy_image()
+    settings = {**EVERYTHING, 'points_per_side': 6, 'crop_n_layers': 0, 'stability_score_thresh': 0.6}
+    settings |= {'checkpoint': str(checkpoint)}
+    wide, narrow = ({**settings, 'stability_score_offset': offset} for offset in (1.0, 0.02))
+    far, near = (build_mask_teacher('sam', offset)(image) for offset in (wide, narrow))
+    assert far.max() < near.max()
 
 
 def test_the_filters_of_the_generator_are_applied(checkpoint):

@@ -9,10 +9,11 @@ import transformers
 from small_sam import EVERYTHING, noisy_image
 
 from famda_ros.errors import FamdaError
-from famda_train.teachers.hub import find_model
+from famda_train.teachers.hub import ModelFolder, find_model
+from famda_train.teachers.licences import UNKNOWN
 from famda_train.teachers.masks import build_mask_teacher
 from famda_train.teachers.painting import paint, suppress_overlaps
-from famda_train.teachers.sam_transformers import load_predictor
+from famda_train.teachers.sam_transformers import load_predictor, terms_of
 
 CPU = torch.device('cpu')
 
@@ -131,8 +132,15 @@ def test_the_identity_names_model_settings_and_licence(sam2):
     identity = build_mask_teacher('sam2', {'model': str(sam2), 'points_per_side': 4}).identity
     assert identity['name'] == 'sam2' and identity['model'] == sam2.name
     assert len(identity['weights_sha256']) == len(identity['config_sha256']) == 64
-    assert identity['licence'] == {'weights': 'Apache-2.0', 'non_commercial': False}
+    assert identity['licence'] == {'weights': UNKNOWN, 'non_commercial': False}  # a folder may hold anything
     assert identity['settings']['precision'] == 'fp32' and 'revision' not in identity
+
+
+def test_the_licence_of_published_weights_is_known_by_the_kind_of_model(tmp_path):
+    published = ModelFolder(tmp_path, 'facebook/sam2.1-hiera-tiny', 'c' * 40)
+    assert terms_of(published, 'sam2') == 'Apache-2.0' and terms_of(published, 'sam3_tracker') == 'SAM License'
+    assert terms_of(published, 'unheard_of') == UNKNOWN
+    assert terms_of(ModelFolder(tmp_path, 'mine', None), 'sam2') == UNKNOWN
 
 
 def test_models_that_are_none_are_named(sam, tmp_path, monkeypatch):
