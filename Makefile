@@ -17,10 +17,10 @@ CACHES := .hypothesis .mypy_cache .pytest_cache .ruff_cache
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint clean
+.PHONY: help venv demo test test-long lint clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## set up .venv with the robot's side, the workspace and the test tools
 
@@ -29,6 +29,9 @@ demo: $(STAMP) ## the whole loop on the built-in street world; writes runs/demo/
 
 test: lint ## lint, then all tests
 	$(BIN)/python -m pytest
+
+test-long: $(STAMP) ## the node's promises at full length: streams of a minute, 200 switches, thousands of messages; 10 minutes
+	FAMDA_TEST_LONG=1 $(BIN)/python -m pytest -rP test/famda_ros -k perception_node
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check

@@ -11,7 +11,6 @@ import threading
 import time
 from typing import Any
 
-from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -21,8 +20,10 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from famda_ros.bag import COMPRESSED_IMAGE, choose_image_topic, read_raw, topics_of
 from famda_ros.camera import info_topic_of
+from famda_ros.declare_parameters_node import declare_parameters
 from famda_ros.errors import FamdaError
 from famda_ros.files import write_atomically
+from famda_ros.perception_parameters import Parameter
 from famda_ros.roundtrip import Seen, read_head
 from famda_ros.run_node import run_node
 
@@ -30,6 +31,20 @@ TF_STATIC = '/tf_static'
 LATCHED_QOS = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 SETTLE_S = 0.3
 """A subscriber is known here a moment before it has found this publisher."""
+
+PARAMETERS = (
+    Parameter('bag', '', 'bag folder, .mcap or .db3 file'),
+    Parameter('image_topic', '', 'topic in the bag; empty = its only image topic'),
+    Parameter('report', '', 'JSON file for what was sent when; empty = none'),
+    Parameter('rate', 1.0, 'speed: 2.0 plays twice as fast as recorded', minimum=0.001, maximum=1000.0),
+    Parameter(
+        'wait_s',
+        10.0,
+        'seconds to wait for an image subscriber; 0 = play at once, for nobody if need be',
+        minimum=0.0,
+        maximum=3600.0,
+    ),
+)
 
 
 class BagPlayerNode(Node):
@@ -48,7 +63,7 @@ class BagPlayerNode(Node):
         super().__init__('bag_player')
         self.finished: Future = Future()
         self._stop = threading.Event()
-        self._declare_parameters()
+        declare_parameters(self, PARAMETERS)
         self._bag = self.get_parameter('bag').value
         if not self._bag:
             raise FamdaError("no bag given; set the parameter 'bag' to a bag folder or .mcap file")
@@ -58,28 +73,6 @@ class BagPlayerNode(Node):
         self._outputs = self._make_publishers(topics)
         self._thread = threading.Thread(target=self._run, name='player')
         self._thread.start()
-
-    def _declare_parameters(self) -> None:
-        def declare(name, default, description, **options):
-            self.declare_parameter(
-                name, default, ParameterDescriptor(description=description, read_only=True, **options)
-            )
-
-        declare('bag', '', 'bag folder, .mcap or .db3 file')
-        declare('image_topic', '', 'topic in the bag; empty = its only image topic')
-        declare('report', '', 'JSON file for what was sent when; empty = none')
-        declare(
-            'rate',
-            1.0,
-            'speed: 2.0 plays twice as fast as recorded',
-            floating_point_range=[FloatingPointRange(from_value=0.001, to_value=1000.0, step=0.0)],
-        )
-        declare(
-            'wait_s',
-            10.0,
-            'seconds to wait for an image subscriber; 0 = play at once, for nobody if need be',
-            floating_point_range=[FloatingPointRange(from_value=0.0, to_value=3600.0, step=0.0)],
-        )
 
     def _make_publishers(self, topics: dict[str, tuple[str, int]]) -> dict[str, Publisher]:
         """Return {topic in the bag: publisher}."""
@@ -148,10 +141,11 @@ class BagPlayerNode(Node):
         end = time.monotonic() + wait_s
         while wait_s and not publisher.get_subscription_count():
             if time.monotonic() >= end:
-                hint = '; perception_node wants image_transport:=compressed for it' if self._compressed else ''
+                hint = ', and for these images with image_transport:=compressed' if self._compressed else ''
                 raise FamdaError(
-                    f'nobody subscribed to {publisher.topic_name} within {wait_s} s{hint}; start the listener first, '
-                    'check the remapping, or set wait_s to 0 to play for nobody'
+                    f'nobody subscribed to {publisher.topic_name} within {wait_s} s: perception_node does only while '
+                    f'something listens to one of its outputs{hint}; start both first, check the remapping, or set '
+                    'wait_s to 0 to play for nobody'
                 )
             if self._stop.wait(0.02):
                 return
@@ -167,7 +161,7 @@ class BagPlayerNode(Node):
 
 def main(args: list[str] | None = None) -> int:
     """Run the node; returns the exit code."""
-    return run_node('bag_player_node', BagPlayerNode, args)
+    return run_node('bag_player_node', BagPlayerNode, args, PARAMETERS)
 
 
 if __name__ == '__main__':

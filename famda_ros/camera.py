@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import array
 import math
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ import numpy as np
 UINT32_MAX = 2**32 - 1
 LEAST_FOCAL_PX = 1.0
 """A camera with less would see everything at once: such a calibration is a mistake."""
+SHAPE_TOLERANCE = 0.01
+"""So far height / width of image and calibration may differ; a driver's sizes are rounded."""
 
 
 @dataclass(frozen=True)
@@ -36,47 +38,85 @@ class Intrinsics:
         return cls(focal, focal, (width - 1) / 2, (height - 1) / 2)
 
 
+def pinhole_of(info: Any) -> Intrinsics:
+    """Return the numbers, whatever they are, of the matrix that is used: P where P[0] > 0, else K.
+
+    P is the camera of the rectified image, and of a raw image with K in it; beside a
+    rectified image K still is that of the raw one.  As ``image_geometry::PinholeCameraModel``
+    and with it depth_image_proc do.
+    """
+    matrix, (fx, cx, fy, cy) = (info.p, (0, 2, 5, 6)) if info.p[0] > 0 else (info.k, (0, 2, 4, 5))
+    return Intrinsics(float(matrix[fx]), float(matrix[fy]), float(matrix[cx]), float(matrix[cy]))
+
+
+def shown_size(info: Any) -> tuple[int, int]:
+    """Return (width, height) of the part of the sensor that the image shows, in pixels of the sensor."""
+    return info.roi.width or info.width, info.roi.height or info.height
+
+
+def calibrated_size(info: Any) -> tuple[float, float]:
+    """Return (width, height) of the images that a calibration is for; zeros where it does not say."""
+    width, height = shown_size(info)
+    return width / max(1, info.binning_x), height / max(1, info.binning_y)
+
+
+def shape_fault(info: Any, image_width: int, image_height: int) -> str:
+    """Return in one sentence that a calibration is for images of another shape; '' = it is not, or does not say."""
+    width, height = (0.0, 0.0) if info is None else calibrated_size(info)
+    if not (width and height):
+        return ''
+    expected = image_width * height / width
+    if abs(expected - image_height) <= max(1.0, SHAPE_TOLERANCE * expected):
+        return ''
+    return (
+        f'camera_info is for images of {width:g}x{height:g}, not for {image_width}x{image_height}, which have another '
+        'shape: depth and points are off; tell what is cut away in its roi'
+    )
+
+
 def intrinsics_of(info: Any, image_width: int, image_height: int) -> Intrinsics | None:
     """Return the pinhole camera of an image of the given size.
 
-    K is for the whole sensor; the image may be a cut-out of it (``roi``), binned, or
-    resized by the driver.  What the image shows is stretched to the image's size, which
-    covers binning and resizing alike.
+    P and K (:func:`pinhole_of`) are for the whole sensor; the image may be a cut-out of it
+    (``roi``), binned, or resized by the driver.  What the image shows is stretched to the
+    image's size, which covers binning and resizing alike.
 
     Args:
         info: sensor_msgs/CameraInfo, of rclpy or rosbags, or None.
         image_width, image_height: pixels of the image, 1 or more.
 
     Returns:
-        None where the camera is not calibrated (K[0] = 0, as the message asks for) or the
-        calibration makes no sense (NaN, negative focal, no size).
+        None where the camera is not calibrated (P[0] and K[0] are 0, as the message asks
+        for) or the calibration makes no sense (NaN, negative focal, no size).
     """
     if info is None:
         return None
-    fx, cx, fy, cy = (float(info.k[i]) for i in (0, 2, 4, 5))
-    width, height = info.roi.width or info.width, info.roi.height or info.height
-    if not (all(map(math.isfinite, (fx, cx, fy, cy))) and fx > 0 and fy > 0 and width > 0 and height > 0):
+    camera, (width, height) = pinhole_of(info), shown_size(info)
+    if not (all(map(math.isfinite, astuple(camera))) and min(camera.fx, camera.fy, width, height) > 0):
         return None
     scale_x, scale_y = image_width / width, image_height / height
     return Intrinsics(
-        fx * scale_x,
-        fy * scale_y,
-        scale_center(cx - info.roi.x_offset, scale_x),
-        scale_center(cy - info.roi.y_offset, scale_y),
+        camera.fx * scale_x,
+        camera.fy * scale_y,
+        scale_center(camera.cx - info.roi.x_offset, scale_x),
+        scale_center(camera.cy - info.roi.y_offset, scale_y),
     )
 
 
 def calibration_fault(info: Any) -> str:
-    """Return in one sentence why a calibration cannot be used; '' = it can, or says that there is none (K all zero)."""
+    """Return in one sentence why a calibration cannot be used; '' = it can, or there is none (P[0] and K are 0)."""
     numbers = [float(value) for value in (*info.k, *info.p)]
     if not all(map(math.isfinite, numbers)):
         return 'camera_info is malformed: K or P holds NaN or infinity'
-    if not any(info.k):
+    camera = pinhole_of(info)
+    if not (camera.fx or any(info.k)):
         return ''
-    fx, fy = numbers[0], numbers[4]
-    if min(fx, fy) < LEAST_FOCAL_PX:
-        return f'camera_info is malformed: focal lengths of {fx:g} and {fy:g} pixels, less than {LEAST_FOCAL_PX:g}'
-    if not (info.roi.width or info.width) or not (info.roi.height or info.height):
+    if min(camera.fx, camera.fy) < LEAST_FOCAL_PX:
+        return (
+            f'camera_info is malformed: focal lengths of {camera.fx:g} and {camera.fy:g} pixels, '
+            f'less than {LEAST_FOCAL_PX:g}'
+        )
+    if not all(shown_size(info)):
         return 'camera_info is malformed: an image without width or height'
     return ''
 
@@ -84,22 +124,18 @@ def calibration_fault(info: Any) -> str:
 def focal_of(info: Any, image_width: int) -> float | None:
     """Return fx in pixels of an image that is ``image_width`` pixels wide.
 
-    A driver may resize or bin its image and leave the calibration as it was; then width
-    and K disagree with the image, and fx is scaled.  With a region of interest the image
-    is a cut-out, which sees less but no smaller.
+    A driver may resize or bin its image and leave the calibration as it was; then its width
+    disagrees with the image, and fx is scaled.  With a region of interest the image is a
+    cut-out, which sees less but no smaller.
 
     Args:
         info: sensor_msgs/CameraInfo, of rclpy or rosbags, or None.
 
     Returns:
-        fx, or None where the camera is not calibrated (K[0] = 0, as the message asks for).
+        fx of :func:`intrinsics_of`, or None where that is None.
     """
-    if info is None:
-        return None
-    fx, width = float(info.k[0]), info.roi.width or info.width
-    if not (math.isfinite(fx) and fx > 0 and width > 0):
-        return None
-    return fx * image_width / width
+    camera = intrinsics_of(info, image_width, 1)  # fx does not depend on the height
+    return None if camera is None else camera.fx
 
 
 def scale_center(center: float, scale: float) -> float:

@@ -4,30 +4,39 @@
 
 from __future__ import annotations
 
-import importlib
+import math
 import time
 from collections.abc import Callable
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
 from rclpy.publisher import Publisher
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
-from std_msgs.msg import String
 
-from famda_ros.camera import calibration_fault, fill_camera_info, focal_of, intrinsics_of
+from famda_ros.camera import (
+    calibrated_size,
+    calibration_fault,
+    fill_camera_info,
+    focal_of,
+    intrinsics_of,
+    shape_fault,
+)
 from famda_ros.convert import fill_image
 from famda_ros.frame_answer import IMAGE_TOPICS, INFO_TOPICS, POINTS_TOPIC, FrameAnswer
 from famda_ros.frame_statistics import CameraStatistics
 from famda_ros.inference_worker import Frame
+from famda_ros.label_publisher_node import LabelPublisher
 from famda_ros.model_card import ModelCard
 from famda_ros.point_cloud import fill_point_cloud, organised_points
+from famda_ros.qos_overrides_node import overridable
+from famda_ros.throttle import Throttle
 
-LATENCY_PLAUSIBLE_MS = 60_000.0
 PATIENCE_S = 0.5
 """So long the first image waits for the calibration, without which its depth would not be metric."""
+WARN_PERIOD_S = 5.0
+"""A camera repeats a warning of one kind after so long."""
 
 
 class CameraStream:
@@ -49,6 +58,9 @@ class CameraStream:
             name: namespace of the camera's topics; '' = that of the node.
             compressed: whether to subscribe to image/compressed.
             points_stride: pixels from point to point; 0 = no point cloud.
+
+        Raises:
+            FamdaError: a ``qos_overrides`` parameter of an input or output is wrong.
         """
         self.name = name
         self.compressed = compressed
@@ -64,35 +76,29 @@ class CameraStream:
         self._info_subscription: Subscription | None = None
         self._image_subscription: Subscription | None = None
         self._waiting_since = 0.0
+        self._throttle = Throttle()
+        for topic, latched in ((self._info_name, True), (self._image_name, False)):  # used much later
+            overridable(node, 'subscription', topic, _input_qos(), durability=latched)
         kinds: dict[str, Any] = {topic: Image for topic in IMAGE_TOPICS}
         kinds |= {topic: CameraInfo for topic in INFO_TOPICS}
         if points_stride:
             kinds[POINTS_TOPIC] = PointCloud2
         self._outputs = {topic: self._publisher(kind, topic) for topic, kind in kinds.items()}
-        self._labels = node.create_publisher(String, f'{self._prefix}segmentation/labels', _latched_qos())
-        self._label_info = _label_info_publisher(node, f'{self._prefix}segmentation/label_info')
+        self._labels = LabelPublisher(node, self._prefix)
 
     def _publisher(self, kind: Any, topic: str) -> Publisher:
-        return self._node.create_publisher(
-            kind, self._prefix + topic, QoSProfile(depth=5), qos_overriding_options=_overridable()
-        )
+        name, qos = self._prefix + topic, QoSProfile(depth=5)
+        options = overridable(self._node, 'publisher', name, qos)
+        return self._node.create_publisher(kind, name, qos, qos_overriding_options=options)
 
     def publish_labels(self, card: ModelCard) -> None:
         """Tell the classes, to everybody who ever listens."""
-        self._labels.publish(String(data=card.labels_json()))
-        if self._label_info is not None:
-            publisher, label_info, vision_class = self._label_info
-            message = label_info()
-            message.header.stamp = self._node.get_clock().now().to_msg()
-            message.class_map = [
-                vision_class(class_id=i, class_name=name) for i, name in enumerate(card.label_space.classes)
-            ]
-            publisher.publish(message)
+        self._labels.publish(card)
 
     def start(self, on_frame: Callable[[str, Frame], None]) -> None:
         """Begin to listen, as soon as somebody listens to an answer."""
         self._on_frame = on_frame
-        self.statistics = CameraStatistics(self.statistics.limits)
+        self.statistics.restart()
         self.update()
 
     def stop(self) -> None:
@@ -103,10 +109,8 @@ class CameraStream:
     def close(self) -> None:
         """Leave inputs and outputs."""
         self.stop()
-        publishers = [*self._outputs.values(), self._labels]
-        if self._label_info is not None:
-            publishers.append(self._label_info[0])
-        for publisher in publishers:
+        self._labels.close()
+        for publisher in self._outputs.values():
             self._node.destroy_publisher(publisher)
 
     def wanted(self) -> frozenset[str]:
@@ -121,7 +125,7 @@ class CameraStream:
             self._unsubscribe()
         elif self._info_subscription is None:
             self._waiting_since = time.monotonic()
-            self._info_subscription = self._subscribe(CameraInfo, f'{self._prefix}camera_info', self._on_camera_info)
+            self._info_subscription = self._subscribe(CameraInfo, self._info_name, self._on_camera_info, latched=True)
         elif self._image_subscription is None and self._may_begin():
             self._subscribe_images()
 
@@ -129,21 +133,33 @@ class CameraStream:
         """Tell whether images are of use: the calibration is known, or is not to be expected."""
         if self.camera_info is not None or time.monotonic() - self._waiting_since > PATIENCE_S:
             return True
-        info_topic = self._node.resolve_topic_name(f'{self._prefix}camera_info')
-        return bool(self._node.count_publishers(self.image_topic()[1])) and not self._node.count_publishers(info_topic)
+        info_topic = self._node.resolve_topic_name(self._info_name)
+        return bool(self._node.count_publishers(self.image_topic)) and not self._node.count_publishers(info_topic)
 
-    def image_topic(self) -> tuple[Any, str]:
-        """Return the message type and the full name of the topic of the images."""
-        raw = self._node.resolve_topic_name(f'{self._prefix}image')
+    @property
+    def image_topic(self) -> str:
+        """Full name of the topic of the images, after remapping."""
+        return self._node.resolve_topic_name(self._image_name)
+
+    @property
+    def _image_name(self) -> str:
+        """What to subscribe to; remapped once more then."""
+        image = f'{self._prefix}image'
         # As image_transport does: remapping 'image' moves 'image/compressed' with it.
-        return (CompressedImage, f'{raw}/compressed') if self.compressed else (Image, raw)
+        return f'{self._node.resolve_topic_name(image)}/compressed' if self.compressed else image
 
-    def _subscribe(self, kind: Any, topic: str, callback: Callable[[Any], None]) -> Subscription:
-        qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-        return self._node.create_subscription(kind, topic, callback, qos, qos_overriding_options=_overridable())
+    @property
+    def _info_name(self) -> str:
+        return f'{self._prefix}camera_info'
+
+    def _subscribe(self, kind: Any, topic: str, callback: Callable[[Any], None], latched: bool = False) -> Subscription:
+        qos = _input_qos()
+        options = overridable(self._node, 'subscription', topic, qos, durability=latched)
+        return self._node.create_subscription(kind, topic, callback, qos, qos_overriding_options=options)
 
     def _subscribe_images(self) -> None:
-        self._image_subscription = self._subscribe(*self.image_topic(), self._on_image)
+        kind = CompressedImage if self.compressed else Image
+        self._image_subscription = self._subscribe(kind, self._image_name, self._on_image)
         self.statistics.listen(True, time.monotonic())
 
     def _unsubscribe(self) -> None:
@@ -157,7 +173,7 @@ class CameraStream:
         if fault := calibration_fault(msg):
             # The last good one stays: a driver does not change its lens in between.
             self.statistics.malformed_calibration(fault)
-            self._warn(fault)
+            self._warn('calibration', fault)
             return
         self.camera_info = msg
         if self._image_subscription is None and self._info_subscription is not None:
@@ -168,32 +184,31 @@ class CameraStream:
         if self._on_frame is not None:
             self._on_frame(self.name, Frame(msg, self.camera_info))
 
-    def focal_of_frame(self, frame: Frame, width: int) -> float | None:
+    def focal_of_frame(self, frame: Frame, width: int, height: int) -> float | None:
         """Return fx of the frame's camera at the image's width; None and a warning where it is not calibrated."""
         self.focal = focal_of(frame.camera_info, width)
         if self.focal is None:
-            self._node.get_logger().warning(
-                f"camera '{self.name}': no calibrated camera_info: depth is for the model's focal length, "
-                'not for this camera',
-                once=True,
-            )
+            sentence = "no calibrated camera_info: depth is for the model's focal length, not for this camera"
+            self._warn('no calibration', sentence, math.inf)
+        self.statistics.calibration_of_shape(shape_fault(frame.camera_info, width, height))
         return self.focal
 
     def age_ms(self, frame: Frame) -> float | None:
-        """Return now minus the header stamp; None where they are not of the same clock."""
+        """Return now minus the header stamp; None where that cannot be told, or would be negative."""
         now = self._node.get_clock().now().nanoseconds
         stamp = frame.message.header.stamp  # not by rclpy.time.Time, which refuses stamps before 1970
         age = (now - stamp.sec * 10**9 - stamp.nanosec) * 1e-6
-        # Simulated time is 0 before the first /clock; replayed recordings carry old stamps.
-        return age if now and 0 <= age <= LATENCY_PLAUSIBLE_MS else None
+        return age if now and age >= 0 else None  # simulated time is 0 before the first /clock
 
     def malformed(self, sentence: str) -> None:
         """Count a frame that cannot be read, and warn now and then."""
         self.statistics.malformed(sentence)
-        self._warn(sentence)
+        self._warn('image', sentence)
 
-    def _warn(self, sentence: str) -> None:
-        self._node.get_logger().warning(f"camera '{self.name}': {sentence}", throttle_duration_sec=5.0)
+    def _warn(self, kind: str, sentence: str, period_s: float = WARN_PERIOD_S) -> None:
+        if self._throttle.passes(kind, time.monotonic(), period_s):
+            camera = f"camera '{self.name}'" if self.name else 'camera'
+            self._node.get_logger().warning(f'{camera}: {sentence}')
 
     def publish(self, frame: Frame, wanted: frozenset[str], answer: FrameAnswer) -> None:
         """Publish everything that is said about a frame, with the frame's own header."""
@@ -203,7 +218,7 @@ class CameraStream:
         if info is None:
             return
         width, height = answer.size
-        info_width, info_height = _image_size(info)
+        info_width, info_height = calibrated_size(info)
         for topic in INFO_TOPICS:
             if topic in wanted and info_width and info_height:
                 message = fill_camera_info(CameraInfo(), info, header, width / info_width, height / info_height)
@@ -215,25 +230,5 @@ class CameraStream:
             self._outputs[POINTS_TOPIC].publish(fill_point_cloud(PointCloud2(), points, header, PointField))
 
 
-def _image_size(info: CameraInfo) -> tuple[float, float]:
-    """Return the size of the images that a calibration is for; zeros where it does not say."""
-    width, height = info.roi.width or info.width, info.roi.height or info.height
-    return width / max(1, info.binning_x), height / max(1, info.binning_y)
-
-
-def _latched_qos() -> QoSProfile:
-    return QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-
-
-def _overridable() -> QoSOverridingOptions:
-    """Let users change history, depth and reliability by ``qos_overrides`` parameters."""
-    return QoSOverridingOptions.with_default_policies()
-
-
-def _label_info_publisher(node: LifecycleNode, topic: str) -> tuple[Publisher, Any, Any] | None:
-    """Return (publisher, LabelInfo, VisionClass); None without vision_msgs, which is not on PyPI."""
-    try:
-        messages = importlib.import_module('vision_msgs.msg')
-    except ImportError:
-        return None
-    return node.create_publisher(messages.LabelInfo, topic, _latched_qos()), messages.LabelInfo, messages.VisionClass
+def _input_qos() -> QoSProfile:
+    return QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 
 from famda_ros.colorize import color_mask, overlay
@@ -93,6 +94,7 @@ def answer_image(
     focal: float | None,
     wanted: Collection[str],
     measure: bool = False,
+    on_prepared: Callable[[], None] = lambda: None,
 ) -> FrameAnswer:
     """Ask the student about one image, and make of its answer what the wanted topics carry.
 
@@ -102,6 +104,7 @@ def answer_image(
         focal: fx of the camera in pixels at the image's width; None = not calibrated.
         wanted: topics with subscribers.
         measure: tell the mean confidence, even if no topic needs the confidence.
+        on_prepared: called when nothing is left to do but to run the network; not if no topic needs it.
     """
     needs: set[str] = set().union(*(_NEEDS.get(topic, set()) for topic in wanted))
     if measure or (settings.min_confidence > 0 and 'labels' in needs):
@@ -110,10 +113,10 @@ def answer_image(
     # Only the student sees the brightened image: pictures for people stay as the camera gave them.
     seen = normalize_exposure(image, settings.target_brightness, settings.max_gamma)
     normalized = time.perf_counter()
-    prediction = settings.student.predict(seen, focal, needs)
+    prediction = settings.student.predict(seen, focal, needs, on_prepared)
     predicted = time.perf_counter()
     size = scaled_size(image.shape[1], image.shape[0], settings.output_scale)
-    mean = None if prediction.confidence is None else float(prediction.confidence.mean()) / 255
+    mean = None if prediction.confidence is None else cv2.mean(prediction.confidence)[0] / 255
     labels, confidence, depth = _at_size(prediction, size)
     if labels is not None and confidence is not None and settings.min_confidence > 0:
         labels = np.where(confidence < settings.min_confidence * 255, np.uint8(IGNORE), labels)

@@ -21,6 +21,9 @@ limit; too old when their turn came; contradicting themselves; not computed beca
 listens.  When nothing is in the works,
 received = answered + dropped + stale + malformed + idle."""
 
+PLAUSIBLE_AGE_MS = 60_000.0
+"""An image older than this is of a recording or of another clock: its age says nothing about the node."""
+
 WINDOW_S = 1.0
 """Means and maxima are of the frames answered within so many seconds before the report."""
 
@@ -71,6 +74,14 @@ class CameraStatistics:
         """Begin with zeros, not listening to the camera."""
         self.limits = limits or DiagnosticLimits()
         self._lock = threading.Lock()
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin again with zeros; the limits stay."""
+        with self._lock:
+            self._begin()
+
+    def _begin(self) -> None:
         self._counts: Counter[str] = Counter()
         self._reported: Counter[str] = Counter()
         self._listening_since: float | None = None
@@ -81,7 +92,7 @@ class CameraStatistics:
         self._latency_ms: float | None = None
         self._brightness: float | None = None
         self._confidence: float | None = None
-        self._last_fault = self._last_calibration_fault = ''
+        self._last_fault = self._last_calibration_fault = self._shape_fault = ''
 
     def listen(self, listening: bool, now: float) -> None:
         """Tell whether the node is subscribed to the camera's images; if it is not, silence is no fault."""
@@ -119,6 +130,11 @@ class CameraStatistics:
             self._counts['calibrations_malformed'] += 1
             self._last_calibration_fault = sentence
 
+    def calibration_of_shape(self, fault: str) -> None:
+        """Tell in a sentence that the calibration of the newest frame is for another shape; '' = it is not."""
+        with self._lock:
+            self._shape_fault = fault
+
     def answered(
         self,
         now: float,
@@ -133,7 +149,7 @@ class CameraStatistics:
         Args:
             now: when its last answer was published.
             times_ms: milliseconds per stage; 'postprocess' includes building and publishing messages.
-            input_age_ms: age of the header stamp when work on it began; None = the stamp is of another clock.
+            input_age_ms: age of the header stamp when work on it began; None = it cannot be told.
             latency_ms: the same when the last answer was published.
             brightness: mean luma of the image, 0..255; None = not measured.
             confidence: mean confidence of the mask, 0..1; None = not computed.
@@ -146,7 +162,7 @@ class CameraStatistics:
                 self._late_since = None
             elif self._late_since is None:
                 self._late_since = now
-            self._input_age_ms, self._latency_ms = input_age_ms, latency_ms
+            self._input_age_ms, self._latency_ms = _plausible(input_age_ms), _plausible(latency_ms)
             self._brightness, self._confidence = brightness, confidence
 
     def report(self, now: float, dropped: int, focal: float | None) -> Report:
@@ -223,9 +239,17 @@ class CameraStatistics:
         if number := new['calibrations_malformed']:
             problems.append((WARN, f'{number} calibrations refused, the last: {self._last_calibration_fault}'))
         if new['stale']:
-            problems.append((WARN, f'{new["stale"]} images were older than max_age_ms when their turn came'))
+            problems.append(
+                (
+                    WARN,
+                    f'{new["stale"]} images were older than max_age_ms when their turn came; a recording needs '
+                    'use_sim_time, or max_age_ms 0',
+                )
+            )
         if newest and focal is None:
             problems.append((WARN, "no calibrated camera_info: depth is for the model's focal length"))
+        if newest and self._shape_fault:
+            problems.append((WARN, self._shape_fault))
         return problems
 
     def _times(self, now: float, newest: _Answer | None, late_s: float) -> dict[str, str]:
@@ -248,6 +272,10 @@ class CameraStatistics:
             values[f'{stage}_time_mean_ms'] = _mean(times)
             values[f'{stage}_time_max_ms'] = _maximum(times)
         return values
+
+
+def _plausible(age_ms: float | None) -> float | None:
+    return age_ms if age_ms is not None and age_ms <= PLAUSIBLE_AGE_MS else None
 
 
 def _number(value: float | None, digits: int = 2) -> str:

@@ -1,14 +1,21 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""The thread that answers frames, one after the other, of whichever camera's turn it is; without ROS."""
+"""Answers frames, one after the other, of whichever camera's turn it is; without ROS.
+
+Two threads: while one publishes what is said about a frame, the other asks the student about the next.  A publisher
+keeps Python to itself while it works, so it begins when the network does, which needs no Python.
+"""
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+import cv2
 
 from famda_ros.convert import MalformedImage, compressed_to_rgb, image_to_rgb
 from famda_ros.exposure import brightness
@@ -40,11 +47,11 @@ class Camera(Protocol):
     def wanted(self) -> frozenset[str]:
         """Return the output topics with subscribers."""
 
-    def focal_of_frame(self, frame: Frame, width: int) -> float | None:
+    def focal_of_frame(self, frame: Frame, width: int, height: int) -> float | None:
         """Return fx in pixels at the image's width; None = not calibrated."""
 
     def age_ms(self, frame: Frame) -> float | None:
-        """Return the age of the frame's stamp; None = of another clock."""
+        """Return the age of the frame's stamp; None = it cannot be told."""
 
     def malformed(self, sentence: str) -> None:
         """Count a frame that cannot be read."""
@@ -53,8 +60,34 @@ class Camera(Protocol):
         """Publish what is said about a frame."""
 
 
+@dataclass(frozen=True)
+class _Answered:
+    """A frame that waits to be published.
+
+    Attributes:
+        camera, frame, wanted, answer: as :meth:`Camera.publish` takes them.
+        age_ms: of the frame when work on it began; None = it cannot be told.
+        prepare_ms: what it took before the answer.
+        time: when it was answered, seconds of the performance counter.
+        brightness, confidence: of the camera.
+    """
+
+    camera: Camera
+    frame: Frame
+    wanted: frozenset[str]
+    answer: FrameAnswer
+    age_ms: float | None
+    prepare_ms: float
+    time: float
+    brightness: float | None
+    confidence: float | None
+
+
 class InferenceWorker:
-    """Takes frames from a scheduler and answers them in a thread of its own, until it is stopped."""
+    """Takes frames from a scheduler and answers them in threads of its own, until it is stopped.
+
+    Answers are published in the order of the frames; at most one waits while another is being published.
+    """
 
     def __init__(
         self,
@@ -64,14 +97,14 @@ class InferenceWorker:
         on_measured: Callable[[str, float, float, Any], None],
         on_crash: Callable[[Exception], None],
     ):
-        """Start the thread.
+        """Start the threads.
 
         Args:
             cameras: by name.
             scheduler: gives the frames; closed by :meth:`stop`.
             settings: gives what answers the next frame.
             on_measured: told (camera, brightness 0..255, confidence 0..1, image) twice a second.
-            on_crash: told, in this thread, why it ended by itself.
+            on_crash: told, in one of the threads, why they ended by themselves.
         """
         self._cameras = cameras
         self._scheduler = scheduler
@@ -80,68 +113,108 @@ class InferenceWorker:
         self._on_crash = on_crash
         self._stopping = False
         self._measured: dict[str, float] = {}
-        # A daemon: one inference that takes for ever does not keep the process from ending.
-        self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
-        self._thread.start()
+        self._newest: _Answered | None = None
+        # What OpenCV does here takes a millisecond; to wake helpers for it takes as long, and inference has the cores.
+        cv2.setNumThreads(1)
+        self._answered: queue.Queue[_Answered | None] = queue.Queue(maxsize=1)
+        # Daemons: one inference that takes for ever does not keep the process from ending.
+        self._threads = [
+            threading.Thread(target=run, name=name, daemon=True)
+            for run, name in ((self._answer_all, 'inference'), (self._publish_all, 'publishing'))
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def running(self) -> bool:
-        """Whether the thread has not ended yet."""
-        return self._thread.is_alive()
+        """Whether a thread has not ended yet."""
+        return any(thread.is_alive() for thread in self._threads)
 
     def stop(self, timeout: float) -> None:
-        """Answer no frame any more, and wait up to ``timeout`` seconds for the end of the thread."""
+        """Publish no answer any more, and wait up to ``timeout`` seconds for the end of the threads."""
+        self._end()
+        deadline = time.monotonic() + timeout
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _end(self) -> None:
         self._stopping = True
         self._scheduler.close()
-        self._thread.join(timeout)
 
-    def _run(self) -> None:
+    def _crash(self, error: Exception) -> None:
+        if not self._stopping:
+            self._end()
+            self._on_crash(error)
+
+    def _answer_all(self) -> None:
         try:
             while not self._stopping:
-                taken = self._scheduler.take()
+                taken = self._scheduler.take(timeout=0)
+                if taken is None:
+                    self._hand_over()
+                    taken = self._scheduler.take()
                 if taken is not None:
-                    self._answer(self._cameras[taken[0]], taken[1])
+                    answered = self._answer(self._cameras[taken[0]], taken[1])
+                    self._hand_over()  # of the frame before, if no network ran
+                    self._newest = answered
         except Exception as error:
-            if not self._stopping:
-                self._on_crash(error)
+            self._crash(error)
+        finally:
+            self._answered.put(None)
 
-    def _answer(self, camera: Camera, frame: Frame) -> None:
+    def _hand_over(self) -> None:
+        """Let the newest answer be published."""
+        newest, self._newest = self._newest, None
+        if newest is not None:
+            self._answered.put(newest)
+
+    def _publish_all(self) -> None:
+        while (answered := self._answered.get()) is not None:
+            if not self._stopping:  # else the answers are only taken, so that nobody waits with the next
+                try:
+                    self._publish(answered)
+                except Exception as error:
+                    self._crash(error)
+
+    def _answer(self, camera: Camera, frame: Frame) -> _Answered | None:
+        """Return what there is to publish; None where the frame gets no answer."""
         wanted = camera.wanted()
         if not wanted:
             camera.statistics.idle()
-            return
+            return None
         settings = self._settings()  # once: the whole frame is answered by this
-        self._scheduler.max_rate_hz = settings.max_rate_hz
         age = camera.age_ms(frame)
         if settings.max_age_ms > 0 and age is not None and age > settings.max_age_ms:
             camera.statistics.stale()
-            return
+            return None
         start = time.perf_counter()
         try:
             image = (compressed_to_rgb if camera.compressed else image_to_rgb)(frame.message)
         except MalformedImage as error:
             camera.malformed(str(error))
-            return
+            return None
         measure = self._is_due(camera.name)
         if measure:
             camera.brightness = brightness(image)
-        focal = camera.focal_of_frame(frame, image.shape[1])
+        focal = camera.focal_of_frame(frame, image.shape[1], image.shape[0])
         prepared = time.perf_counter()
-        answer = answer_image(settings, image, focal, wanted, measure)
-        answered = time.perf_counter()
-        if self._stopping:
-            return
-        camera.publish(frame, wanted, answer)
-        times = dict(answer.times_ms)
-        times['preprocess'] += 1e3 * (prepared - start)
-        times['postprocess'] += 1e3 * (time.perf_counter() - answered)
+        answer = answer_image(settings, image, focal, wanted, measure, self._hand_over)
         if answer.confidence is not None:
             camera.confidence = answer.confidence
-        camera.statistics.answered(
-            time.monotonic(), times, age, camera.age_ms(frame), camera.brightness, camera.confidence
-        )
+        now, light = time.perf_counter(), (camera.brightness, camera.confidence)
         if measure and camera.brightness is not None and camera.confidence is not None:
             self._on_measured(camera.name, camera.brightness, camera.confidence, image)
+        return _Answered(camera, frame, wanted, answer, age, 1e3 * (prepared - start), now, *light)
+
+    def _publish(self, answered: _Answered) -> None:
+        camera, frame = answered.camera, answered.frame
+        camera.publish(frame, answered.wanted, answered.answer)
+        times = dict(answered.answer.times_ms)
+        times['preprocess'] += answered.prepare_ms
+        times['postprocess'] += 1e3 * (time.perf_counter() - answered.time)
+        camera.statistics.answered(
+            time.monotonic(), times, answered.age_ms, camera.age_ms(frame), answered.brightness, answered.confidence
+        )
 
     def _is_due(self, camera: str) -> bool:
         now = time.monotonic()

@@ -14,6 +14,7 @@ from famda_ros.camera_stream_node import CameraStream
 from famda_ros.frame_scheduler import FrameScheduler
 from famda_ros.frame_statistics import OK, WARN, Report
 from famda_ros.inference_worker import Frame
+from famda_ros.perception_parameters import MODEL_STATUS
 from famda_ros.profile_control import ProfileControl
 
 
@@ -42,10 +43,10 @@ class PerceptionDiagnostics:
         node = self._node.get_fully_qualified_name().lstrip('/')
         provider = profiles.student.provider
         model = model_report(profiles, scheduler is not None)
-        array = DiagnosticArray(status=[_status(f'{node}: model', provider, model)])
+        array = DiagnosticArray(status=[_status(f'{node}: {MODEL_STATUS}', provider, model)])
         if scheduler is not None:
             array.status += [
-                _status(f'{node}: {camera.name or "camera"}', camera.image_topic()[1], camera_report(camera, scheduler))
+                _status(f'{node}: {camera.name or "camera"}', camera.image_topic, camera_report(camera, scheduler))
                 for camera in cameras
             ]
         array.header.stamp = self._node.get_clock().now().to_msg()

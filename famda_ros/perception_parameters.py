@@ -15,6 +15,9 @@ from famda_ros.frame_statistics import DiagnosticLimits
 from famda_ros.providers import AUTO, PROVIDERS
 
 HOUR_MS = 3.6e6
+MODEL_STATUS = 'model'
+"""Status of the model in /diagnostics, beside those with the names of cameras."""
+
 _AUTO, _LIMITS = AutoSettings(), DiagnosticLimits()
 
 
@@ -172,14 +175,19 @@ def camera_weights(names: Sequence[str], weights: Sequence[float]) -> dict[str, 
         weights: one per camera, or a single one for all.
 
     Raises:
-        FamdaError: a name twice, one that is no ROS name, too few or too many weights, or one that is not positive.
+        FamdaError: a name twice, one that is no relative ROS name or means something else, too few or too many
+            weights, or one that is not positive.
     """
-    cameras = [name.strip('/') for name in names if name] or ['']
+    cameras = [name for name in names if name] or ['']
     if len(set(cameras)) != len(cameras):
         raise FamdaError(f"the parameter 'cameras' names a camera twice: {', '.join(cameras)}")
     for name in cameras:
         if name and not all(part.isidentifier() and part.isascii() for part in name.split('/')):
-            raise FamdaError(f"the camera name '{name}' is no ROS name; use letters, digits and _")
+            raise FamdaError(
+                f"the camera name '{name}' is no relative ROS name; use letters, digits and _, and / only between them"
+            )
+    if MODEL_STATUS in cameras:
+        raise FamdaError(f"a camera cannot be named '{MODEL_STATUS}': in /diagnostics that is the model; rename it")
     shares = [*weights] * len(cameras) if len(weights) == 1 else [*weights]
     if len(shares) != len(cameras):
         raise FamdaError(f"the parameter 'camera_weights' has {len(shares)} numbers for {len(cameras)} cameras")

@@ -7,7 +7,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor
 from dataclasses import fields
 from pathlib import Path
 from statistics import fmean
@@ -19,11 +20,14 @@ from famda_ros.auto_profile import DAY, NIGHT, AutoProfile, AutoSettings
 from famda_ros.errors import FamdaError
 from famda_ros.frame_answer import AnswerSettings
 from famda_ros.perception_parameters import group
-from famda_ros.profiles import find_profile, load_profile
+from famda_ros.profiles import Profile, find_profile, load_profile
 from famda_ros.student import Student
 from famda_ros.student_switch import Active, Attempt, StudentSwitch
 
 AUTO = 'auto'
+
+LIGHT_MAX_AGE_S = 3.0
+"""A measurement older than this says nothing: nobody listens to that camera any more, or it is dead."""
 
 
 class ProfileControl:
@@ -38,18 +42,22 @@ class ProfileControl:
     def __init__(
         self,
         values: Mapping[str, Any],
+        loader: Executor,
         on_switch: Callable[[Attempt], None] = lambda attempt: None,
         on_progress: Callable[[str], None] = lambda sentence: None,
+        clock: Callable[[], float] = time.monotonic,
     ):
         """Load what the parameters ask for; takes as long as loading a model does.
 
         Args:
             values: the node's parameters by name.
-            on_switch: told about every switch when it has ended, in a thread of its own.
+            loader: its one thread loads the students that are switched to.
+            on_switch: told about every switch when it has ended, in the loader's thread.
             on_progress: told in sentences what takes long while a model is loaded.
+            clock: seconds that never go back.
 
         Raises:
-            FamdaError: no such profile, no model, or one that cannot be used.
+            FamdaError: no such profile, no model, one that cannot be used, or impossible limits of 'auto'.
         """
         self.requested: str = values['profile']
         self.fault = ''
@@ -57,11 +65,13 @@ class ProfileControl:
         self._values = values
         self._on_switch = on_switch
         self._on_progress = on_progress
+        self._clock = clock
         self._lock = threading.Lock()
-        self._light: dict[str, tuple[float, float]] = {}
-        self._auto = self._new_auto(DAY) if self.requested == AUTO else None
+        self._light: dict[str, tuple[float, float, float]] = {}
+        self._auto_settings = _auto_settings(values)
+        self._auto = AutoProfile(self._auto_settings) if self.requested == AUTO else None
         first = self._profile_for(DAY) if self._auto else self.requested
-        self._switch = StudentSwitch(self._load(first, None), self._load, self._on_end)
+        self._switch = StudentSwitch(self._load(first, None), self._load, loader, self._on_end)
 
     @property
     def student(self) -> Student:
@@ -77,36 +87,55 @@ class ProfileControl:
         """Take over parameters that were changed while the node runs."""
         self._values = values
 
+    def why_fixed(self, names: Iterable[str]) -> str:
+        """Return why one of these parameters cannot be changed now: the profile sets it; '' = all can be."""
+        profile = self._switch.current.profile
+        fixed = [name for name in names if profile and name in profile.overrides]
+        if not profile or not fixed:
+            return ''
+        return f"the profile '{profile.name}' sets {fixed[0]}; change it there or set another profile"
+
     def begin(self, profile: str) -> Attempt:
-        """Start switching to a profile, 'auto' or '' (none), in a thread of its own.
+        """Start switching to a profile, 'auto' or '' (none), in the loader's thread.
 
         Raises:
-            FamdaError: another switch is under way, or there is no profile for the night.
+            FamdaError: another switch is under way, there is no such profile, or '' and no model of the node's own.
         """
-        target = self._profile_for(self._light_now()) if profile == AUTO else profile
-        attempt = Attempt(target, requested=profile)
-        self._switch.begin(attempt)
+        with self._lock:  # so that the light decides nothing in between
+            target = self._profile_for(self._light_now()) if profile == AUTO else profile
+            if target:
+                find_profile(target)
+            else:
+                self._model_of(None)
+            attempt = Attempt(target, requested=profile)
+            self._switch.begin(attempt)
         return attempt
 
     def measured(self, camera: str, brightness: float, confidence: float, image: np.ndarray) -> None:
         """Take a camera's measurement; under 'auto' it may start a switch.
 
         Args:
-            camera: its name; with several cameras the means of their newest measurements count.
+            camera: its name; with several cameras the means of their newest measurements count, as long as they are
+                younger than :data:`LIGHT_MAX_AGE_S`.
             brightness: mean luma of the image, 0..255.
             confidence: mean confidence of its mask, 0..1.
             image: uint8 [H, W, 3], kept to try new students on.
         """
         self._switch.example = image
         with self._lock:
-            self._light[camera] = (brightness, confidence)
+            now = self._clock()
+            self._light[camera] = (now, brightness, confidence)
             if self._auto is None or self._switch.under_way is not None:
                 return
-            light, certainty = (fmean(values) for values in zip(*self._light.values(), strict=True))
-            decision = self._auto.update(light, certainty, time.monotonic())
-        # A request may have come in between: then the light has to ask again.
-        if decision.switched and self._switch.under_way is None:
-            self._switch.begin(Attempt(self._profile_for(decision.profile), requested=AUTO, by_light=True))
+            self._light = {name: light for name, light in self._light.items() if now - light[0] <= LIGHT_MAX_AGE_S}
+            _, light, certainty = (fmean(values) for values in zip(*self._light.values(), strict=True))
+            decision = self._auto.update(light, certainty, now)
+            if not decision.switched:
+                return
+            try:
+                self._switch.begin(Attempt(self._profile_for(decision.profile), requested=AUTO, by_light=True))
+            except FamdaError as error:
+                self._auto.refuse(str(error))
 
     def describe(self) -> dict[str, str]:
         """Return what the diagnostics say about profiles."""
@@ -138,21 +167,21 @@ class ProfileControl:
         profile = self._switch.current.profile
         return NIGHT if profile and profile.path == find_profile(self._profile_for(NIGHT)) else DAY
 
-    def _new_auto(self, light: str) -> AutoProfile:
-        names = {field.name for field in fields(AutoSettings)}
-        settings = {name: value for name, value in group(self._values, 'auto').items() if name in names}
-        return AutoProfile(AutoSettings(**settings), light)
+    def _model_of(self, profile: Profile | None) -> str | Path:
+        """Return the file of the student of a profile."""
+        model = profile.model if profile and profile.model else self._values['model']
+        if not model:
+            raise FamdaError(
+                f"the profile '{profile.path}' names no model; name one in it, or set the parameter 'model' of the node"
+                if profile
+                else "no model given; set the parameter 'model' to a student .onnx file, or 'profile'"
+            )
+        return model
 
     def _load(self, name: str, current: Active | None) -> Active:
         """Return the student of a profile ('' = none); the current one where it is the same file."""
         profile = load_profile(name) if name else None
-        model = profile.model if profile and profile.model else self._values['model']
-        if not model:
-            raise FamdaError(
-                f"the profile '{name}' names no model; name one in it, or set the parameter 'model' of the node"
-                if name
-                else "no model given; set the parameter 'model' to a student .onnx file, or 'profile'"
-            )
+        model = self._model_of(profile)
         file = _identity(Path(model))
         if current is not None and file and file == current.file:
             return Active(current.student, file, profile)
@@ -177,8 +206,14 @@ class ProfileControl:
                 if attempt.fault and self._auto is not None:
                     self._auto.refuse(attempt.fault)
             elif not attempt.fault:
-                self._auto = self._new_auto(self._light_now()) if attempt.requested == AUTO else None
+                light = DAY if attempt.profile == self._profile_for(DAY) else NIGHT
+                self._auto = AutoProfile(self._auto_settings, light) if attempt.requested == AUTO else None
         self._on_switch(attempt)
+
+
+def _auto_settings(values: Mapping[str, Any]) -> AutoSettings:
+    names = {field.name for field in fields(AutoSettings)}
+    return AutoSettings(**{name: value for name, value in group(values, 'auto').items() if name in names})
 
 
 def answer_settings(active: Active, values: Mapping[str, Any]) -> AnswerSettings:

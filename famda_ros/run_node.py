@@ -6,16 +6,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import rclpy
+import rclpy.utilities
 from rclpy.exceptions import InvalidParameterException, InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 
 from famda_ros.dds import check_profile
 from famda_ros.errors import FamdaError
+from famda_ros.node_arguments import check_parameter_names, parameters_in, usage
+from famda_ros.perception_parameters import Parameter
 
 EXIT_OK, EXIT_ERROR = 0, 2
 
@@ -30,7 +33,9 @@ _USER_FAULTS = (
 )
 
 
-def run_node(name: str, make_node: Callable[[], Any], args: list[str] | None = None) -> int:
+def run_node(
+    name: str, make_node: Callable[[], Any], args: list[str] | None = None, parameters: Sequence[Parameter] = ()
+) -> int:
     """Run a node until it is finished or interrupted, and return the exit code.
 
     Args:
@@ -38,10 +43,22 @@ def run_node(name: str, make_node: Callable[[], Any], args: list[str] | None = N
         make_node: creates the node.  The node has a future ``finished``, whose result is
             an exit code, and ``destroy_node`` ends its threads.  Where it has an attribute
             ``stuck`` that is true then, a thread could not be ended: the process ends at once.
-        args: command line; None = ``sys.argv``.
+        args: command line, beginning with the program; None = ``sys.argv``.
+        parameters: all of the node's own, for ``--help`` and to find misspelt ones; () = neither is done.
     """
     node, code, started = None, EXIT_OK, False
     try:
+        command_line = sys.argv if args is None else args
+        plain = rclpy.utilities.remove_ros_args(command_line)[1:]
+        if '--help' in plain or '-h' in plain:
+            print(usage(name, parameters))
+            return EXIT_OK
+        if plain:
+            raise FamdaError(
+                f"'{plain[0]}' is no argument of a node; give parameters as --ros-args -p NAME:=VALUE (see --help)"
+            )
+        if parameters:
+            check_parameter_names(parameters_in(command_line), parameters)
         check_profile()
         rclpy.init(args=args)
         started = True

@@ -112,9 +112,23 @@ class Student:
                 self.passed_over[name] = str(error)
         del self._data  # the sessions have their own copy
 
-    def predict(self, image: np.ndarray, focal: float | None = None, outputs: Collection[str] = OUTPUTS) -> Prediction:
-        """Segment one image and measure its depth; see :func:`predict_with`."""
-        return predict_with(self._session, self.card, image, focal, outputs, self._session.image)
+    def predict(
+        self,
+        image: np.ndarray,
+        focal: float | None = None,
+        outputs: Collection[str] = OUTPUTS,
+        on_prepared: Callable[[], None] = lambda: None,
+    ) -> Prediction:
+        """Segment one image and measure its depth; see :func:`predict_with`.
+
+        ``on_prepared`` is called when nothing is left to do but to run the network.
+        """
+
+        def run(small: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+            on_prepared()
+            return self._session(small, names)
+
+        return predict_with(run, self.card, image, focal, outputs, self._session.image)
 
     def run(self, small: np.ndarray, names: Sequence[str] = OUTPUTS) -> dict[str, np.ndarray]:
         """Run the bare network.

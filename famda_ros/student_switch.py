@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -59,18 +60,24 @@ class StudentSwitch:
     """
 
     def __init__(
-        self, first: Active, load: Callable[[str, Active], Active], on_end: Callable[[Attempt], None] = lambda _: None
+        self,
+        first: Active,
+        load: Callable[[str, Active], Active],
+        loader: Executor,
+        on_end: Callable[[Attempt], None] = lambda _: None,
     ):
         """Begin with ``first``.
 
         Args:
             first: what answers now.
             load: builds what a profile asks for, given what answers now; raises FamdaError.
-            on_end: told about every attempt when it has ended, in the thread of the attempt.
+            loader: its one thread makes the switches.
+            on_end: told about every attempt when it has ended, in that thread, before another one can begin.
         """
         self.current = first
         self.example: np.ndarray | None = None
         self._load = load
+        self._loader = loader
         self._on_end = on_end
         self._lock = threading.Lock()
         self._under_way: Attempt | None = None
@@ -83,17 +90,18 @@ class StudentSwitch:
         return None if attempt is None else attempt.profile
 
     def begin(self, attempt: Attempt) -> None:
-        """Start a switch in a thread of its own; the old student goes on until the swap.
+        """Start a switch in the loader's thread; the old student goes on until the swap.
 
         Raises:
-            FamdaError: another switch is under way.
+            FamdaError: another switch is under way, or this is closed.
         """
         with self._lock:
+            if self._closed:
+                raise FamdaError('the node was cleaned up; ask again when it is configured')
             if self._under_way is not None:
                 raise FamdaError(f"a switch to '{self._under_way.profile}' is under way; ask again when it has ended")
+            self._loader.submit(self._run, attempt)
             self._under_way = attempt
-        # A daemon: a model that takes minutes to load does not keep the process from ending.
-        threading.Thread(target=self._run, args=(attempt,), name='profile switch', daemon=True).start()
 
     def close(self) -> None:
         """Let a switch that is under way come to nothing."""
@@ -113,13 +121,14 @@ class StudentSwitch:
             attempt.fault = str(error)
         except Exception as error:  # whatever a broken file does, the old student goes on
             attempt.fault = f'{type(error).__name__}: {error}'
+        try:
+            self._on_end(attempt)
+        except Exception as error:
+            attempt.fault = attempt.fault or f'{type(error).__name__}: {error}'
         finally:
             with self._lock:
                 self._under_way = None
-            try:
-                self._on_end(attempt)
-            finally:
-                attempt.done.set()
+            attempt.done.set()
 
 
 def check_successor(student: Student, label_space: LabelSpace, example: np.ndarray | None) -> None:

@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +67,23 @@ class PerceptionClient:
         reports: every DiagnosticArray, as {name of the status: (level, message, values)}.
     """
 
-    def __init__(self, folder: Path, domain_id: int, monkeypatch: Any, wait: bool = True, **values: Any):
-        """Start the node with parameters and, if so wanted, wait until it is active."""
+    def __init__(
+        self,
+        folder: Path,
+        domain_id: int,
+        monkeypatch: Any,
+        wait: bool = True,
+        remappings: Mapping[str, str] | None = None,
+        **values: Any,
+    ):
+        """Start the node with remappings and parameters and, if so wanted, wait until it is active."""
         env = environment(domain_id)
         for name, value in env.items():
             monkeypatch.setenv(name, value)
-        self.process = Process('perception_node', parameters(**values), env, folder)
+        arguments = parameters(**values)
+        for name, other in (remappings or {}).items():
+            arguments += ['-r', f'{name}:={other}']
+        self.process = Process('perception_node', arguments, env, folder)
         self._context = rclpy.Context()
         rclpy.init(context=self._context, domain_id=domain_id)
         self.node = rclpy.create_node('client', context=self._context)

@@ -19,11 +19,15 @@ from famda_ros.camera import (
     info_topic_of,
     intrinsics_of,
     namespace_of,
+    shape_fault,
 )
 
 
-def info(fx=500.0, width=640, roi=0, binning=0):
-    return SimpleNamespace(k=[fx] + [0.0] * 8, width=width, binning_x=binning, roi=SimpleNamespace(width=roi))
+def info(fx=500.0, width=640, roi=0, binning=0, rectified=0.0):
+    """A CameraInfo without a word on the height but the least."""
+    cut = SimpleNamespace(x_offset=0, y_offset=0, width=roi, height=0)
+    k, p = [fx, 0, 0, 0, abs(fx), 0, 0, 0, 1], [rectified, 0, 0, 0, 0, rectified, 0, 0, 0, 0, 1, 0]
+    return SimpleNamespace(k=k, p=p, width=width, height=480, binning_x=binning, roi=cut)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +43,10 @@ def info(fx=500.0, width=640, roi=0, binning=0):
         (info(width=0), 640, None),
         (info(roi=320), 320, 500.0),  # a cut-out sees less, not smaller
         (info(roi=320, binning=2), 160, 250.0),
+        (info(rectified=450.0), 640, 450.0),  # P is the camera of the rectified image
+        (info(rectified=450.0, roi=320, binning=2), 160, 225.0),
+        (info(fx=math.nan, rectified=450.0), 640, 450.0),
+        (info(rectified=-1.0), 640, 500.0),
     ],
 )
 def test_focal(camera, image_width, focal):
@@ -136,13 +144,14 @@ def test_a_real_message_can_be_filled():
     np.testing.assert_array_equal(again.d, old.d)
 
 
-@given(scales, scales, points)
-def test_intrinsics_project_to_the_pixel_of_the_image_as_it_came(scale_x, scale_y, point):
-    """Cut out, then resized (or binned) by a driver that leaves width, height and K as they were."""
-    old = calibration(roi=(100, 50, 640, 360))
+@given(scales, scales, points, st.booleans())
+def test_intrinsics_project_to_the_pixel_of_the_image_as_it_came(scale_x, scale_y, point, rectified):
+    """Cut out, then resized (or binned) by a driver that leaves width, height, K and P as they were."""
+    old = calibration(roi=(100, 50, 640, 360), **({} if rectified else {'p': [0.0] * 12}))
     width, height = max(1, round(640 * scale_x)), max(1, round(360 * scale_y))
     camera = intrinsics_of(old, width, height)
-    u, v = project(old.k, np.array(point))
+    # P's fourth column is the other eye of a stereo pair: depth_image_proc leaves it out, too.
+    u, v = project(old.p.reshape(3, 4)[:, :3] if rectified else old.k, np.array(point))
     expected = (u - 100 + 0.5) * width / 640 - 0.5, (v - 50 + 0.5) * height / 360 - 0.5
     seen = camera.fx * point[0] / point[2] + camera.cx, camera.fy * point[1] / point[2] + camera.cy
     np.testing.assert_allclose(seen, expected, rtol=1e-9, atol=1e-6)
@@ -152,15 +161,47 @@ def test_intrinsics_project_to_the_pixel_of_the_image_as_it_came(scale_x, scale_
 @pytest.mark.parametrize('index', [0, 2, 4, 5])
 @pytest.mark.parametrize('value', [math.nan, math.inf])
 def test_intrinsics_of_a_broken_matrix(index, value):
-    broken = calibration()
+    broken = calibration(p=[0.0] * 12)
     broken.k[index] = value
     assert intrinsics_of(broken, 1280, 720) is None
+
+
+@pytest.mark.parametrize(('index', 'value'), [(0, math.inf), (2, math.nan), (5, -1.0), (6, math.inf)])
+def test_intrinsics_of_a_broken_rectified_matrix(index, value):
+    broken = calibration()
+    broken.p[index] = value
+    assert intrinsics_of(broken, 1280, 720) is None
+
+
+@pytest.mark.parametrize(
+    ('image', 'changes', 'words'),
+    [
+        ((1280, 720), {}, ''),
+        ((640, 360), {}, ''),  # resized
+        ((213, 120), {}, ''),  # and rounded
+        ((640, 480), {}, 'for images of 1280x720, not for 640x480'),
+        ((1280, 710), {}, 'not for 1280x710'),
+        ((640, 480), {'roi': (320, 120, 640, 480)}, ''),  # the driver tells what it cuts
+        ((320, 240), {'roi': (320, 120, 640, 480), 'binning': 2}, ''),
+        ((640, 480), {'width': 0}, ''),
+    ],
+)
+def test_calibrations_for_another_shape_are_told(image, changes, words):
+    fault = shape_fault(calibration(**changes), *image)
+    assert words in fault and bool(fault) == bool(words)
+    assert shape_fault(None, *image) == ''
+
+
+def test_only_one_binned_direction_changes_the_shape():
+    old = calibration()
+    old.binning_x = 2
+    assert shape_fault(old, 640, 720) == '' and shape_fault(old, 640, 360)
 
 
 def test_intrinsics_without_calibration():
     assert intrinsics_of(None, 10, 10) is None
     assert intrinsics_of(calibration(width=0), 10, 10) is None
-    assert intrinsics_of(calibration(k=[-1.0, 0, 5, 0, 5, 5, 0, 0, 1]), 10, 10) is None
+    assert intrinsics_of(calibration(k=[-1.0, 0, 5, 0, 5, 5, 0, 0, 1], p=[0.0] * 12), 10, 10) is None
     assert Intrinsics.centred(100.0, 4, 3) == Intrinsics(100.0, 100.0, 1.5, 1.0)
 
 
@@ -175,6 +216,10 @@ def test_intrinsics_without_calibration():
         ({'k': [1e-300, 0, 5, 0, 100, 5, 0, 0, 1]}, 'focal lengths'),
         ({'k': [-100.0, 0, 5, 0, 100, 5, 0, 0, 1]}, 'focal lengths'),
         ({'width': 0}, 'without width or height'),
+        # P is what is used of a camera that tells it
+        ({'k': [-100.0, 0, 5, 0, 100, 5, 0, 0, 1], 'p': [100.0, 0, 5, 0, 0, 100, 5, 0, 0, 0, 1, 0]}, ''),
+        ({'p': [100.0, 0, 5, 0, 0, 0.5, 5, 0, 0, 0, 1, 0]}, 'focal lengths of 100 and 0.5'),
+        ({'p': [100.0, 0, 5, 0, 0, math.nan, 5, 0, 0, 0, 1, 0]}, 'NaN or infinity'),
     ],
 )
 def test_calibrations_that_make_no_sense_are_told(changes, words):

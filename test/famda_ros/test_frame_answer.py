@@ -46,9 +46,9 @@ def test_only_what_is_wanted(student, wanted, measure):
     class Asked:
         card = student.card
 
-        def predict(self, image, focal, outputs):
+        def predict(self, image, focal, outputs, on_prepared):
             asked.append(set(outputs))
-            return student.predict(image, focal, outputs)
+            return student.predict(image, focal, outputs, on_prepared)
 
     answer = answer_image(AnswerSettings(Asked()), np.zeros((HEIGHT, WIDTH, 3), np.uint8), None, wanted, measure)
     assert set(answer.images) == wanted & set(IMAGE_TOPICS)

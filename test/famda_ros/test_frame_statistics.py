@@ -65,6 +65,26 @@ def test_the_keys_are_those_of_autoware_and_keep_their_order():
     assert list(statistics.report(1.1, 0, 500.0).values) == keys
 
 
+def test_ages_of_a_recording_are_not_those_of_the_node():
+    statistics = listening()
+    statistics.received(1.0)
+    statistics.answered(1.0, TIMES, 60_001.0, 1e12)
+    values = statistics.report(1.1, 0, 500.0).values
+    assert values['input_age_ms'] == values['pipeline_latency_ms'] == NOT_YET
+
+
+def test_a_calibration_for_another_shape_is_a_warning_until_it_is_mended():
+    statistics = listening()
+    statistics.received(1.0)
+    statistics.calibration_of_shape('another shape')
+    statistics.answered(1.0, TIMES)
+    for _ in range(2):  # as long as it lasts, not once
+        report = statistics.report(1.1, 0, 500.0)
+        assert (report.level, report.message) == (WARN, 'another shape')
+    statistics.calibration_of_shape('')
+    assert statistics.report(1.2, 0, 500.0).level == OK
+
+
 def test_mean_and_maximum_are_of_the_last_second():
     statistics = listening()
     for now, inference in ((1.0, 500.0), (2.5, 10.0), (2.8, 30.0), (2.9, 20.0)):

@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -174,6 +177,37 @@ def test_a_wrong_parameter_is_refused(tmp_path, model):
     refused(tmp_path, environment(76), parameters(model=model, image_transport='theora'), 'raw, compressed')
 
 
+@pytest.mark.parametrize(
+    ('topic', 'policy', 'value', 'sentence'),
+    [
+        ('image.subscription', 'reliability', 'sloppy', 'choose one of system_default, reliable, best_effort'),
+        ('camera_info.subscription', 'depth', 0, 'give a number of 1 or more'),
+        ('camera_info.subscription', 'durability', 'transient_local', "needs .* 'reliable'; set both"),
+        ('depth/image.publisher', 'depth', 'deep', 'has the wrong type'),
+    ],
+)
+def test_wrong_qos_is_refused_at_the_start(tmp_path, model, topic, policy, value, sentence):
+    """Not when the first listener comes."""
+    override = {f'qos_overrides./{topic}.{policy}': value}
+    refused(tmp_path, environment(76), parameters(model=model, **override), rf'qos_overrides./{topic}.*{sentence}')
+
+
+def test_a_misspelt_parameter_is_refused(tmp_path):
+    refused(tmp_path, environment(76), ['-p', 'modle:=x.onnx'], "'modle' is unknown; did you mean 'model'")
+
+
+def test_plain_arguments_and_help():
+    def run(*arguments):
+        command = [sys.executable, '-m', 'famda_ros.perception_node', *arguments]
+        return subprocess.run(command, env=environment(76), capture_output=True, text=True, timeout=30)
+
+    plain = run('model:=x.onnx')
+    assert plain.returncode == 2 and plain.stderr.count('\n') == 1
+    assert "'model:=x.onnx' is no argument of a node; give parameters as --ros-args -p" in plain.stderr
+    help_ = run('--help')
+    assert help_.returncode == 0 and help_.stdout.startswith('usage: perception_node') and not help_.stderr
+
+
 def refused(folder, env, arguments, sentence):
     process = Process('perception_node', arguments, env, folder)
     try:
@@ -181,7 +215,7 @@ def refused(folder, env, arguments, sentence):
     finally:
         process.end()
     lines = process.output().splitlines()
-    assert len(lines) == 1 and sentence in lines[0] and lines[0].startswith('perception_node: '), lines
+    assert len(lines) == 1 and re.search(sentence, lines[0]) and lines[0].startswith('perception_node: '), lines
 
 
 def test_sigint_ends_it_cleanly_and_quickly(tmp_path, model):

@@ -43,15 +43,18 @@ def ask(client, image, info):
     raise AssertionError(f'no answer within 15 s: {client.process.output()}')
 
 
-@pytest.mark.parametrize('scale', [1.0, 0.5])
-def test_points_fall_on_their_pixels(tmp_path, monkeypatch, scale):
-    """Also with a principal point beside the middle, other fy than fx, a cut-out of the sensor, and smaller outputs."""
+@pytest.mark.parametrize(('scale', 'rectified'), [(1.0, False), (0.5, False), (0.5, True)])
+def test_points_fall_on_their_pixels(tmp_path, monkeypatch, scale, rectified):
+    """Also with a principal point beside the middle, other fy than fx, a cut-out of the sensor, and smaller outputs.
+
+    A rectified camera has the raw K beside its P; it is P that depth_image_proc makes points with.
+    """
     model = save_tiny(tmp_path / 'tiny.onnx')
     small = np.random.default_rng(3).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
     image = np.kron(small, np.ones((4, 4, 1), np.uint8))
     info = camera_info(0, 4 * WIDTH + 100, 4 * HEIGHT + 60, 400.0)
     info.k[2], info.k[4], info.k[5] = 170.25, 380.0, 101.5
-    info.p[2], info.p[5], info.p[6] = 170.25, 380.0, 101.5
+    info.p = [350.0, 0.0, 150.0, -40.0, 0.0, 345.0, 95.5, 0.0, 0.0, 0.0, 1.0, 0.0] if rectified else [0.0] * 12
     info.roi = RegionOfInterest(x_offset=40, y_offset=24, width=4 * WIDTH, height=4 * HEIGHT)
     stride = 3
     with PerceptionClient(
@@ -59,6 +62,8 @@ def test_points_fall_on_their_pixels(tmp_path, monkeypatch, scale):
     ) as client:
         client.listen(*TOPICS)
         answer = ask(client, image, info)
+        client.fresh_report()
+        assert float(client.values()['camera_focal_px']) == (350 if rectified else 400)
     depth, labels = image_to_array(answer[DEPTH]), image_to_array(answer[MASK])
     message, out = answer[POINTS], answer[INFO]
     assert depth.shape == labels.shape == (round(4 * HEIGHT * scale), round(4 * WIDTH * scale))
@@ -66,9 +71,10 @@ def test_points_fall_on_their_pixels(tmp_path, monkeypatch, scale):
     assert {f.name: f.offset for f in message.fields} == {n: POINT.fields[n][1] for n in POINT.names}
     valid = np.isfinite(points['z'])
     assert valid.sum() > 500 and not valid.all()  # none beyond the range, nor at 0 m
-    # K is for the whole sensor, of which the image is the region of interest.
-    u = out.k[0] * points['x'] / points['z'] + out.k[2] - out.roi.x_offset
-    v = out.k[4] * points['y'] / points['z'] + out.k[5] - out.roi.y_offset
+    # P and K are for the whole sensor, of which the image is the region of interest.
+    fx, fy, cx, cy = out.p[[0, 5, 2, 6]] if rectified else out.k[[0, 4, 2, 5]]
+    u = fx * points['x'] / points['z'] + cx - out.roi.x_offset
+    v = fy * points['y'] / points['z'] + cy - out.roi.y_offset
     row, column = np.mgrid[: message.height, : message.width] * stride
     error = np.hypot(u - column, v - row)[valid].max()
     print(f'scale {scale}: points re-project within {error:.4f} px')

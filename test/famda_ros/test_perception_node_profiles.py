@@ -21,6 +21,8 @@ from rcl_interfaces.srv import SetParametersAtomically
 from sensor_msgs.msg import Image
 
 from famda_ros.convert import image_to_array
+from famda_ros.dds import environment
+from famda_ros.play_through import Process, parameters
 
 pytestmark = pytest.mark.timeout(600 if LONG else 120)
 
@@ -54,21 +56,26 @@ class Camera:
 
 @pytest.fixture
 def profiles(tmp_path):
-    """Two profiles whose models are told apart by every one of their answers."""
-    save_tiny(tmp_path / 'day.onnx', card=tiny_card(name='day model'))
+    """Two profiles whose models, of 3 MB each, are told apart by every one of their answers."""
+    save_tiny(tmp_path / 'day.onnx', card=tiny_card(name='day model'), channels=300)
     save_tiny(
         tmp_path / 'night.onnx',
         card=tiny_card(name='night model', network_width=2 * WIDTH, network_height=2 * HEIGHT),
         depth_scale=0.25,
         swap_labels=True,
+        channels=300,
     )
     return {name: write_profile(tmp_path, name, f'{name}.onnx') for name in ('day', 'night')}
 
 
-def write_profile(folder, name, model):
+def write_profile(folder, name, model, further=''):
     file = folder / f'{name}.yaml'
-    file.write_text(f'model: {model}\n')
+    file.write_text(f'model: {model}\n{further}')
     return str(file)
+
+
+def double(value):
+    return ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=value)
 
 
 def verdicts(client):
@@ -119,7 +126,7 @@ def test_switches_while_images_flow(tmp_path, monkeypatch, profiles):
         values = client.values('model')
         assert values['profile'] == 'day' and values['model'] == 'day model'
         assert values['profile_switches'] == str(switches)
-    settled = memory[len(memory) // 10 :]
+    settled = memory[max(5, len(memory) // 10) :]
     growth = settled[-1] / settled[0] - 1
     print(
         f'{switches} switches, {1e3 * np.median(seconds):.0f} ms each (most {1e3 * max(seconds):.0f}), '
@@ -141,6 +148,8 @@ def test_what_cannot_answer_is_refused(tmp_path, monkeypatch, profiles):
         write_profile(tmp_path, 'missing', 'nowhere.onnx'): 'does not exist',
         write_profile(tmp_path, 'space', 'space.onnx'): "label space 'other2'",
         write_profile(tmp_path, 'nan', 'nan.onnx'): 'NaN',
+    }
+    mistyped = {
         'nosuch': 'unknown profile',
         '/nowhere/x.yaml': 'does not exist',
         '': 'no model given',
@@ -148,12 +157,17 @@ def test_what_cannot_answer_is_refused(tmp_path, monkeypatch, profiles):
     with PerceptionClient(tmp_path, 31, monkeypatch, profile=profiles['day'], threads=1) as client, Camera(client):
         client.listen(*TOPICS)
         client.wait_for(lambda: len(client.answers[DEPTH]) > 5, 15, 'answers')
+        for profile, reason in mistyped.items():
+            result = client.set_profile(profile)
+            assert not result.successful and reason in result.reason, (profile, result.reason)
+        client.fresh_report()
+        assert client.reports[-1]['perception: model'][0] == 0, 'what names no profile is the business of who asked'
         for profile, reason in refused.items():
             result = client.set_profile(profile)
             assert not result.successful and reason in result.reason, (profile, result.reason)
         client.fresh_report()
         level, message, values = client.reports[-1]['perception: model']
-        assert level == 1 and 'no model given' in message and values['profile'] == 'day'
+        assert level == 1 and 'NaN' in message and values['profile'] == 'day'
         assert client.get_parameter('profile')[0].string_value == profiles['day']
         assert set(verdicts(client).values()) == {DAY}
         assert client.set_profile(profiles['night']).successful
@@ -218,3 +232,71 @@ def test_auto_follows_the_light(tmp_path, monkeypatch, profiles):
         assert client.process.output().count('was refused') == 1
         assert profile() == 'day' and 'refused' in client.values('model')['profile_reason']
         assert client.reports[-1]['perception: model'][0] == 1
+
+
+def test_a_rate_takes_effect_at_once(tmp_path, monkeypatch, profiles):
+    """Raised by parameter or by profile; what a profile sets is not to be set beside it."""
+    slow = write_profile(tmp_path, 'slow', 'day.onnx', 'max_rate_hz: 0.1\n')
+    with PerceptionClient(
+        tmp_path, 38, monkeypatch, profile=profiles['day'], threads=1, max_rate_hz=0.1
+    ) as client, Camera(client):  # fmt: skip
+        def flow(change):
+            """Return the seconds from a change to the first answers, after a pause without any."""
+            time.sleep(0.5)
+            before = len(client.answers[DEPTH])
+            time.sleep(0.5)
+            assert len(client.answers[DEPTH]) == before
+            start = time.monotonic()
+            result = change()
+            assert result.successful, result.reason
+            client.wait_for(lambda: len(client.answers[DEPTH]) > before + 2, 5, 'answers')
+            return time.monotonic() - start
+
+        client.listen(DEPTH)
+        client.wait_for(lambda: client.answers[DEPTH], 15, 'an answer')
+        client.state()
+        by_parameter = flow(lambda: client.set_parameter('max_rate_hz', double(0.0)))
+        assert client.set_profile(slow).successful
+        refused = client.set_parameter('max_rate_hz', double(5.0))
+        assert refused.reason == "the profile 'slow' sets max_rate_hz; change it there or set another profile"
+        assert not refused.successful and client.get_parameter('max_rate_hz')[0].double_value == 0.0
+        assert client.set_parameter('min_confidence', double(0.1)).successful
+        by_profile = flow(lambda: client.set_profile(profiles['day']))
+        assert client.set_parameter('max_rate_hz', double(5.0)).successful
+    print(f'answers {by_parameter:.2f} s after the parameter and {by_profile:.2f} s after the profile was set')
+    assert by_parameter < 1 and by_profile < 1
+
+
+def test_limits_of_auto_are_checked_at_start(tmp_path, profiles):
+    process = Process(
+        'perception_node',
+        parameters(profile=profiles['day'], **{'auto.dark_below': 80.0}),
+        environment(39),
+        tmp_path,
+    )
+    try:
+        assert process.wait(30) == 2 and 'auto.dark_below must be below' in process.output()
+    finally:
+        process.end()
+
+
+def test_a_load_that_goes_on_holds_up_no_other(tmp_path, monkeypatch, profiles):
+    """Cleaned up while it loads a profile, the node can be configured and activated at once."""
+    save_tiny(tmp_path / 'heavy.onnx', load_work=4000)
+    heavy = write_profile(tmp_path, 'heavy', 'heavy.onnx')
+    with PerceptionClient(tmp_path, 40, monkeypatch, profile=profiles['day'], threads=1) as client, Camera(client):
+        client.listen(DEPTH)
+        client.state()
+        results = []
+        loading = threading.Thread(target=lambda: results.append(client.set_profile(heavy, 60)), daemon=True)
+        loading.start()
+        time.sleep(0.2)
+        for transition in ('deactivate', 'cleanup', 'configure', 'activate'):
+            assert client.change_state(transition)[0], client.process.output()
+        assert loading.is_alive(), 'the model is loaded too quickly for this test'
+        before = len(client.answers[DEPTH])
+        client.wait_for(lambda: len(client.answers[DEPTH]) > before + 3, 15, 'answers')
+        loading.join(60)
+        assert not results[0].successful and 'cleaned up' in results[0].reason
+        client.fresh_report()
+        assert client.values('model')['profile'] == 'day'

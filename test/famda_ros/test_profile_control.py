@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +16,7 @@ from tiny_student import TINY_SPACE, save_tiny, tiny_card
 
 from famda_ros.errors import FamdaError
 from famda_ros.perception_parameters import PARAMETERS
-from famda_ros.profile_control import ProfileControl
+from famda_ros.profile_control import LIGHT_MAX_AGE_S, ProfileControl
 
 IMAGE = np.zeros((8, 8, 3), np.uint8)
 
@@ -37,6 +39,10 @@ def values(tmp_path):
     }
 
 
+def start(values, **options):
+    return ProfileControl(values, ThreadPoolExecutor(1), **options)
+
+
 def switch(control, profile):
     attempt = control.begin(profile)
     assert attempt.done.wait(20)
@@ -44,7 +50,7 @@ def switch(control, profile):
 
 
 def test_parameters_and_overlays(tmp_path, values):
-    control = ProfileControl(values)
+    control = start(values)
     assert control.settings.student.card.name == 'own' and control.settings.profile == ''
     assert switch(control, values['auto.night']) == ''
     assert control.settings.student.card.name == 'night' and control.settings.profile == 'night'
@@ -59,7 +65,7 @@ def test_parameters_and_overlays(tmp_path, values):
 
 def test_the_same_file_is_not_loaded_again(tmp_path, values):
     (tmp_path / 'strict.yaml').write_text('min_confidence: 0.9\n')
-    control = ProfileControl(values)
+    control = start(values)
     student = control.student
     assert switch(control, str(tmp_path / 'strict.yaml')) == ''
     assert control.student is student and control.settings.min_confidence == 0.9
@@ -74,7 +80,7 @@ def test_a_refused_student_stays_refused(tmp_path, values):
     """Asking twice for a model that was refused does not get the old one under the new name."""
     space = replace(TINY_SPACE, name='other', classes=('a', 'b'))
     save_tiny(tmp_path / 'night.onnx', card=tiny_card(label_space=space))
-    control = ProfileControl(values)
+    control = start(values)
     for _ in range(2):
         assert 'label space' in switch(control, values['auto.night'])
         assert control.settings.profile == '' and control.describe()['profile_fault'] != 'none'
@@ -85,7 +91,7 @@ def test_a_refused_student_stays_refused(tmp_path, values):
 def test_a_student_is_tried_on_what_the_camera_sees(tmp_path, values):
     """Depth that is negative for this image only is found before the student takes over."""
     save_tiny(tmp_path / 'night.onnx', card=tiny_card(name='night'), depth_offset=-60.0)  # positive where grey
-    control = ProfileControl(values)
+    control = start(values)
     control.measured('', 0.0, 0.9, np.zeros((48, 64, 3), np.uint8))
     assert 'negative depth' in switch(control, values['auto.night'])
     control.measured('', 200.0, 0.9, np.full((48, 64, 3), 200, np.uint8))
@@ -94,7 +100,7 @@ def test_a_student_is_tried_on_what_the_camera_sees(tmp_path, values):
 
 def test_one_switch_at_a_time(tmp_path, values):
     save_tiny(tmp_path / 'night.onnx', load_work=1500)
-    control = ProfileControl(values)
+    control = start(values)
     first = control.begin(values['auto.night'])
     with pytest.raises(FamdaError, match='under way'):
         control.begin(values['auto.day'])
@@ -104,7 +110,7 @@ def test_one_switch_at_a_time(tmp_path, values):
 
 def test_closing_stops_a_switch(tmp_path, values):
     save_tiny(tmp_path / 'night.onnx', load_work=1500)
-    control = ProfileControl(values)
+    control = start(values)
     attempt = control.begin(values['auto.night'])
     control.close()
     assert attempt.done.wait(30) and 'cleaned up' in attempt.fault
@@ -117,12 +123,12 @@ def test_closing_stops_a_switch(tmp_path, values):
         ({'model': ''}, 'no model given'),
         ({'profile': 'nosuch'}, 'unknown profile'),
         ({'model': '/nowhere/x.onnx'}, 'No such file'),
-        ({'profile': 'auto', 'auto.dark_below': 200.0}, 'auto.dark_below'),
+        ({'auto.dark_below': 200.0}, 'auto.dark_below'),
     ],
 )
 def test_what_cannot_be_loaded(values, changes, sentence):
     with pytest.raises(FamdaError, match=sentence):
-        ProfileControl({**values, **changes})
+        start({**values, **changes})
 
 
 def measure(control, brightness, until, seconds=10.0):
@@ -135,9 +141,83 @@ def measure(control, brightness, until, seconds=10.0):
     return bool(until())
 
 
+def test_only_cameras_that_still_answer_decide(values):
+    now = [100.0]
+    control = start({**values, 'profile': 'auto'}, clock=lambda: now[0])
+
+    def watch(seconds, **cameras):
+        for _ in range(round(2 * seconds)):
+            now[0] += 0.5
+            for camera, brightness in cameras.items():
+                control.measured(camera, brightness, 0.8, IMAGE)
+
+    watch(5, front=20.0, rear=200.0)  # 110 in the mean
+    assert control.settings.profile == 'day' and not control.loading
+    watch(LIGHT_MAX_AGE_S - 0.5, front=20.0)
+    assert not control.loading and control.settings.profile == 'day'
+    watch(2, front=20.0)  # nobody listens to the other any more
+    end = time.monotonic() + 20
+    while control.settings.profile != 'night' and time.monotonic() < end:
+        time.sleep(0.01)
+    assert control.settings.profile == 'night'
+
+
+def test_what_goes_wrong_at_the_end_of_a_switch_is_its_fault(values):
+    def on_switch(attempt):
+        raise RuntimeError('nobody listens')
+
+    control = start(values, on_switch=on_switch)
+    assert switch(control, values['auto.night']) == 'RuntimeError: nobody listens'
+    assert not control.loading
+
+
+def test_requests_and_the_light_at_the_same_time(values):
+    """Whoever comes first switches; the other is told, and 'auto' asks again."""
+    control = start({**values, 'profile': 'auto', 'auto.dwell_s': 0.01})
+    faults, light, end = [], [20.0], time.monotonic() + 3
+
+    def measure_always():
+        try:
+            while time.monotonic() < end:
+                control.measured('', light[0], 0.8, IMAGE)
+        except Exception as error:
+            faults.append(error)
+
+    thread = threading.Thread(target=measure_always)
+    thread.start()
+    refused = 0
+    while time.monotonic() < end:
+        light[0] = 220.0 - light[0]
+        try:
+            control.begin('auto').done.wait(20)
+        except FamdaError as error:
+            assert 'under way' in str(error)
+            refused += 1
+    thread.join()
+    assert not faults and refused
+    light[0] = 220.0 if control.settings.profile == 'night' else 20.0
+    wanted = 'day' if light[0] > 100 else 'night'
+    assert measure(control, light[0], lambda: control.settings.profile == wanted)
+
+
+def test_a_request_that_names_no_profile_is_no_fault(tmp_path, values):
+    control = start({**values, 'profile': values['auto.day'], 'model': ''})
+    for profile, sentence in {'nosuch': 'unknown', str(tmp_path / 'x.yaml'): 'not exist', '': 'no model'}.items():
+        with pytest.raises(FamdaError, match=sentence):
+            control.begin(profile)
+    assert not control.fault and not control.loading
+
+
+def test_what_a_profile_sets_is_fixed(values):
+    control = start({**values, 'profile': values['auto.night']})
+    assert control.why_fixed(['max_age_ms', 'autostart']) == ''
+    assert control.why_fixed(['max_age_ms', 'min_confidence']).startswith("the profile 'night' sets min_confidence;")
+    assert switch(control, values['auto.day']) == '' and control.why_fixed(['min_confidence']) == ''
+
+
 def test_auto(tmp_path, values):
     ended = []
-    control = ProfileControl({**values, 'profile': 'auto'}, on_switch=ended.append)
+    control = start({**values, 'profile': 'auto'}, on_switch=ended.append)
     assert control.settings.profile == 'day'
     assert measure(control, 20.0, lambda: control.settings.profile == 'night')
     assert control.describe()['profile_requested'] == 'auto' and 'brightness' in control.describe()['profile_reason']

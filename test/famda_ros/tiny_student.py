@@ -50,13 +50,15 @@ def tiny_onnx(
     swap_labels: bool = False,
     load_work: int = 0,
     probes: list[np.ndarray] | None = None,
+    channels: int = 0,
 ) -> onnx.ModelProto:
     """Return the model; ``metadata`` replaces the card's text ('' = no card).
 
     ``probes`` are frames to compare providers with.  ``work`` adds that many useless functions
     of every pixel, to make the model slow; with ``swap_labels`` red is 0 and dark is 1.
     ``load_work`` makes it slow to load: a product of two matrices of that size, which ONNX
-    Runtime calculates once and for all.
+    Runtime calculates once and for all.  ``channels`` adds two useless convolutions, to have the
+    weights (about 36 bytes times its square) and the memory of a real model.
     """
     card = card or tiny_card()
     size = ['height', 'width'] if dynamic else [card.network_height, card.network_width]
@@ -81,8 +83,24 @@ def tiny_onnx(
     else:
         nodes.append(helper.make_node('Identity', ['depth0'], ['depth']))
     constants = []
+    if channels:  # depth + 0 * (mean of all features)
+        rng = np.random.default_rng(channels)
+        constants += [
+            numpy_helper.from_array(rng.normal(size=(channels, 3, 3, 3)).astype(np.float32), 'kernel1'),
+            numpy_helper.from_array(rng.normal(size=(channels, channels, 3, 3)).astype(np.float32), 'kernel2'),
+        ]
+        nodes[-1].output[0] = 'depth_bare'
+        nodes += [
+            helper.make_node('Cast', ['image'], ['colors'], to=TensorProto.FLOAT),
+            helper.make_node('Transpose', ['colors'], ['planes'], perm=[0, 3, 1, 2]),
+            helper.make_node('Conv', ['planes', 'kernel1'], ['features1'], strides=[4, 4]),
+            helper.make_node('Conv', ['features1', 'kernel2'], ['features2']),
+            helper.make_node('ReduceMean', ['features2'], ['mean'], keepdims=0),
+            helper.make_node('Mul', ['mean', 'zero'], ['no_mean']),
+            helper.make_node('Add', ['depth_bare', 'no_mean'], ['depth']),
+        ]
     if load_work:  # depth + 0 * (sum of the product)
-        constants = [numpy_helper.from_array(np.ones((load_work, load_work), np.float32), 'matrix')]
+        constants.append(numpy_helper.from_array(np.ones((load_work, load_work), np.float32), 'matrix'))
         nodes[-1].output[0] = 'depth_without'
         nodes += [
             helper.make_node('MatMul', ['matrix', 'matrix'], ['product']),

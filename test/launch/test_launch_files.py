@@ -338,7 +338,7 @@ def test_the_demo_runs(tmp_path, model):
     report = tmp_path / 'report.json'
     probe = ['famda_ros/perception_probe_node', '--ros-args', '-r', '__ns:=/camera']
     context.commands.append([*probe, '-p', f'bag:={tmp_path / "answers"}', '-p', f'report:={report}'])
-    with stand_in.started(context, tmp_path, domain_id=74) as running:
+    with stand_in.started(context, tmp_path, domain_id=81) as running:
         (_, (player, log), _) = running
         assert player.wait(30) == 0, log.read_text()
         end = time.monotonic() + 10

@@ -53,7 +53,7 @@ def inspect_node(folder, domain_id, listen_to, *arguments):
 @pytest.fixture(scope='module')
 def seen(tmp_path_factory):
     """The node with everything on, and raw images."""
-    return inspect_node(tmp_path_factory.mktemp('raw'), 72, '/segmentation/mask', '-p', 'points.stride:=2')
+    return inspect_node(tmp_path_factory.mktemp('raw'), 79, '/segmentation/mask', '-p', 'points.stride:=2')
 
 
 @pytest.fixture(scope='module')
@@ -150,7 +150,7 @@ def test_documented_diagnostics(seen):
 
 def test_named_cameras_have_the_same_topics_below_their_names(seen, tmp_path):
     other = inspect_node(
-        tmp_path, 73, '/front/segmentation/mask', '-p', 'cameras:=[front, left]',
+        tmp_path, 80, '/front/segmentation/mask', '-p', 'cameras:=[front, left]',
         '-p', 'image_transport:=compressed', '-p', 'points.stride:=2',
     )  # fmt: skip
     own = {t for t in seen['publishes'] if t.startswith(('/segmentation/', '/depth/'))}

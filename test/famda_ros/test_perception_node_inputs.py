@@ -1,0 +1,92 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the node takes from its cameras, over real DDS: latched calibrations, other shapes, old stamps, faults."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from tiny_student import HEIGHT, WIDTH, save_tiny
+
+pytest.importorskip('rclpy', reason='no ROS 2: neither a distribution nor the wheels are installed')
+
+from perception_client import LATCHED, PerceptionClient, camera_info, constant, stamp_of
+from rcl_interfaces.msg import ParameterType, ParameterValue
+from sensor_msgs.msg import CameraInfo, Image
+
+pytestmark = pytest.mark.timeout(90)
+
+MASK = 'segmentation/mask'
+PICTURE = constant(WIDTH, HEIGHT, 200, 128, 40)
+
+
+def test_every_camera_warns_for_itself(tmp_path, monkeypatch):
+    """Of two cameras with the same faults at the same time, each is named with each fault, and not for each frame."""
+    cameras = ['front', 'left']
+    with PerceptionClient(
+        tmp_path, 82, monkeypatch, model=save_tiny(tmp_path / 'tiny.onnx'), cameras=cameras
+    ) as client:
+        for camera in cameras:
+            client.publisher(Image, f'{camera}/image')
+            client.listen(f'{camera}/{MASK}')
+        for camera in cameras:
+            client.wait_for(lambda camera=camera: client.subscribers(f'{camera}/image'), 10, 'the node to listen')
+        unusable = camera_info(0, WIDTH, HEIGHT, -1.0)
+        faults = ('focal lengths of -1', 'encoding', 'no calibrated camera_info')
+        expected = {(camera, fault) for camera in cameras for fault in faults}
+
+        def seen():
+            lines = client.process.output().splitlines()
+            return [(c, f) for line in lines for c, f in expected if f"camera '{c}': " in line and f in line]
+
+        start, rounds = time.monotonic(), 0
+        while set(seen()) != expected or rounds < 10:
+            assert time.monotonic() < start + 10, client.process.output()
+            for camera in cameras:
+                client.publisher(CameraInfo, f'{camera}/camera_info').publish(unusable)
+                client.send(PICTURE, time.time_ns(), f'{camera}/image', 'rgb8')
+                client.publisher(Image, f'{camera}/image').publish(Image(encoding='x'))
+            time.sleep(0.05)
+            rounds += 1
+        seconds = time.monotonic() - start
+        assert len(seen()) <= len(expected) * (1 + seconds // 5), client.process.output()
+    assert 'Traceback' not in client.process.output()
+
+
+def test_latched_calibration_of_another_shape_and_old_stamps(tmp_path, monkeypatch):
+    prefix = 'qos_overrides./camera_info.subscription'
+    latched = {f'{prefix}.durability': 'transient_local', f'{prefix}.reliability': 'reliable'}
+    with PerceptionClient(tmp_path, 83, monkeypatch, model=save_tiny(tmp_path / 'tiny.onnx'), **latched) as client:
+        # once, long before the node subscribes
+        client.publisher(CameraInfo, 'camera_info', LATCHED).publish(camera_info(0, WIDTH, 2 * HEIGHT, 100.0))
+        client.publisher(Image, 'image')
+        time.sleep(0.3)
+        client.listen(MASK)
+        client.wait_for(client.subscribers, 10, 'the node to listen')
+
+        def send_until(condition, age_s=0.0):
+            end = time.monotonic() + 10
+            while not condition():
+                assert time.monotonic() < end, (client.reports[-1:], client.process.output())
+                client.send(PICTURE, time.time_ns() - round(age_s * 1e9))
+                time.sleep(0.05)
+
+        # taken as it is, and told
+        send_until(lambda: client.values().get('camera_focal_px') == '100.0')
+        send_until(lambda: client.reports[-1]['perception: camera'][0] == 1)
+        message = client.reports[-1]['perception: camera'][1]
+        assert re.search(rf'for images of {WIDTH}x{2 * HEIGHT}, not for {WIDTH}x{HEIGHT}', message), message
+
+        # a recording: answered as long as nobody limits the age
+        answers = client.answers[MASK]
+        send_until(lambda: answers and stamp_of(answers[-1]) < time.time_ns() - 100 * 10**9, age_s=120)
+        send_until(lambda: client.values()['input_age_ms'] == 'n/a', age_s=120)
+        limit = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=500.0)
+        assert client.set_parameter('max_age_ms', limit).successful
+        time.sleep(0.2)
+        before = len(answers)
+        send_until(lambda: client.counts()['stale'] > 10, age_s=120)
+        assert len(answers) == before
+        send_until(lambda: len(answers) > before + 3)
