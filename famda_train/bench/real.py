@@ -125,7 +125,7 @@ class RealBench:
         recipes = {target: read_recipe(*names, size.base_steps, size.steps) for target, names in TARGETS.items()}
         settings = {target: asdict(recipe) for target, recipe in recipes.items()}
         self.recipes = recipes
-        self.folder = Folder(out, 'real.json', {'version': __version__, **asdict(size), 'recipes': settings})
+        self.folder = Folder(out, 'real.json', {'version': __version__, 'size': asdict(size), 'recipes': settings})
 
     def where(self, target: str, what: str, seed: int) -> dict[str, Any]:
         """Return the fields of the DataSource ``source``, ``target`` or ``validate`` of a target's benchmark."""

@@ -134,7 +134,7 @@ def run_world(out: Path, plan: Plan, jobs: int | None, progress) -> dict[str, An
     plan.check()
     check_jobs(jobs)
     recipe = read_recipe(SOURCE_CONFIG, FAMDA_CONFIG, plan.size.base_steps, plan.size.steps)
-    settings = {'version': __version__, 'split': plan.split, **asdict(plan.size), **asdict(recipe)}
+    settings = {'version': __version__, 'split': plan.split, 'size': asdict(plan.size), 'recipe': asdict(recipe)}
     folder = Folder(out, 'world.json', settings)
     left = [key for key in plan.wanted() if folder.row(key) is None]
     if left:

@@ -11,7 +11,7 @@ import torch
 from famda_ros.depth_units import rescale_to_focal
 from famda_ros.errors import FamdaError
 from famda_train.teachers.agreement import Views, read_views
-from famda_train.teachers.hub import ModelFolder, find_model
+from famda_train.teachers.hub import find_model, load_model
 from famda_train.teachers.licences import APACHE, CC_BY_NC, UNKNOWN, licence
 from famda_train.teachers.torch_runtime import FittingBatch, Precision, autocast, choose_device, choose_precision
 from famda_train.teachers.weights import Weights
@@ -82,7 +82,7 @@ class DepthAnything:
         self._device = choose_device(device)
         self._precision = choose_precision(precision, self._device)
         folder = find_model(model, revision, SHORT_NAMES)
-        self._processor, self._network = load_model(folder)
+        self._processor, self._network = load_model(folder, 'AutoModelForDepthEstimation', 'depth model')
         config = self._network.config
         self._kind = kind_of(config, output, folder.model)
         check_settings(config.model_type, self._kind, focal, size, reliability, folder.model)
@@ -153,31 +153,6 @@ class DepthAnything:
         if focal and trained:
             values = rescale_to_focal(values, trained, focal)
         return np.where(values > 0, values, np.float32(np.nan))
-
-
-def load_model(folder: ModelFolder) -> tuple[Any, Any]:
-    """Return (image processor, network) of a folder, both of transformers.
-
-    Raises:
-        FamdaError: transformers is missing or does not know the model, or files are damaged or do not fit.
-    """
-    from safetensors import SafetensorError
-    from transformers import AutoImageProcessor, AutoModelForDepthEstimation
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    fault = f"'{folder.model}' is no depth model that the installed transformers can load"
-    try:
-        processor = AutoImageProcessor.from_pretrained(folder.path, local_files_only=True)
-        network, report = AutoModelForDepthEstimation.from_pretrained(
-            folder.path, local_files_only=True, use_safetensors=True, output_loading_info=True, dtype=torch.float32
-        )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        raise FamdaError(f'{fault} ({" ".join(str(error).split())[:200]}); get it again, or take another') from error
-    if report['missing_keys']:
-        missing = sorted(report['missing_keys'])
-        raise FamdaError(f'{fault}: its weights lack {missing[0]} and {len(missing) - 1} more; get it again')
-    return processor, network
 
 
 def kind_of(config: Any, output: Literal['auto', 'depth', 'disparity'], model: str) -> Kind:

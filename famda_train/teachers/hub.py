@@ -140,3 +140,33 @@ def _checked(folder: ModelFolder) -> ModelFolder:
             f"the model '{folder.model}' lacks {missing}; give the folder or id of a model saved by transformers"
         )
     return folder
+
+
+def load_model(folder: ModelFolder, auto_class: str, what: str) -> tuple[Any, Any]:
+    """Return (image processor, network in float32) of a folder, both of transformers.
+
+    Args:
+        folder: of the model.
+        auto_class: name of the class of transformers that loads it.
+        what: it is, for messages.
+
+    Raises:
+        FamdaError: transformers is missing or does not know the model, or files are damaged or do not fit.
+    """
+    import torch
+    import transformers
+    from safetensors import SafetensorError
+
+    transformers.utils.logging.disable_progress_bar()
+    fault = f"'{folder.model}' is no {what} that the installed transformers can load"
+    try:
+        processor = transformers.AutoImageProcessor.from_pretrained(folder.path, local_files_only=True)
+        network, report = getattr(transformers, auto_class).from_pretrained(
+            folder.path, local_files_only=True, use_safetensors=True, output_loading_info=True, dtype=torch.float32
+        )
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise FamdaError(f'{fault} ({" ".join(str(error).split())[:200]}); get it again, or take another') from error
+    if report['missing_keys']:
+        missing = sorted(report['missing_keys'])
+        raise FamdaError(f'{fault}: its weights lack {missing[0]} and {len(missing) - 1} more; get it again')
+    return processor, network

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from famda_ros.errors import FamdaError
 from famda_train.teachers.automatic_masks import AutomaticMasks, GeneratorSettings, PointPredictor
-from famda_train.teachers.hub import ModelFolder, find_model
+from famda_train.teachers.hub import ModelFolder, find_model, load_model
 from famda_train.teachers.licences import APACHE, UNKNOWN, licence
 from famda_train.teachers.setting_types import AtLeastOne
 from famda_train.teachers.torch_runtime import Precision, choose_device, choose_precision
@@ -148,20 +147,5 @@ def load_predictor(folder: ModelFolder, device: torch.device) -> TransformersPre
     Raises:
         FamdaError: the folder holds no such model, or not all of it.
     """
-    from safetensors import SafetensorError
-    from transformers import AutoImageProcessor, AutoModelForMaskGeneration
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    fault = f"'{folder.model}' is no model for mask generation that the installed transformers can load"
-    try:
-        processor = AutoImageProcessor.from_pretrained(folder.path, local_files_only=True)
-        network, report = AutoModelForMaskGeneration.from_pretrained(
-            folder.path, local_files_only=True, use_safetensors=True, output_loading_info=True, dtype=torch.float32
-        )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        raise FamdaError(f'{fault} ({" ".join(str(error).split())[:200]}); get it again, or take another') from error
-    if report['missing_keys']:
-        missing = sorted(report['missing_keys'])
-        raise FamdaError(f'{fault}: its weights lack {missing[0]} and {len(missing) - 1} more; get it again')
+    processor, network = load_model(folder, 'AutoModelForMaskGeneration', 'model for mask generation')
     return TransformersPredictor(network.eval().to(device), processor, device)

@@ -3,6 +3,7 @@
 """The bench in small: a few frames and steps, for real."""
 import json
 import shlex
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -100,6 +101,9 @@ def test_other_settings_and_foreign_folders_are_refused(tmp_path, finished):
     out, _ = finished
     with pytest.raises(FamdaError, match='other settings; choose another --out'):
         bench(out, Plan(PLAN.rows, PLAN.targets, PLAN.seeds, 'val', TINY))
+    for change in ({'source': 6}, {'steps': 4}):
+        with pytest.raises(FamdaError, match='other settings'):
+            bench(out, Plan(PLAN.rows, PLAN.targets, PLAN.seeds, size=replace(TINY, **change)))
     (tmp_path / 'thesis.txt').touch()
     with pytest.raises(FamdaError, match='holds no such bench'):
         bench(tmp_path, PLAN)
