@@ -46,7 +46,7 @@ def run_node(
         args: command line, beginning with the program; None = ``sys.argv``.
         parameters: all of the node's own, for ``--help`` and to find misspelt ones; () = neither is done.
     """
-    node, code, started = None, EXIT_OK, False
+    node, executor, code, started = None, None, EXIT_OK, False
     try:
         command_line = sys.argv if args is None else args
         plain = rclpy.utilities.remove_ros_args(command_line)[1:]
@@ -74,6 +74,8 @@ def run_node(
             print(f'{name}: {error}', file=sys.stderr)
             code = EXIT_ERROR
     finally:
+        if executor is not None:
+            executor.shutdown()  # before the context: it would complain when it is thrown away
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()

@@ -145,7 +145,8 @@ def test_the_launcher_starts_the_command_line_again(street):
     assert [file.suffix for file in sorted((street / 'launched.run').iterdir())][1:] == ['.yaml']
 
 
-def test_validation_is_logged_and_equals_evaluation(street, capsys):
+def test_validation_is_logged_and_near_evaluation(street, capsys):
+    """Near: training decides labels at full size, a student at half of it (docs/performance.md)."""
     extra = [f'--data.validate={street / "val"}', '--trainer.val_check_interval=2', '--keep_every=3']
     args = arguments(SOURCE, street, 'validated.ckpt', *extra, steps=4)
     fit(args)
@@ -156,14 +157,14 @@ def test_validation_is_logged_and_equals_evaluation(street, capsys):
 
     scores = evaluate(load_predictor(street / 'validated.ckpt')[0], FrameFolder(street / 'val'))
     names = ['miou', *DEPTH_METRICS]
-    assert [seen[f'val/{name}'][-1][1] for name in names] == pytest.approx([scores[name] for name in names], rel=1e-4)
+    assert [seen[f'val/{name}'][-1][1] for name in names] == pytest.approx([scores[name] for name in names], rel=0.02)
 
     capsys.readouterr()
     before = sorted((street / 'validated.run').iterdir())
     validate.main(args)
     printed = dict(line.split() for line in capsys.readouterr().out.splitlines())
     assert {name: float(value) for name, value in printed.items()} == pytest.approx(
-        {name: scores[name] for name in names}, rel=1e-3
+        {name: seen[f'val/{name}'][-1][1] for name in names}, rel=1e-3
     )
     assert sorted((street / 'validated.run').iterdir()) == before
 

@@ -15,9 +15,9 @@ needs_camvid = pytest.mark.skipif(not SHARED.is_dir(), reason='CamVid is not bes
 
 def test_splits_are_folders_and_some_have_no_labels(tmp_path):
     write_camvid(tmp_path)
-    assert list(CamVid.parts(tmp_path)) == ['day_train', 'dusk_adapt', 'dusk_val']
+    assert list(CamVid.parts(tmp_path)) == ['day_train', 'day_val', 'dusk_adapt', 'dusk_val']
     labelled = [split for split in CamVid.parts(tmp_path) if open_dataset(tmp_path, split=split).has('labels')]
-    assert labelled == ['day_train', 'dusk_val']
+    assert labelled == ['day_train', 'day_val', 'dusk_val']
     assert open_dataset(tmp_path, split='dusk_adapt').label_space is None
 
 
