@@ -21,7 +21,7 @@ from famda_ros.errors import FamdaError, choose
 from famda_train.adaptation.normalisation import write_with_statistics
 from famda_train.bench.rows import BASE, ORACLE, ROWS, TRAININGS, Recipe, read_recipe, training_arguments
 from famda_train.bench.summary import summarise
-from famda_train.bench.trainings import Folder, Key, Run, Work, check_jobs, counted, train_and_score
+from famda_train.bench.trainings import Folder, Key, Run, Work, check_asked, check_jobs, counted, train_and_score
 from famda_train.data.adaptation_data import DataSource, spaced_images
 from famda_train.data.samples import Samples
 from famda_train.environment import environment
@@ -91,10 +91,7 @@ class RealPlan:
             choose({row: None for row in REAL_ROWS}, name, 'row')
         for target in self.targets:
             choose(TARGETS, target, 'target')
-        if not (self.rows and self.targets and self.seeds):
-            raise FamdaError('nothing to do: name at least one row, one target and one seed')
-        if bad := [seed for seed in self.seeds if not 0 <= seed < MOST_SEEDS]:
-            raise FamdaError(f'seeds go from 0 to {MOST_SEEDS - 1}, not {bad[0]}')
+        check_asked(self.rows, self.targets, self.seeds, MOST_SEEDS)
         for split in SPLITS_NEEDED:
             if not (self.data / split / 'images').is_dir():
                 raise FamdaError(f"'{self.data}' has no folder '{split}/images'; see docs/results.md for its layout")

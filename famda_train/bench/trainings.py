@@ -166,6 +166,14 @@ def _missing_runs(folder: Folder, work: Work, left: Sequence[Key]) -> dict[str, 
     return dict(sorted(runs.items(), key=lambda item: (item[1].what.further, item[1].seed)))
 
 
+def check_asked(rows: Sequence[str], targets: Sequence[str], seeds: Sequence[int], most_seeds: int) -> None:
+    """Raise FamdaError unless there is something to do, with seeds below ``most_seeds``."""
+    if not (rows and targets and seeds):
+        raise FamdaError('nothing to do: name at least one row, one target and one seed')
+    if bad := [seed for seed in seeds if not 0 <= seed < most_seeds]:
+        raise FamdaError(f'seeds go from 0 to {most_seeds - 1}, not {bad[0]}')
+
+
 def check_jobs(jobs: int | None) -> None:
     """Raise FamdaError for a number of trainings at a time that cannot be."""
     if jobs is not None and jobs < 1:

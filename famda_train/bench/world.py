@@ -20,7 +20,7 @@ from famda_ros.errors import FamdaError, choose
 from famda_train.adaptation.normalisation import write_with_statistics
 from famda_train.bench.rows import BASE, ROWS, TRAININGS, Recipe, read_recipe, training_arguments
 from famda_train.bench.summary import summarise
-from famda_train.bench.trainings import Folder, Key, Run, Work, check_jobs, counted, train_and_score
+from famda_train.bench.trainings import Folder, Key, Run, Work, check_asked, check_jobs, counted, train_and_score
 from famda_train.data.frame_folder import FrameFolder, FrameFolderWriter
 from famda_train.environment import environment
 from famda_train.evaluation.evaluate import evaluate
@@ -95,10 +95,7 @@ class Plan:
         for target in self.targets:
             choose({name: None for name in DOMAINS if name != SOURCE_DOMAIN}, target, 'target')
         choose({'test': None, 'val': None}, self.split, 'split')
-        if not (self.rows and self.targets and self.seeds):
-            raise FamdaError('nothing to do: name at least one row, one target and one seed')
-        if bad := [seed for seed in self.seeds if not 0 <= seed < MOST_SEEDS]:
-            raise FamdaError(f'seeds go from 0 to {MOST_SEEDS - 1}, not {bad[0]}')
+        check_asked(self.rows, self.targets, self.seeds, MOST_SEEDS)
         frames = (self.size.source, self.size.target, self.size.test)
         if not 1 <= min(frames) <= max(frames) <= SEED_STRIDE:
             raise FamdaError(f'the bench takes 1 to {SEED_STRIDE} frames per purpose, not {frames}')
