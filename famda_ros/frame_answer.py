@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -16,7 +16,7 @@ from famda_ros.colorize import color_mask, overlay
 from famda_ros.exposure import normalize_exposure
 from famda_ros.label_space import IGNORE, LabelSpace
 from famda_ros.resize import enlarge_depth, resize_image, resize_nearest
-from famda_ros.student import Prediction, Student
+from famda_ros.student import Prediction, Raw, Student, at_image_size
 
 IMAGE_TOPICS = {
     'segmentation/mask': 'mono8',
@@ -88,22 +88,38 @@ class FrameAnswer:
     times_ms: dict[str, float]
 
 
-def answer_image(
+@dataclass(frozen=True)
+class Asked:
+    """What the student says about one image, and what its answer is to be made of.
+
+    Attributes:
+        settings: who was asked, and how.
+        image: uint8 [H, W, 3] RGB as the camera gave it.
+        focal: fx of the camera in pixels at the image's width; None = not calibrated.
+        wanted: topics with subscribers.
+        raw: at network size.
+    """
+
+    settings: AnswerSettings
+    image: np.ndarray
+    focal: float | None
+    wanted: Collection[str]
+    raw: Raw
+
+
+def ask(
     settings: AnswerSettings,
     image: np.ndarray,
     focal: float | None,
     wanted: Collection[str],
     measure: bool = False,
     on_prepared: Callable[[], None] = lambda: None,
-) -> FrameAnswer:
-    """Ask the student about one image, and make of its answer what the wanted topics carry.
+) -> Asked:
+    """Ask the student about one image.
 
     Args:
-        settings: who is asked, and how.
-        image: uint8 [H, W, 3] RGB.
-        focal: fx of the camera in pixels at the image's width; None = not calibrated.
-        wanted: topics with subscribers.
-        measure: tell the mean confidence, even if no topic needs the confidence.
+        settings, image, focal, wanted: see :class:`Asked`.
+        measure: the answer shall tell the mean confidence, even if no topic needs the confidence.
         on_prepared: called when nothing is left to do but to run the network; not if no topic needs it.
     """
     needs: set[str] = set().union(*(_NEEDS.get(topic, set()) for topic in wanted))
@@ -113,7 +129,15 @@ def answer_image(
     # Only the student sees the brightened image: pictures for people stay as the camera gave them.
     seen = normalize_exposure(image, settings.target_brightness, settings.max_gamma)
     normalized = time.perf_counter()
-    prediction = settings.student.predict(seen, focal, needs, on_prepared)
+    raw = settings.student.ask(seen, needs, on_prepared)
+    times = {**raw.times_ms, 'preprocess': raw.times_ms['preprocess'] + 1e3 * (normalized - start)}
+    return Asked(settings, image, focal, wanted, replace(raw, times_ms=times))
+
+
+def answer(asked: Asked) -> FrameAnswer:
+    """Make of what the student says what the wanted topics carry."""
+    settings, image, wanted = asked.settings, asked.image, asked.wanted
+    prediction = at_image_size(asked.raw, settings.student.card, asked.focal)
     predicted = time.perf_counter()
     size = scaled_size(image.shape[1], image.shape[0], settings.output_scale)
     mean = None if prediction.confidence is None else cv2.mean(prediction.confidence)[0] / 255
@@ -125,7 +149,6 @@ def answer_image(
         picture = resize_image(image, *size)
     images = _images(wanted, picture, labels, confidence, depth, settings.student.card.label_space)
     times = dict(prediction.times_ms)
-    times['preprocess'] += 1e3 * (normalized - start)
     times['postprocess'] += 1e3 * (time.perf_counter() - predicted)
     return FrameAnswer(size, images, picture, labels, depth, mean, times)
 

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Answers frames, one after the other, of whichever camera's turn it is; without ROS.
 
-Two threads: while one publishes what is said about a frame, the other asks the student about the next.  A publisher
-keeps Python to itself while it works, so it begins when the network does, which needs no Python.
+Two threads: one asks the student; the other makes of what the student says the answer, and publishes it, while the
+student is asked about the next frame.  That other one keeps Python to itself now and then, so it begins when the
+network does, which needs no Python.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import cv2
 
 from famda_ros.convert import MalformedImage, compressed_to_rgb, image_to_rgb
 from famda_ros.exposure import brightness
-from famda_ros.frame_answer import AnswerSettings, FrameAnswer, answer_image
+from famda_ros.frame_answer import AnswerSettings, Asked, FrameAnswer, answer, ask
 from famda_ros.frame_scheduler import FrameScheduler
 from famda_ros.frame_statistics import CameraStatistics
 
@@ -61,26 +62,27 @@ class Camera(Protocol):
 
 
 @dataclass(frozen=True)
-class _Answered:
-    """A frame that waits to be published.
+class _Asked:
+    """A frame about which the student was asked, and whose answer waits to be made and published.
 
     Attributes:
-        camera, frame, wanted, answer: as :meth:`Camera.publish` takes them.
+        camera, frame: whose, and which.
+        asked: what the student says.
         age_ms: of the frame when work on it began; None = it cannot be told.
-        prepare_ms: what it took before the answer.
-        time: when it was answered, seconds of the performance counter.
-        brightness, confidence: of the camera.
+        prepare_ms: what it took before the student was asked.
+        time: when the student had answered, seconds of the performance counter.
+        brightness: of the camera.
+        measure: its mean confidence is to be told.
     """
 
     camera: Camera
     frame: Frame
-    wanted: frozenset[str]
-    answer: FrameAnswer
+    asked: Asked
     age_ms: float | None
     prepare_ms: float
     time: float
     brightness: float | None
-    confidence: float | None
+    measure: bool
 
 
 class InferenceWorker:
@@ -113,14 +115,14 @@ class InferenceWorker:
         self._on_crash = on_crash
         self._stopping = False
         self._measured: dict[str, float] = {}
-        self._newest: _Answered | None = None
+        self._newest: _Asked | None = None
         # What OpenCV does here takes a millisecond; to wake helpers for it takes as long, and inference has the cores.
         cv2.setNumThreads(1)
-        self._answered: queue.Queue[_Answered | None] = queue.Queue(maxsize=1)
+        self._asked: queue.Queue[_Asked | None] = queue.Queue(maxsize=1)
         # Daemons: one inference that takes for ever does not keep the process from ending.
         self._threads = [
             threading.Thread(target=run, name=name, daemon=True)
-            for run, name in ((self._answer_all, 'inference'), (self._publish_all, 'publishing'))
+            for run, name in ((self._ask_all, 'inference'), (self._publish_all, 'publishing'))
         ]
         for thread in self._threads:
             thread.start()
@@ -146,7 +148,7 @@ class InferenceWorker:
             self._end()
             self._on_crash(error)
 
-    def _answer_all(self) -> None:
+    def _ask_all(self) -> None:
         try:
             while not self._stopping:
                 taken = self._scheduler.take(timeout=0)
@@ -154,30 +156,30 @@ class InferenceWorker:
                     self._hand_over()
                     taken = self._scheduler.take()
                 if taken is not None:
-                    answered = self._answer(self._cameras[taken[0]], taken[1])
+                    asked = self._ask(self._cameras[taken[0]], taken[1])
                     self._hand_over()  # of the frame before, if no network ran
-                    self._newest = answered
+                    self._newest = asked
         except Exception as error:
             self._crash(error)
         finally:
-            self._answered.put(None)
+            self._asked.put(None)
 
     def _hand_over(self) -> None:
-        """Let the newest answer be published."""
+        """Let the newest frame be answered."""
         newest, self._newest = self._newest, None
         if newest is not None:
-            self._answered.put(newest)
+            self._asked.put(newest)
 
     def _publish_all(self) -> None:
-        while (answered := self._answered.get()) is not None:
-            if not self._stopping:  # else the answers are only taken, so that nobody waits with the next
+        while (asked := self._asked.get()) is not None:
+            if not self._stopping:  # else the frames are only taken, so that nobody waits with the next
                 try:
-                    self._publish(answered)
+                    self._publish(asked)
                 except Exception as error:
                     self._crash(error)
 
-    def _answer(self, camera: Camera, frame: Frame) -> _Answered | None:
-        """Return what there is to publish; None where the frame gets no answer."""
+    def _ask(self, camera: Camera, frame: Frame) -> _Asked | None:
+        """Return what there is to answer; None where the frame gets no answer."""
         wanted = camera.wanted()
         if not wanted:
             camera.statistics.idle()
@@ -198,23 +200,23 @@ class InferenceWorker:
             camera.brightness = brightness(image)
         focal = camera.focal_of_frame(frame, image.shape[1], image.shape[0])
         prepared = time.perf_counter()
-        answer = answer_image(settings, image, focal, wanted, measure, self._hand_over)
-        if answer.confidence is not None:
-            camera.confidence = answer.confidence
-        now, light = time.perf_counter(), (camera.brightness, camera.confidence)
-        if measure and camera.brightness is not None and camera.confidence is not None:
-            self._on_measured(camera.name, camera.brightness, camera.confidence, image)
-        return _Answered(camera, frame, wanted, answer, age, 1e3 * (prepared - start), now, *light)
+        asked = ask(settings, image, focal, wanted, measure, self._hand_over)
+        now = time.perf_counter()
+        return _Asked(camera, frame, asked, age, 1e3 * (prepared - start), now, camera.brightness, measure)
 
-    def _publish(self, answered: _Answered) -> None:
-        camera, frame = answered.camera, answered.frame
-        camera.publish(frame, answered.wanted, answered.answer)
-        times = dict(answered.answer.times_ms)
-        times['preprocess'] += answered.prepare_ms
-        times['postprocess'] += 1e3 * (time.perf_counter() - answered.time)
-        camera.statistics.answered(
-            time.monotonic(), times, answered.age_ms, camera.age_ms(frame), answered.brightness, answered.confidence
-        )
+    def _publish(self, waiting: _Asked) -> None:
+        camera, frame, asked = waiting.camera, waiting.frame, waiting.asked
+        said = answer(asked)
+        if said.confidence is not None:
+            camera.confidence = said.confidence
+        light, certainty = waiting.brightness, camera.confidence
+        camera.publish(frame, frozenset(asked.wanted), said)
+        times = dict(said.times_ms)
+        times['preprocess'] += waiting.prepare_ms
+        times['postprocess'] = 1e3 * (time.perf_counter() - waiting.time)
+        camera.statistics.answered(time.monotonic(), times, waiting.age_ms, camera.age_ms(frame), light, certainty)
+        if waiting.measure and light is not None and certainty is not None:
+            self._on_measured(camera.name, light, certainty, asked.image)
 
     def _is_due(self, camera: str) -> bool:
         now = time.monotonic()
