@@ -3,8 +3,10 @@
 import numpy as np
 import onnxruntime
 import torch
+from onnx import helper
 from torch import nn
 
+from famda_train.models.blocks import enlarge
 from famda_train.onnx_graph import trace
 
 
@@ -37,3 +39,25 @@ def test_convolutions_that_follow_each_other_become_one():
         expected = chain(image)
     for ours, theirs in zip(expected, session.run(['one', 'two'], {'image': image.numpy()}), strict=True):
         np.testing.assert_allclose(theirs, ours.numpy(), atol=1e-5)
+
+
+class Decision(nn.Module):
+    """Classes are enlarged and decided between; their largest value is read as well."""
+
+    def forward(self, image):
+        logits = image.permute(0, 3, 1, 2).float().sin()
+        large = enlarge(logits, (2 * image.shape[1], 2 * image.shape[2]))
+        return large.argmax(1), logits.amax(1)
+
+
+def test_classes_lie_side_by_side_where_they_are_decided_between():
+    model = trace(Decision(), (16, 24), ('labels', 'largest'))
+    operators = {node.op_type: node for node in model.graph.node}
+    assert helper.get_node_attr_value(operators['ArgMax'], 'axis') == 3
+    assert operators['ArgMax'].input[0] == operators['Resize'].output[0]
+    image = torch.randint(0, 256, (1, 16, 24, 3), dtype=torch.uint8)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=['CPUExecutionProvider'])
+    labels, largest = session.run(['labels', 'largest'], {'image': image.numpy()})
+    expected = Decision()(image)
+    assert labels.shape == (1, 32, 48) and (labels == expected[0].numpy()).mean() > 0.999
+    np.testing.assert_allclose(largest, expected[1].numpy(), atol=1e-6)
