@@ -122,6 +122,8 @@ def decide_channels_last(model: onnx.ModelProto) -> onnx.ModelProto:
         graph.node.insert(list(graph.node).index(resize), transpose)
         resize.input[:] = [values, *(turned if name == size else name for name in resize.input[1:])]
         axis.i = 3
+        for shape in [value for value in graph.value_info if value.name == resize.output[0]]:
+            graph.value_info.remove(shape)
     _drop_unused(graph)
     return model
 

@@ -1,6 +1,7 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 from onnx import helper
@@ -55,6 +56,7 @@ def test_classes_lie_side_by_side_where_they_are_decided_between():
     operators = {node.op_type: node for node in model.graph.node}
     assert helper.get_node_attr_value(operators['ArgMax'], 'axis') == 3
     assert operators['ArgMax'].input[0] == operators['Resize'].output[0]
+    onnx.checker.check_model(model, full_check=True)  # shapes that are told are true
     image = torch.randint(0, 256, (1, 16, 24, 3), dtype=torch.uint8)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=['CPUExecutionProvider'])
     labels, largest = session.run(['labels', 'largest'], {'image': image.numpy()})
