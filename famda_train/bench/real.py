@@ -2,46 +2,76 @@
 # SPDX-License-Identifier: Apache-2.0
 """``famda bench real``: the method on real photographs, those of CamVid.
 
-``day`` goes from the labelled street world to unlabelled photographs by day, as SYNTHIA → Cityscapes does; ``dusk``
-goes from labelled photographs by day to unlabelled ones at dusk, as Cityscapes → ACDC does.  The configurations
-``config/train/camvid_*.yaml`` say how.
+``day`` goes from the labelled street world to unlabelled photographs by day, as SYNTHIA → Cityscapes does, and
+``day_clean`` goes there from cleanly rendered streets; ``dusk`` goes from labelled photographs by day to unlabelled
+ones at dusk, as Cityscapes → ACDC does.  The configurations ``config/train/camvid_*.yaml`` say how.
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from famda_ros import __version__
 from famda_ros.errors import FamdaError, choose
+from famda_ros.files import make_output_folder
 from famda_train.adaptation.normalisation import write_with_statistics
-from famda_train.bench.rows import BASE, ORACLE, ROWS, TRAININGS, Recipe, read_recipe, training_arguments
+from famda_train.bench.rows import BASE, BASELINE, FULL, ROWS, TRAININGS, Recipe, read_recipe, training_arguments
 from famda_train.bench.summary import summarise
 from famda_train.bench.trainings import Folder, Key, Run, Work, check_asked, check_jobs, counted, train_and_score
 from famda_train.data.adaptation_data import DataSource, spaced_images
+from famda_train.data.dataset import Dataset
 from famda_train.data.samples import Samples
+from famda_train.demo.pictures import COLUMNS, write_comparison
 from famda_train.environment import environment
-from famda_train.evaluation.evaluate import evaluate
+from famda_train.evaluation.depth_checks import DepthChecks
+from famda_train.evaluation.evaluate import Predict, evaluate
 from famda_train.evaluation.models import load_predictor
+from famda_train.teachers.depth import DepthTeacher, build_depth_teacher
 from famda_train.teachers.engines import open_engine
 from famda_train.teachers.labelling import label_frames
 from famda_train.world import render_many
 from famda_train.world.recording import write_frames
 
-TARGETS = {'day': ('camvid_day_source', 'camvid_day'), 'dusk': ('camvid_dusk_source', 'camvid_dusk')}
-"""Target → its configurations: of trainings on labelled frames, and of the self-training."""
 
-WITH_ORACLE = ('day',)
-"""Targets whose frames for adaptation have labels, which the oracle alone reads."""
 
+@dataclass(frozen=True)
+class Benchmark:
+    """From which labelled frames to which unlabelled ones.
+
+    Attributes:
+        source, famda: names of its configurations: of trainings on labelled frames, and of the self-training.
+        rows: that are measured, names of :data:`~famda_train.bench.rows.ROWS`.
+        domain: of the street world that is the source; None = the source is CamVid by day.
+    """
+
+    source: str
+    famda: str
+    rows: tuple[str, ...]
+    domain: str | None = None
+
+
+_ROWS = ('source_only', 'source_only_continued', 'self_training', 'masks', 'full')
 REAL_ROWS = ('source_only', 'source_only_continued', 'self_training', 'superpixels', 'masks', 'full', 'oracle')
+TARGETS = {
+    'day': Benchmark('camvid_day_source', 'camvid_day', REAL_ROWS, 'varied'),
+    'day_clean': Benchmark('camvid_day_source', 'camvid_day', _ROWS, 'synthetic'),
+    'dusk': Benchmark('camvid_dusk_source', 'camvid_dusk', _ROWS),
+}
+"""``--targets`` → what is measured; the oracle reads labels of the target, which dusk has not."""
+
 FIRST_SCENE, SEED_STRIDE, MOST_SEEDS = 8_000_000, 10_000, 10
-DOMAIN, FOCAL_PER_WIDTH = 'varied', 1.1
-"""The source of ``day``; the focal length of CamVid's camera is not published, this is an estimate."""
+CONSECUTIVE = 3
+"""Frames of CamVid whose numbers differ by no more follow each other (30 frames a second)."""
+ROAD = {'flat7': 'flat', 'camvid11': 'road'}
+"""Label space → the class that lies on the plane of the road."""
+PICTURES = 3
+"""Frames of the pictures of a target."""
 
 STATISTICS_IMAGES = 160
 SPLITS_NEEDED = ('day_train', 'day_val', 'dusk_adapt', 'dusk_val')
@@ -54,17 +84,19 @@ class RealSize:
     Attributes:
         source: frames of the street world.
         width, height: of all frames in training, pixels.
+        crop: (width, height) of what is trained on; None = as the configurations say.
         base_steps, steps: as in :func:`~famda_train.bench.rows.read_recipe`.
     """
 
     source: int = 800
     width: int = 320
     height: int = 240
+    crop: tuple[int, int] | None = None
     base_steps: int | None = None
     steps: int | None = None
 
 
-SIZES = {'full': RealSize(), 'small': RealSize(source=24, width=96, height=72, base_steps=20, steps=12)}
+SIZES = {'full': RealSize(), 'small': RealSize(source=24, width=96, height=72, crop=(96, 72), base_steps=20, steps=12)}
 
 
 @dataclass(frozen=True)
@@ -103,7 +135,7 @@ class RealPlan:
             for target in self.targets
             for name in self.rows
             for seed in self.seeds
-            if name != ORACLE or target in WITH_ORACLE
+            if name in TARGETS[target].rows
         ]
 
 
@@ -119,7 +151,7 @@ class RealBench:
         plan.check()
         self.plan, size = plan, plan.size
         # All targets, whichever are asked for: a folder can be gone on with for another one.
-        recipes = {target: read_recipe(*names, size.base_steps, size.steps) for target, names in TARGETS.items()}
+        recipes = {name: read_recipe(b.source, b.famda, size.base_steps, size.steps) for name, b in TARGETS.items()}
         settings = {target: asdict(recipe) for target, recipe in recipes.items()}
         self.recipes = recipes
         self.folder = Folder(out, 'real.json', {'version': __version__, 'size': asdict(size), 'recipes': settings})
@@ -130,9 +162,9 @@ class RealBench:
         found = dict(recipe.configs[recipe.famda]['data'][what])
         found['size'] = [self.plan.size.width, self.plan.size.height]
         if found.get('kind') != 'camvid':
-            return {**found, 'path': str(self.folder.scenes(seed, 'source'))}
-        store = self.folder.path / 'stores' / found['split']
-        return {**found, 'path': str(self.plan.data), 'options': {'store': str(store)}}
+            return {**found, 'path': str(self.folder.scenes(seed, TARGETS[target].domain or ''))}
+        store = {'store': str(self.folder.path / 'stores' / found['split'])}
+        return {**found, 'path': str(self.plan.data), 'options': {**found.get('options', {}), **store}}
 
     def run_of(self, key: Key) -> Run:
         """Return the run whose student a row scores."""
@@ -158,25 +190,55 @@ class RealBench:
         source = self.where(run.target, 'source', run.seed)
         if run.what.on_target:
             source = {**target, 'label_space': self.where(run.target, 'validate', run.seed)['label_space']}
-        return training_arguments(
+        arguments = training_arguments(
             run.what, self._recipe(run), run.seed, run.target, source, target,
             base=self.folder.checkpoint_of(self.base_of(run)), out=self.folder.checkpoint_of(run),
         )  # fmt: skip
+        crop = self.plan.size.crop
+        return arguments if crop is None else [*arguments, f'--data.crop={list(crop)}']
+
+    def scored_checkpoint(self, key: Key) -> Path:
+        """Return the checkpoint of the student that a row scores."""
+        name, target, seed = key
+        if ROWS[name].target_statistics:
+            return self.folder.checkpoint(seed, target, name)
+        return self.folder.checkpoint_of(self.run_of(key))
 
     def score(self, key: Key) -> dict[str, Any]:
         """Return the finished row of a trained student."""
         name, target, seed = key
-        run = self.run_of(key)
-        checkpoint = self.folder.checkpoint_of(run)
+        run, checkpoint = self.run_of(key), self.scored_checkpoint(key)
         if ROWS[name].target_statistics:
-            student, checkpoint = checkpoint, self.folder.checkpoint(seed, target, name)
-            write_with_statistics(student, self._target_images(target, seed), checkpoint)
-        predict, _ = load_predictor(checkpoint)
-        score = evaluate(predict, DataSource(**self.where(target, 'validate', seed)).open())
-        seconds = self.folder.state['trainings'][run.name]
+            write_with_statistics(self.folder.checkpoint_of(run), self._target_images(target, seed), checkpoint)
+        predict, card = load_predictor(checkpoint)
+        frames = DataSource(**self.where(target, 'validate', seed)).open()
+        checks = None
+        if card.provenance.get('depth_taught'):
+            road = card.label_space.classes.index(ROAD[card.label_space.name])
+            predict = checks = Checked(predict, frames, road, build_depth_teacher(self.recipes[target].teachers['depth']))
+        score = evaluate(predict, frames)
         no_depth = dict.fromkeys(('abs_rel', 'rmse', 'delta1'))  # CamVid has no depth to measure against
         row = {'name': name, 'target': target, 'seed': seed, 'miou': score['miou'], 'iou': score['iou'], **no_depth}
-        return {**row, 'seconds': seconds}
+        seconds = self.folder.state['trainings'][run.name]
+        return {**row, 'depth_checks': checks.compute() if checks else None, 'seconds': seconds}
+
+    def draw(self, target: str, seed: int) -> list[Path]:
+        """Draw fair baseline, FAMDA and truth on some frames; return the files, or nothing without both students.
+
+        The first one shows photographs and truth, which are the data set's; the second one only what students say.
+        """
+        keys = {'source_only': (BASELINE, target, seed), 'famda': (FULL, target, seed)}
+        if any(self.folder.row(key) is None for key in keys.values()):
+            return []
+        frames = DataSource(**self.where(target, 'validate', seed)).open()
+        predictors = {output: load_predictor(self.scored_checkpoint(key))[0] for output, key in keys.items()}
+        rows = [_drawn(frames, int(i), predictors) for i in np.linspace(0, len(frames) - 1, min(PICTURES, len(frames)))]
+        assert frames.label_space is not None
+        folder = make_output_folder(self.folder.path / 'pictures')
+        files = {folder / f'{target}.png': COLUMNS, folder / f'{target}_students.png': tuple(keys)}
+        for path, columns in files.items():
+            write_comparison(path, rows, frames.label_space, columns)
+        return list(files)
 
     def scored_on(self, target: str) -> str:
         """Return in words what rows of a target were scored on."""
@@ -189,21 +251,24 @@ class RealBench:
         where = DataSource(**self.where(target, 'target', seed))
         return spaced_images(Samples(where.open(), where.size), STATISTICS_IMAGES)
 
-    def render(self, seeds: Sequence[int], progress) -> None:
-        """Render the labelled streets that are not there yet."""
+    def render(self, left: Sequence[Key], progress) -> None:
+        """Render the labelled streets that the rows ``left`` need and that are not there yet."""
         size = self.plan.size
-        missing = [seed for seed in seeds if not (self.folder.scenes(seed, 'source') / 'dataset.yaml').exists()]
+        wanted = sorted({(seed, TARGETS[target].domain, target) for _, target, seed in left if TARGETS[target].domain})
+        missing = [job for job in wanted if not (self.folder.scenes(*job[:2]) / 'dataset.yaml').exists()]
         bar = progress.add_task('render', total=len(missing) * size.source or None, visible=bool(missing))
-        for seed in missing:
+        for seed, domain, target in missing:
             first = FIRST_SCENE + seed * SEED_STRIDE
             scenes = range(first, first + size.source)
-            frames = render_many(scenes, DOMAIN, size.width, size.height, FOCAL_PER_WIDTH * size.width)
-            write_frames(self.folder.scenes(seed, 'source'), DOMAIN, scenes, counted(frames, progress, bar))
+            # The camera of the photographs, as far as it is known.
+            focal = self.where(target, 'target', seed)['options']['focal'] * size.width
+            frames = render_many(scenes, domain, size.width, size.height, focal)
+            write_frames(self.folder.scenes(seed, domain), domain, scenes, counted(frames, progress, bar))
 
-    def label(self, progress) -> None:
-        """Fill the label stores of the targets by those teachers that a row needs; all seeds share them."""
-        for target in self.plan.targets:
-            trainings = [TRAININGS[ROWS[name].training] for name in self.plan.rows]
+    def label(self, left: Sequence[Key], progress) -> None:
+        """Fill the label stores by those teachers that the rows ``left`` need; all seeds share them."""
+        for target in dict.fromkeys(target for _, target, _ in left):
+            trainings = [TRAININGS[ROWS[name].training] for name, which, _ in left if which == target]
             teachers = {item for training in trainings for item in self.recipes[target].teachers_of(training).items()}
             frames = DataSource(**self.where(target, 'target', 0)).open()
             with open_engine('local') as engine:
@@ -221,8 +286,9 @@ def run_real(out: Path, plan: RealPlan, jobs: int | None, progress) -> dict[str,
         progress: a running :class:`rich.progress.Progress`.
 
     Returns:
-        ``rows`` (name, target, seed, miou in percent, iou by class, seconds of the training; no depth metrics),
-        ``summary`` (see :func:`~famda_train.bench.summary.summarise`), ``scored_on``, ``settings``, ``environment``.
+        ``rows`` (name, target, seed, miou in percent, iou by class, ``depth_checks`` of
+        :class:`~famda_train.evaluation.depth_checks.DepthChecks`, seconds of the training; no depth metrics), ``summary``
+        (see :func:`~famda_train.bench.summary.summarise`), ``pictures``, ``scored_on``, ``settings``, ``environment``.
 
     Raises:
         FamdaError: the plan or the folder cannot be used, or a training failed.
@@ -231,9 +297,8 @@ def run_real(out: Path, plan: RealPlan, jobs: int | None, progress) -> dict[str,
     bench = RealBench(out, plan)
     left = [key for key in plan.wanted() if bench.folder.row(key) is None]
     if left:
-        if 'day' in {target for _, target, _ in left}:
-            bench.render(sorted({seed for _, _, seed in left}), progress)
-        bench.label(progress)
+        bench.render(left, progress)
+        bench.label(left, progress)
         work = Work(bench.run_of, bench.base_of, bench.steps, bench.arguments, bench.score)
         train_and_score(bench.folder, work, left, jobs, progress)
     rows = [bench.folder.row(key) for key in plan.wanted()]
@@ -242,9 +307,48 @@ def run_real(out: Path, plan: RealPlan, jobs: int | None, progress) -> dict[str,
         'scored_on': {target: bench.scored_on(target) for target in plan.targets},
         'rows': rows,
         'summary': summarise([row for row in rows if row is not None]),
+        'pictures': [str(path) for target in plan.targets for path in bench.draw(target, plan.seeds[0])],
         'settings': bench.folder.state['settings'],
         'environment': environment(),
     }
+
+
+class Checked:
+    """A student that is asked about the frames of a data set in order, and whose depth is checked meanwhile.
+
+    Args:
+        predict: the student.
+        frames: that it will be asked about.
+        road: train id of the class that lies on the plane of the road.
+        teacher: depth teacher to compare with.
+    """
+
+    def __init__(self, predict: Predict, frames: Dataset, road: int, teacher: DepthTeacher):
+        self._predict, self._road, self._teacher = predict, road, teacher
+        self._checks = DepthChecks()
+        numbers = [int(frame.stem[-5:]) for frame in frames.frames]
+        self._consecutive = iter([False, *(0 < gap <= CONSECUTIVE for gap in np.diff(numbers).tolist())])
+
+    def __call__(self, image: np.ndarray, focal: float | None) -> tuple[np.ndarray, np.ndarray]:
+        """Return what the student says."""
+        labels, depth = self._predict(image, focal)
+        assert focal is not None
+        told = self._teacher(image, focal)
+        self._checks.update(image, depth, labels == self._road, told, focal, next(self._consecutive))
+        return labels, depth
+
+    def compute(self) -> dict[str, Any]:
+        """Return the checks of all frames."""
+        return self._checks.compute()
+
+
+def _drawn(frames: Dataset, index: int, predictors: Mapping[str, Predict]) -> dict[str, Any]:
+    """Return a row of :mod:`famda_train.demo.pictures`."""
+    frame, image, truth = frames.frames[index], frames.image(index), frames.labels(index)
+    said = {name: predict(image, frame.focal) for name, predict in predictors.items()}
+    outputs = {name: {'labels': labels, 'depth': depth} for name, (labels, depth) in said.items()}
+    unknown = np.full(truth.shape, np.nan, np.float32)
+    return {'name': frame.stem, 'image': image, **outputs, 'truth': {'labels': truth, 'depth': unknown}}
 
 
 def _track(progress, description: str, outcomes: Iterable, total: int) -> Iterable:

@@ -3,7 +3,9 @@
 """The result of a bench of adaptation for people: tables on the terminal and in a Markdown file."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from rich.console import Console
@@ -19,6 +21,16 @@ COLUMNS = {'miou': ('mIoU %', 1), 'abs_rel': ('AbsRel', 3), 'rmse': ('RMSE m', 2
 
 GAINS = {'miou': ('mIoU gain', 1), 'abs_rel': ('AbsRel gain', 3)}
 """Metrics whose gain over the fair baseline of the same seed is told; more is better for both."""
+
+CHECKS = {
+    ('teacher', 'abs_rel'): ('difference to the depth teacher %', 100, 0),
+    ('teacher', 'scale'): ('scale to it', 1, 2),
+    ('stability', 'scale_jump'): ('scale jump %', 1, 1),
+    ('stability', 'noise'): ('noise %', 1, 1),
+    ('road', 'camera_height_m'): ('camera height m', 1, 2),
+    ('road', 'tilt_degrees'): ('tilt of the road °', 1, 1),
+}
+"""Checks of depth without truth (:class:`~famda_train.evaluation.depth_checks.DepthChecks`) → heading, factor, digits."""
 
 NOTHING = '–'
 
@@ -57,28 +69,52 @@ def class_cells(summary: dict[str, Any]) -> Cells:
     return [['IoU %', *classes], *lines]
 
 
+def check_cells(rows: Sequence[dict[str, Any]]) -> Cells:
+    """Return heading and lines of the depth checks of a target, means over seeds; nothing where none was made.
+
+    Args:
+        rows: of the target, with ``name`` and perhaps ``depth_checks``.
+    """
+    checks: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row.get('depth_checks'):
+            checks.setdefault(row['name'], []).append(row['depth_checks'])
+    lines = []
+    for name, found in checks.items():
+        cells = [ROWS[name].text]
+        for (part, value), (_, factor, digits) in CHECKS.items():
+            known = [check[part][value] for check in found if check[part][value] is not None]
+            cells.append(_number(factor * mean(known) if known else None, digits))
+        lines.append(cells)
+    return [['depth, no truth', *(head for head, _, _ in CHECKS.values())], *lines] if lines else []
+
+
+def tables_of(result: dict[str, Any], target: str) -> list[Cells]:
+    """Return the tables of a target that hold something: scores, IoU by class, checks of depth."""
+    summary, rows = result['summary'][target], [row for row in result['rows'] if row['target'] == target]
+    return [cells for cells in (score_cells(summary), class_cells(summary), check_cells(rows)) if cells]
+
+
 def terminal_tables(result: dict[str, Any]) -> list[Table]:
     """Return the tables of all targets."""
     tables = []
-    for target, summary in result['summary'].items():
-        for title, cells in ((_caption(result, target), score_cells(summary)), ('', class_cells(summary))):
-            if cells:
-                table = Table(title=title, title_justify='left')
-                for index, head in enumerate(cells[0]):
-                    table.add_column(head, justify='right' if index else 'left')
-                for line in cells[1:]:
-                    table.add_row(*line)
-                tables.append(table)
+    for target in result['summary']:
+        for number, cells in enumerate(tables_of(result, target)):
+            table = Table(title='' if number else _caption(result, target), title_justify='left')
+            for index, head in enumerate(cells[0]):
+                table.add_column(head, justify='right' if index else 'left')
+            for line in cells[1:]:
+                table.add_row(*line)
+            tables.append(table)
     return tables
 
 
 def as_markdown(result: dict[str, Any]) -> str:
     """Return the tables of all targets, what they were measured on and how to measure them again."""
     parts = []
-    for target, summary in result['summary'].items():
-        parts += [f'**{_caption(result, target)}**', _markdown_table(score_cells(summary), bold=ROWS[FULL].text)]
-        if cells := class_cells(summary):
-            parts.append(_markdown_table(cells, bold=ROWS[FULL].text))
+    for target in result['summary']:
+        parts.append(f'**{_caption(result, target)}**')
+        parts += [_markdown_table(cells, bold=ROWS[FULL].text) for cells in tables_of(result, target)]
     if any(len(summary['seeds']) > 1 for summary in result['summary'].values()):
         parts.append('Means over the seeds ± sample standard deviation.')
     parts += [f'Measured on: {environment_line(result["environment"])}.', f'```bash\n{result["command"]}\n```']
@@ -142,8 +178,8 @@ def _markdown_table(cells: Cells, bold: str) -> str:
 def _gain(gain: dict[str, float] | None, digits: int) -> str:
     if gain is None:
         return NOTHING
-    mean, least = (round(gain[which], digits) + 0.0 for which in ('mean', 'min'))  # + 0.0: no "-0.000"
-    return f'{mean:+.{digits}f} ({least:+.{digits}f})'
+    average, least = (round(gain[which], digits) + 0.0 for which in ('mean', 'min'))  # + 0.0: no "-0.000"
+    return f'{average:+.{digits}f} ({least:+.{digits}f})'
 
 
 def _spread(value: dict[str, float | None], digits: int) -> str:

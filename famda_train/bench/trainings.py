@@ -56,6 +56,7 @@ class Folder:
         """
         self.path = make_output_folder(out)
         self._file = self.path / file
+        settings = json.loads(json.dumps(settings))  # as it is read again: lists, no tuples
         self.state: dict[str, Any] = {'settings': settings, 'trainings': {}, 'rows': []}
         if self._file.exists():
             self._resume(settings)
@@ -66,7 +67,7 @@ class Folder:
     def _resume(self, settings: dict[str, Any]) -> None:
         try:
             state = json.loads(self._file.read_text())
-            same = state['settings'] == json.loads(json.dumps(settings))
+            same = state['settings'] == settings
             self.state = {key: state[key] for key in self.state}
         except (ValueError, KeyError, TypeError) as error:
             raise FamdaError(f"'{self._file}' is damaged; choose another --out") from error

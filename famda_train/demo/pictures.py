@@ -22,6 +22,7 @@ from famda_ros.label_space import LabelSpace
 from famda_train.depth_colors import TICKS_M, depth_picture, depth_position, depth_scale
 
 OUTPUTS = ('source_only', 'famda', 'truth')
+COLUMNS = ('image', *OUTPUTS)
 TITLES = {'image': 'camera', 'source_only': 'before: source only', 'famda': 'after: FAMDA', 'truth': 'truth'}
 
 
@@ -41,13 +42,16 @@ def encode_png(picture: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def comparison_picture(rows: Sequence[Mapping[str, Any]], space: LabelSpace, cell_width: int = 360) -> np.ndarray:
+def comparison_picture(
+    rows: Sequence[Mapping[str, Any]], space: LabelSpace, cell_width: int = 360, columns: Sequence[str] = COLUMNS
+) -> np.ndarray:
     """Draw camera | before | after | truth, masks above depth, with both legends.
 
     Args:
         rows: see the module; all frames of one size.
         space: label space of the masks.
         cell_width: wanted width of one picture; frames are enlarged by a whole number.
+        columns: which of :data:`COLUMNS`; photographs that may not be shown are left out.
 
     Returns:
         uint8 RGB.
@@ -57,29 +61,34 @@ def comparison_picture(rows: Sequence[Mapping[str, Any]], space: LabelSpace, cel
     cell_w, cell_h = width * factor, height * factor
     gap, margin, head, foot = 6, 24, 34, 96
     step = 2 * cell_h + gap + 22
-    canvas = Image.new('RGB', (2 * margin + 4 * cell_w + 3 * gap, margin + head + len(rows) * step + foot), 'white')
+    width = 2 * margin + len(columns) * (cell_w + gap) - gap
+    canvas = Image.new('RGB', (width, margin + head + len(rows) * step + foot), 'white')
     draw = ImageDraw.Draw(canvas)
 
     def paste(picture: np.ndarray, column: int, top: int) -> None:
         crisp = Image.fromarray(picture).resize((cell_w, cell_h), Image.Resampling.NEAREST)
         canvas.paste(crisp, (margin + column * (cell_w + gap), top))
 
-    for column, key in enumerate(('image', *OUTPUTS)):
+    for column, key in enumerate(columns):
         draw.text((margin + column * (cell_w + gap), margin), TITLES[key], (28, 32, 38), font=_font(19))
     for number, row in enumerate(rows):
         top = margin + head + number * step
-        paste(row['image'], 0, top)
-        paste(overlay(row['image'], row['famda']['labels'], space), 0, top + cell_h + gap)
-        for column, output in enumerate(OUTPUTS, start=1):
-            paste(color_mask(row[output]['labels'], space), column, top)
-            paste(depth_picture(row[output]['depth']), column, top + cell_h + gap)
+        for column, key in enumerate(columns):
+            if key == 'image':
+                pair = row['image'], overlay(row['image'], row['famda']['labels'], space)
+            else:
+                pair = color_mask(row[key]['labels'], space), depth_picture(row[key]['depth'])
+            for picture, place in zip(pair, (top, top + cell_h + gap), strict=True):
+                paste(picture, column, place)
     _draw_legends(canvas, rows, space, margin, canvas.height - foot + 8)
     return np.asarray(canvas)
 
 
-def write_comparison(path: str | Path, rows: Sequence[Mapping[str, Any]], space: LabelSpace) -> None:
+def write_comparison(
+    path: str | Path, rows: Sequence[Mapping[str, Any]], space: LabelSpace, columns: Sequence[str] = COLUMNS
+) -> None:
     """Write :func:`comparison_picture` as PNG."""
-    write_atomically(path, encode_png(comparison_picture(rows, space)))
+    write_atomically(path, encode_png(comparison_picture(rows, space, columns=columns)))
 
 
 def _draw_legends(canvas: Image.Image, rows: Sequence[Mapping[str, Any]], space: LabelSpace, left: int, top: int):

@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 from miniature_trees import write_camvid
+from PIL import Image
 
 from famda_ros.errors import FamdaError
 from famda_train.bench.real import REAL_ROWS, RealBench, RealPlan, RealSize, run_real
@@ -16,7 +17,7 @@ from famda_train.commands.bench_real import command
 from famda_train.commands.progress import progress_bar
 from famda_train.data.adaptation_data import DataSource
 
-TINY = RealSize(source=4, width=64, height=48, base_steps=2, steps=2)
+TINY = RealSize(source=4, width=64, height=48, crop=(64, 48), base_steps=2, steps=2)
 ROWS = ('source_only', 'source_only_continued', 'superpixels', 'oracle')
 
 
@@ -37,14 +38,21 @@ def test_rows_of_both_targets_and_going_on(camvid, tmp_path, fit_in_this_process
     plan = RealPlan(camvid, ROWS, ('day', 'dusk'), (0,), TINY)
     result = bench(tmp_path / 'run', plan)
     found = [(row['target'], row['name']) for row in result['rows']]
-    assert found == [('day', name) for name in ROWS] + [('dusk', name) for name in ROWS if name != 'oracle']
+    assert found == [('day', name) for name in ROWS] + [('dusk', name) for name in ROWS[:2]]
     assert all(0 <= row['miou'] <= 100 and row['abs_rel'] is None and row['seconds'] > 0 for row in result['rows'])
+    # Depth is checked where the student was taught some; by day frames follow each other.
+    checked = {row['target']: row['depth_checks'] for row in result['rows'] if row['name'] == 'source_only'}
+    assert checked['day']['stability']['pairs'] + checked['day']['stability']['skipped'] == 1
+    assert checked['day']['teacher']['abs_rel'] > 0 and checked['dusk'] is None
     assert len(result['rows'][0]['iou']) == 7 and len(result['rows'][-1]['iou']) == 11
     assert result['scored_on'] == {
         'day': "2 frames of CamVid's day_val, 7 classes", 'dusk': "2 frames of CamVid's dusk_val, 11 classes",
     }  # fmt: skip
     assert json.loads(json.dumps(result)) == result
     assert sorted(camvid.rglob('*')) == before  # nothing was written beside other people's data
+
+    assert result['pictures'] == []  # without FAMDA there is nothing to compare
+    drawn_with_both_students(tmp_path / 'run', plan)
 
     state = tmp_path / 'run' / 'real.json'
     cut = json.loads(state.read_text())
@@ -54,6 +62,17 @@ def test_rows_of_both_targets_and_going_on(camvid, tmp_path, fit_in_this_process
     written = base.stat().st_mtime_ns
     assert bench(tmp_path / 'run', plan)['rows'] == result['rows']
     assert base.stat().st_mtime_ns == written  # scored again, not trained again
+
+
+def drawn_with_both_students(out, plan):
+    """Let the row with superpixels pass for FAMDA, which needs weights that are not everywhere."""
+    told = RealBench(out, plan)
+    shutil.copy(told.scored_checkpoint(('superpixels', 'day', 0)), told.scored_checkpoint(('full', 'day', 0)))
+    row = told.folder.row(('superpixels', 'day', 0))
+    told.folder.state['rows'].append({**row, 'name': 'full'})  # in memory only
+    whole, students = [Image.open(path) for path in told.draw('day', 0)]
+    assert whole.width > 1.8 * students.width and whole.height == students.height
+    assert told.draw('dusk', 0) == []
 
 
 def test_only_the_oracle_reads_labels_of_the_target(camvid, tmp_path):

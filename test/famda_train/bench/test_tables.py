@@ -8,7 +8,7 @@ from rich.console import Console
 
 from famda_ros.errors import FamdaError
 from famda_train.bench.summary import summarise
-from famda_train.bench.tables import as_markdown, check_markers, markers, terminal_tables, write_markdown
+from famda_train.bench.tables import as_markdown, check_cells, check_markers, markers, terminal_tables, write_markdown
 
 BEGIN, END = markers('world')
 
@@ -24,6 +24,7 @@ def result():
             row('full', 1, 60.0), row('oracle', 0, 70.0), row('oracle', 1, 70.0)]  # fmt: skip
     environment = {'cpu': 'Abacus 3', 'cores': 2, 'torch': '2.9', 'python': '3.11', 'famda': '0.1'}
     return {
+        'rows': rows,
         'summary': summarise(rows),
         'scored_on': {'night': '120 unseen scenes per seed, test split'},
         'environment': environment,
@@ -41,6 +42,20 @@ def test_markdown_has_numbers_spread_machine_and_command(result):
         assert part in text
     widths = {line.count('|') for line in text.splitlines() if line.startswith('|')}
     assert widths == {9, 4}  # both tables are rectangular, without the metric that nothing has
+
+
+def checked(name, seed, scale, height):
+    teacher = {'abs_rel': 0.25, 'scale': scale}
+    road, stability = {'camera_height_m': height, 'tilt_degrees': 1.0}, {'scale_jump': None, 'noise': 2.0}
+    return {**row(name, seed, 50.0), 'depth_checks': {'teacher': teacher, 'stability': stability, 'road': road}}
+
+
+def test_checks_of_depth_are_means_over_seeds(result):
+    assert check_cells(result['rows']) == []  # where there is truth, nothing is checked
+    rows = [checked('full', 0, 1.0, 1.2), checked('full', 1, 2.0, None), {**row('masks', 0, 1.0), 'depth_checks': None}]
+    head, line = check_cells(rows)
+    assert len(head) == len(line) and line == ['FAMDA', '25', '1.50', '–', '2.0', '1.20', '1.0']
+    assert '1.50' in as_markdown({**result, 'rows': [{**one, 'target': 'night'} for one in rows]})
 
 
 def test_the_terminal_shows_the_same_numbers(result):
