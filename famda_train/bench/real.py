@@ -70,6 +70,8 @@ CONSECUTIVE = 3
 """Frames of CamVid whose numbers differ by no more follow each other (30 frames a second)."""
 ROAD = {'flat7': 'flat', 'camvid11': 'road'}
 """Label space → the class that lies on the plane of the road."""
+CHECKED = ('source_only', BASELINE, FULL)
+"""Rows whose depth is checked; following pixels from frame to frame takes longer than all else that is scored."""
 PICTURES = 3
 """Frames of the pictures of a target."""
 
@@ -213,7 +215,7 @@ class RealBench:
         predict, card = load_predictor(checkpoint)
         frames = DataSource(**self.where(target, 'validate', seed)).open()
         checks = None
-        if card.provenance.get('depth_taught'):
+        if name in CHECKED and card.provenance.get('depth_taught'):
             road = card.label_space.classes.index(ROAD[card.label_space.name])
             predict = checks = Checked(predict, frames, road, build_depth_teacher(self.recipes[target].teachers['depth']))
         score = evaluate(predict, frames)
