@@ -128,10 +128,10 @@ class SelfTraining(SourceTraining):
         }
 
     def licence(self) -> str:
-        """Add the licences of those teachers whose weights are not free for every use."""
+        """Add the licences of the target's images, and of those teachers whose weights are not free for every use."""
         teachers = self.target.teacher_identities.items()
-        inherited = (inherited_licence(role, identity) for role, identity in teachers)
-        parts = [*super().licence().split('; '), *inherited]
+        inherited = [inherited_licence(role, identity) for role, identity in teachers]
+        parts = [*super().licence().split('; '), self.target.dataset.info.get('licence'), *inherited]
         return '; '.join(dict.fromkeys(part for part in parts if part))
 
     def on_fit_start(self) -> None:

@@ -21,6 +21,7 @@ from famda_ros import __version__
 from famda_ros.errors import FamdaError, choose
 from famda_ros.files import make_output_folder
 from famda_train.adaptation.normalisation import write_with_statistics
+from famda_train.bench.checked_student import CheckedStudent
 from famda_train.bench.rows import BASE, BASELINE, FULL, ROWS, TRAININGS, Recipe, read_recipe, training_arguments
 from famda_train.bench.summary import summarise
 from famda_train.bench.trainings import Folder, Key, Run, Work, check_asked, check_jobs, counted, train_and_score
@@ -29,15 +30,14 @@ from famda_train.data.dataset import Dataset
 from famda_train.data.samples import Samples
 from famda_train.demo.pictures import COLUMNS, write_comparison
 from famda_train.environment import environment
-from famda_train.evaluation.depth_checks import DepthChecks
 from famda_train.evaluation.evaluate import Predict, evaluate
 from famda_train.evaluation.models import load_predictor
-from famda_train.teachers.depth import DepthTeacher, build_depth_teacher
+from famda_train.export import export_student
+from famda_train.teachers.depth import build_depth_teacher
 from famda_train.teachers.engines import open_engine
 from famda_train.teachers.labelling import label_frames
 from famda_train.world import render_many
 from famda_train.world.recording import write_frames
-
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,10 @@ TARGETS = {
 """``--targets`` → what is measured; the oracle reads labels of the target, which dusk has not."""
 
 FIRST_SCENE, SEED_STRIDE, MOST_SEEDS = 8_000_000, 10_000, 10
-CONSECUTIVE = 3
-"""Frames of CamVid whose numbers differ by no more follow each other (30 frames a second)."""
-ROAD = {'flat7': 'flat', 'camvid11': 'road'}
-"""Label space → the class that lies on the plane of the road."""
 CHECKED = ('source_only', BASELINE, FULL)
 """Rows whose depth is checked; following pixels from frame to frame takes longer than all else that is scored."""
+PROBES, PROBED_DOMAIN = 24, 'varied'
+"""Rendered frames on which exported students are compared with their checkpoints: no photograph goes into a file."""
 PICTURES = 3
 """Frames of the pictures of a target."""
 
@@ -90,7 +88,7 @@ class RealSize:
         base_steps, steps: as in :func:`~famda_train.bench.rows.read_recipe`.
     """
 
-    source: int = 800
+    source: int = 400
     width: int = 320
     height: int = 240
     crop: tuple[int, int] | None = None
@@ -216,8 +214,8 @@ class RealBench:
         frames = DataSource(**self.where(target, 'validate', seed)).open()
         checks = None
         if name in CHECKED and card.provenance.get('depth_taught'):
-            road = card.label_space.classes.index(ROAD[card.label_space.name])
-            predict = checks = Checked(predict, frames, road, build_depth_teacher(self.recipes[target].teachers['depth']))
+            teacher = build_depth_teacher(self.recipes[target].teachers['depth'])
+            predict = checks = CheckedStudent(predict, frames, card.label_space, teacher)
         score = evaluate(predict, frames)
         no_depth = dict.fromkeys(('abs_rel', 'rmse', 'delta1'))  # CamVid has no depth to measure against
         row = {'name': name, 'target': target, 'seed': seed, 'miou': score['miou'], 'iou': score['iou'], **no_depth}
@@ -241,6 +239,22 @@ class RealBench:
         for path, columns in files.items():
             write_comparison(path, rows, frames.label_space, columns)
         return list(files)
+
+    def export(self, target: str, folder: Path) -> Path | None:
+        """Write FAMDA's student of the seed that is best on the validation split, and return the file; None without."""
+        rows = [row for seed in self.plan.seeds if (row := self.folder.row((FULL, target, seed))) is not None]
+        if not rows:
+            return None
+        best = max(rows, key=lambda row: row['miou'])
+        size, frames = self.plan.size, DataSource(**self.where(target, 'validate', 0)).open()
+        probes = range(FIRST_SCENE, FIRST_SCENE + PROBES)
+        images = (frame.image for frame in render_many(probes, PROBED_DOMAIN, size.width, size.height))
+        scores = {name: best[name] for name in ('miou', 'iou')}
+        metrics = {'data': frames.info['name'], 'frames': len(frames), 'protocol': 'metric', **scores}
+        path = folder / f'camvid_{target}.onnx'
+        checkpoint = self.scored_checkpoint((FULL, target, best['seed']))
+        export_student(checkpoint, path, images, metrics=metrics, weights='fp16')
+        return path
 
     def scored_on(self, target: str) -> str:
         """Return in words what rows of a target were scored on."""
@@ -278,19 +292,23 @@ class RealBench:
                     label_frames(frames, role, name, partial(_track, progress, f'{target}: {name}'), engine=engine)
 
 
-def run_real(out: Path, plan: RealPlan, jobs: int | None, progress) -> dict[str, Any]:
+def run_real(
+    out: Path, plan: RealPlan, jobs: int | None, progress, models: Path | None = None
+) -> dict[str, Any]:
     """Run the bench, or what is left of it, and return its result.
 
     Args:
         out: output folder.
         plan: what to compare.
         jobs: trainings at a time, which share the cores; None = one per core, or one with a GPU.
+        models: folder for FAMDA's student of each target's best seed; None = it is not exported.
         progress: a running :class:`rich.progress.Progress`.
 
     Returns:
         ``rows`` (name, target, seed, miou in percent, iou by class, ``depth_checks`` of
-        :class:`~famda_train.evaluation.depth_checks.DepthChecks`, seconds of the training; no depth metrics), ``summary``
-        (see :func:`~famda_train.bench.summary.summarise`), ``pictures``, ``scored_on``, ``settings``, ``environment``.
+        :class:`~famda_train.evaluation.depth_checks.DepthChecks`, seconds of the training; no depth metrics),
+        ``summary`` (see :func:`~famda_train.bench.summary.summarise`), ``pictures``, ``models``, ``scored_on``,
+        ``settings``, ``environment``.
 
     Raises:
         FamdaError: the plan or the folder cannot be used, or a training failed.
@@ -310,38 +328,10 @@ def run_real(out: Path, plan: RealPlan, jobs: int | None, progress) -> dict[str,
         'rows': rows,
         'summary': summarise([row for row in rows if row is not None]),
         'pictures': [str(path) for target in plan.targets for path in bench.draw(target, plan.seeds[0])],
+        'models': [str(path) for target in plan.targets if models and (path := bench.export(target, models))],
         'settings': bench.folder.state['settings'],
         'environment': environment(),
     }
-
-
-class Checked:
-    """A student that is asked about the frames of a data set in order, and whose depth is checked meanwhile.
-
-    Args:
-        predict: the student.
-        frames: that it will be asked about.
-        road: train id of the class that lies on the plane of the road.
-        teacher: depth teacher to compare with.
-    """
-
-    def __init__(self, predict: Predict, frames: Dataset, road: int, teacher: DepthTeacher):
-        self._predict, self._road, self._teacher = predict, road, teacher
-        self._checks = DepthChecks()
-        numbers = [int(frame.stem[-5:]) for frame in frames.frames]
-        self._consecutive = iter([False, *(0 < gap <= CONSECUTIVE for gap in np.diff(numbers).tolist())])
-
-    def __call__(self, image: np.ndarray, focal: float | None) -> tuple[np.ndarray, np.ndarray]:
-        """Return what the student says."""
-        labels, depth = self._predict(image, focal)
-        assert focal is not None
-        told = self._teacher(image, focal)
-        self._checks.update(image, depth, labels == self._road, told, focal, next(self._consecutive))
-        return labels, depth
-
-    def compute(self) -> dict[str, Any]:
-        """Return the checks of all frames."""
-        return self._checks.compute()
 
 
 def _drawn(frames: Dataset, index: int, predictors: Mapping[str, Predict]) -> dict[str, Any]:

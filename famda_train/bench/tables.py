@@ -30,7 +30,7 @@ CHECKS = {
     ('road', 'camera_height_m'): ('camera height m', 1, 2),
     ('road', 'tilt_degrees'): ('tilt of the road °', 1, 1),
 }
-"""Checks of depth without truth (:class:`~famda_train.evaluation.depth_checks.DepthChecks`) → heading, factor, digits."""
+"""Part and name of a check of depth without truth (famda_train.evaluation.depth_checks) → heading, factor, digits."""
 
 NOTHING = '–'
 

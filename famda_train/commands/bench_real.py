@@ -21,6 +21,7 @@ def run(
     size: Literal['full', 'small'] = 'full',
     jobs: int | None = None,
     markdown: str | None = None,
+    models: str | None = None,
 ) -> dict[str, Any]:
     """Measure the method on real photographs, those of CamVid: synthetic streets to day, and day to dusk.
 
@@ -39,6 +40,7 @@ def run(
         jobs: trainings at a time, which share the CPU cores; default one per core, or 1 with a GPU.
         markdown: file in which the tables replace what stands between <!-- famda bench real --> and
             <!-- /famda bench real -->.
+        models: folder in which to write camvid_TARGET.onnx: FAMDA's student of the best seed, weights in float16.
     """
     from famda_train.bench.real import REAL_ROWS, SIZES, RealPlan, run_real
     from famda_train.bench.tables import as_markdown, check_markers, print_tables, write_markdown
@@ -49,7 +51,7 @@ def run(
         check_markers(markdown, 'real')  # now, not after the work
     plan = RealPlan(Path(data), once(rows or REAL_ROWS), once(targets), once(seeds), SIZES[size])
     with progress_bar() as bar:
-        result = run_real(Path(out), plan, jobs, bar)
+        result = run_real(Path(out), plan, jobs, bar, Path(models) if models else None)
     result = {'command': command(data, out, targets, seeds, rows, size), **result}
     print_tables(result)
     if markdown:

@@ -10,6 +10,7 @@ from miniature_trees import write_camvid
 from PIL import Image
 
 from famda_ros.errors import FamdaError
+from famda_ros.model_card import read_card
 from famda_train.bench.real import REAL_ROWS, RealBench, RealPlan, RealSize, run_real
 from famda_train.bench.trainings import Run
 from famda_train.cli import build_parser, command_module
@@ -73,6 +74,9 @@ def drawn_with_both_students(out, plan):
     whole, students = [Image.open(path) for path in told.draw('day', 0)]
     assert whole.width > 1.8 * students.width and whole.height == students.height
     assert told.draw('dusk', 0) == []
+    card = read_card(told.export('day', out))
+    assert (card.name, card.weights, card.metrics['miou']) == ('camvid_day', 'fp16', row['miou'])
+    assert 'CC BY-NC 4.0' in card.licence and told.export('dusk', out) is None
 
 
 def test_only_the_oracle_reads_labels_of_the_target(camvid, tmp_path):

@@ -1,0 +1,49 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""A student whose depth is checked while its masks are scored, for photographs without true depth."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from famda_ros.label_space import LabelSpace
+from famda_train.data.dataset import Dataset
+from famda_train.evaluation.depth_checks import DepthChecks
+from famda_train.evaluation.evaluate import Predict
+from famda_train.teachers.depth import DepthTeacher
+
+CONSECUTIVE = 3
+"""Frames of CamVid whose numbers differ by no more follow each other (30 frames a second)."""
+ROAD = {'flat7': 'flat', 'camvid11': 'road'}
+"""Label space → the class that lies on the plane of the road."""
+
+
+class CheckedStudent:
+    """A student that is asked about the frames of a data set in order, and whose depth is checked meanwhile.
+
+    Args:
+        predict: the student.
+        frames: that it will be asked about.
+        space: label space of the student.
+        teacher: depth teacher to compare with.
+    """
+
+    def __init__(self, predict: Predict, frames: Dataset, space: LabelSpace, teacher: DepthTeacher):
+        self._predict, self._teacher = predict, teacher
+        self._road = space.classes.index(ROAD[space.name])
+        self._checks = DepthChecks()
+        numbers = [int(frame.stem[-5:]) for frame in frames.frames]
+        self._consecutive = iter([False, *(0 < gap <= CONSECUTIVE for gap in np.diff(numbers).tolist())])
+
+    def __call__(self, image: np.ndarray, focal: float | None) -> tuple[np.ndarray, np.ndarray]:
+        """Return what the student says."""
+        labels, depth = self._predict(image, focal)
+        assert focal is not None
+        told = self._teacher(image, focal)
+        self._checks.update(image, depth, labels == self._road, told, focal, next(self._consecutive))
+        return labels, depth
+
+    def compute(self) -> dict[str, Any]:
+        """Return the checks of all frames."""
+        return self._checks.compute()
