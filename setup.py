@@ -74,7 +74,8 @@ def data_files():
         (share, ['package.xml']),
         (f'{share}/launch', sorted(glob('launch/*.launch.*'))),
     ]
-    folders = [Path('config'), *sorted(path for path in Path('config').rglob('*') if path.is_dir())]
+    # Not models/research: their licence allows research only.
+    folders = [Path('models'), Path('config'), *sorted(path for path in Path('config').rglob('*') if path.is_dir())]
     for folder in folders:
         content = sorted(str(path) for path in folder.glob('*.*') if path.is_file())
         if content:

@@ -24,6 +24,7 @@ from famda_ros.providers import session_options
 METADATA_KEY = 'famda'
 SCHEMA_VERSION = 1
 PRECISIONS = ('fp32', 'fp16', 'int8')
+WEIGHTS = ('fp32', 'fp16')
 
 INPUT = ('image', 'tensor(uint8)')
 OUTPUTS = {'labels': 'tensor(uint8)', 'confidence': 'tensor(uint8)', 'depth': 'tensor(float)'}
@@ -45,6 +46,8 @@ class ModelCard:
             beyond the farthest the depth is +inf.
         domain: light or place it was trained for: 'day', 'night', ...
         precision: 'fp32', 'fp16' or 'int8'.
+        weights: how a file of precision 'fp32' stores its weights: 'fp32' or 'fp16'; other precisions have 'fp32' here
+            and store their own.
         provenance: data, teachers, seed, package version.
         metrics: measured numbers, each with its protocol.
         licence: licence of the weights.
@@ -61,6 +64,7 @@ class ModelCard:
     depth_range_m: tuple[float, float]
     domain: str
     precision: str = 'fp32'
+    weights: str = 'fp32'
     provenance: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     licence: str = ''
@@ -83,6 +87,8 @@ class ModelCard:
             (_is_number(near) and _is_number(far) and 0 <= near < far, 'depth_range_m must be 0 <= near < far metres'),
             (isinstance(self.domain, str) and self.domain, "domain must be a text such as 'night'"),
             (self.precision in PRECISIONS, f'precision must be one of {", ".join(PRECISIONS)}'),
+            (self.weights in WEIGHTS, f'weights must be one of {", ".join(WEIGHTS)}'),
+            (self.weights == 'fp32' or self.precision == 'fp32', f'weights {self.weights} need the precision fp32'),
             (isinstance(self.provenance, dict) and isinstance(self.metrics, dict), 'provenance, metrics: mappings'),
             (all(_is_number(v) and 0 <= v <= 1 for v in asdict(self.limits).values()), 'limits must be 0 to 1'),
             (

@@ -13,6 +13,7 @@ from famda_ros.auto_profile import AutoSettings
 from famda_ros.errors import FamdaError
 from famda_ros.frame_statistics import DiagnosticLimits
 from famda_ros.providers import AUTO, PROVIDERS
+from famda_ros.resources import DEFAULT_MODEL
 
 HOUR_MS = 3.6e6
 MODEL_STATUS = 'model'
@@ -44,7 +45,12 @@ class Parameter:
 
 
 PARAMETERS = (
-    Parameter('model', '', 'student .onnx file with a FAMDA model card; a profile that names a model goes before it'),
+    Parameter(
+        'model',
+        DEFAULT_MODEL,
+        'student .onnx file with a FAMDA model card; package://famda_ros/... is a file of this package; a profile that '
+        'names a model goes before it',
+    ),
     Parameter(
         'profile',
         '',

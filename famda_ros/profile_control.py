@@ -21,6 +21,7 @@ from famda_ros.errors import FamdaError
 from famda_ros.frame_answer import AnswerSettings
 from famda_ros.perception_parameters import group
 from famda_ros.profiles import Profile, find_profile, load_profile
+from famda_ros.resources import resolve
 from famda_ros.student import Student
 from famda_ros.student_switch import Active, Attempt, StudentSwitch
 
@@ -167,7 +168,7 @@ class ProfileControl:
         profile = self._switch.current.profile
         return NIGHT if profile and profile.path == find_profile(self._profile_for(NIGHT)) else DAY
 
-    def _model_of(self, profile: Profile | None) -> str | Path:
+    def _model_of(self, profile: Profile | None) -> Path:
         """Return the file of the student of a profile."""
         model = profile.model if profile and profile.model else self._values['model']
         if not model:
@@ -176,13 +177,13 @@ class ProfileControl:
                 if profile
                 else "no model given; set the parameter 'model' to a student .onnx file, or 'profile'"
             )
-        return model
+        return resolve(model)
 
     def _load(self, name: str, current: Active | None) -> Active:
         """Return the student of a profile ('' = none); the current one where it is the same file."""
         profile = load_profile(name) if name else None
         model = self._model_of(profile)
-        file = _identity(Path(model))
+        file = _identity(model)
         if current is not None and file and file == current.file:
             return Active(current.student, file, profile)
         student = Student(

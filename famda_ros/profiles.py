@@ -25,7 +25,7 @@ import yaml
 
 from famda_ros.errors import FamdaError
 from famda_ros.perception_parameters import PARAMETERS, Parameter
-from famda_ros.resources import PACKAGE, resource, share_folders
+from famda_ros.resources import PREFIX, resolve, share_folders
 
 _OVERRIDABLE = ('min_confidence', 'max_rate_hz', 'max_age_ms', 'exposure.target_brightness', 'exposure.max_gamma')
 
@@ -150,9 +150,8 @@ def _model(value: Any, profile: Path, where: str) -> Path | None:
         return None
     if not isinstance(value, str) or not value:
         raise FamdaError(f"'model' in {where} must be the path of an .onnx file, not {reprlib.repr(value)}")
-    in_package = value.removeprefix(f'package://{PACKAGE}/')
-    if in_package != value:
-        return resource(in_package)
+    if value.startswith(PREFIX):
+        return resolve(value)
     path = profile.parent / os.path.expanduser(value)
     if not os.path.isfile(path):
         raise FamdaError(f"the model '{path}' of {where} does not exist; correct 'model' in the profile")

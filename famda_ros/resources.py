@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Find the files that are installed beside the code: config, launch."""
+"""Find the files that are installed beside the code: config, launch, models."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from pathlib import Path
 from famda_ros.errors import FamdaError
 
 PACKAGE = 'famda_ros'
+PREFIX = f'package://{PACKAGE}/'
+DEFAULT_MODEL = f'{PREFIX}models/street.onnx'
+"""The student that comes with the package."""
 
 
 def share_folders() -> list[Path]:
-    """Return where this package's ``config`` and ``launch`` may lie, the likeliest first.
+    """Return where this package's ``config``, ``launch`` and ``models`` may lie, the likeliest first.
 
     A source checkout or editable install has them beside the package, colcon and pip
     put them under ``<prefix>/share/famda_ros``.
@@ -40,3 +43,13 @@ def resource(relative: str) -> Path:
             return folder / relative
     looked = ', '.join(map(str, folders))
     raise FamdaError(f"the file '{relative}' of famda_ros is not installed (looked in {looked}); install it again")
+
+
+def resolve(path: str | Path) -> Path:
+    """Return the file that a user means; ``package://famda_ros/...`` is an installed one.
+
+    Raises:
+        FamdaError: it begins so and is not installed.
+    """
+    text = str(path)
+    return resource(text.removeprefix(PREFIX)) if text.startswith(PREFIX) else Path(path)

@@ -29,6 +29,7 @@ from famda_ros.providers import (
     session_options,
 )  # fmt: skip
 from famda_ros.resize import beyond_range, enlarge_depth, resize_image, resize_nearest
+from famda_ros.resources import resolve
 
 OUTPUTS = tuple(OUTPUT_TYPES)
 STAGES = ('preprocess', 'inference', 'postprocess')
@@ -92,7 +93,7 @@ class Student:
         """Load a model, run it once, and compare an accelerator with the CPU.
 
         Args:
-            path: the .onnx file.
+            path: the .onnx file; ``package://famda_ros/...`` is one of this package.
             threads: CPU threads of one inference; 0 = one per core.
             provider: 'tensorrt', 'cuda', 'openvino', 'cpu', or 'auto': the first of them that works and agrees
                 with the CPU within the limits of the model's card.
@@ -106,9 +107,9 @@ class Student:
         """
         if threads < 0:
             raise FamdaError(f'threads must be 0 (one per core) or more, not {threads}')
-        self.path = Path(path)
-        self._data = read_model(path)
-        session, self.card = open_model(path, self._data, session_options(threads))
+        self.path = resolve(path)
+        self._data = read_model(self.path)
+        session, self.card = open_model(self.path, self._data, session_options(threads))
         self.provider = 'cpu'
         self.agreement: Agreement | None = None
         self.passed_over: dict[str, str] = {}

@@ -26,6 +26,7 @@ from famda_train.data.dataset import Dataset
 from famda_train.evaluation.evaluate import evaluate
 from famda_train.onnx_graph import trace
 from famda_train.precision import convert
+from famda_train.stored_weights import check_weights, store
 from famda_train.student_graph import StudentGraph, run_torch
 
 LIMITS = {
@@ -67,6 +68,7 @@ def model_card(
     name: str,
     metrics: dict[str, Any] | None = None,
     precision: str = 'fp32',
+    weights: str = 'fp32',
 ) -> ModelCard:
     """Return the card of a student."""
     return ModelCard(
@@ -78,6 +80,7 @@ def model_card(
         depth_range_m=spec.depth_range_m,
         domain=spec.domain,
         precision=precision,
+        weights=weights,
         provenance=spec.provenance,
         metrics=metrics or {},
         licence=spec.licence,
@@ -93,7 +96,7 @@ def with_metadata(model: onnx.ModelProto, card: ModelCard, probes: str) -> onnx.
 
 
 def accuracy_cost(scores: dict[str, Any], reference: dict[str, Any]) -> dict[str, float]:
-    """Return what a precision costs: mIoU lost in points, AbsRel gained in percent of the reference's."""
+    """Return what smaller numbers cost: mIoU lost in points, AbsRel gained in percent of the reference's."""
     cost = {}
     if scores.get('miou') is not None:
         cost['miou'] = reference['miou'] - scores['miou']
@@ -109,6 +112,7 @@ def export_student(
     name: str | None = None,
     metrics: dict[str, Any] | None = None,
     precision: str = 'fp32',
+    weights: str = 'fp32',
     calibration: Iterable[np.ndarray] | None = None,
     evaluation: Dataset | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -122,24 +126,27 @@ def export_student(
         name: name in the model card; None = the stem of ``out``.
         metrics: measured numbers for the card, with their protocol.
         precision: 'fp32', 'fp16' or 'int8'.
+        weights: how precision 'fp32' stores its weights: 'fp32', or 'fp16' for a file of half the size.
         calibration: frames of the target for int8; None = ``images``.
-        evaluation: labelled frames; the scores of the file on them, and what the precision costs, go into the card.
+        evaluation: labelled frames; the scores of the file on them, and what smaller numbers cost, go into the card.
         progress: called while evaluating with (frames done, frames in all).
 
     Raises:
-        FamdaError: no readable checkpoint, no frames, or the parity check failed.
+        FamdaError: no readable checkpoint, no frames, the parity check failed, or a precision whose weights are not
+            stored so.
     """
     limits = choose(LIMITS, precision, 'precision')
+    check_weights(weights, precision)
     network, spec = load_student(checkpoint)
     out = Path(out)
     make_output_folder(out.parent)
-    card = model_card(spec, network, name or out.stem, metrics, precision)
+    card = model_card(spec, network, name or out.stem, metrics, precision, weights)
     graph = StudentGraph(network, spec.output_range_m)
     size = (card.network_width, card.network_height)
     frames = [resize_image(image, *size) for image in images]
     calibrated_on = frames if calibration is None else [resize_image(image, *size) for image in calibration]
     probes = encode_probes(frames[:PROBES])
-    model = convert(trace(graph, size[::-1], OUTPUTS), precision, calibrated_on)
+    model = store(convert(trace(graph, size[::-1], OUTPUTS), precision, calibrated_on), weights)
     with atomic_path(out) as temporary:
         onnx.save(with_metadata(model, card, probes), str(temporary))
         student = Student(temporary, provider='cpu')
@@ -155,9 +162,10 @@ def export_student(
 def measure(
     graph: StudentGraph, student: Student, data: Dataset, progress: Callable[[int, int], None] | None = None
 ) -> dict[str, Any]:
-    """Return the scores of a file; unless it is float32, with their difference to the checkpoint as ``cost``."""
+    """Return the scores of a file; unless all is float32, with what it loses to the checkpoint as ``cost``."""
     card = student.card
-    runs = [student.run] if card.precision == 'fp32' else [student.run, partial(run_torch, graph)]
+    exact = card.precision == card.weights == 'fp32'
+    runs = [student.run] if exact else [student.run, partial(run_torch, graph)]
     scores = []
     for number, run in enumerate(runs):
 

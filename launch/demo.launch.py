@@ -49,7 +49,11 @@ def generate_launch_description():
     return LaunchDescription(
         [
             DeclareLaunchArgument('bag', description='Recording with compressed images, for example of `famda demo`'),
-            DeclareLaunchArgument('model', description='Student .onnx file, for example of `famda demo`'),
+            DeclareLaunchArgument(
+                'model',
+                default_value='',
+                description='Student .onnx file, for example of `famda demo`; empty = the one of the package',
+            ),
             DeclareLaunchArgument('namespace', default_value='camera', description='Namespace of all topics'),
             DeclareLaunchArgument('rate', default_value='1.0', description='Speed of playing, 2.0 = twice as fast'),
             DeclareLaunchArgument('points', default_value='4', description='Every how many pixels a point; 0 = none'),

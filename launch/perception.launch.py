@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Perception of one camera or several.
 
-ros2 launch famda_ros perception.launch.py model:=night.onnx cameras:=/camera/image_raw
+ros2 launch famda_ros perception.launch.py cameras:=/camera/image_raw
+ros2 launch famda_ros perception.launch.py cameras:=/camera/image_raw model:=night.onnx
 
 An argument that is left empty leaves what the parameter file says, or the node's default.
 """
@@ -50,7 +51,11 @@ def arguments():
             'Comma-separated cameras: name, or name=topic of its images (without /compressed); camera_info is taken '
             'beside the images; one topic alone = one camera without a name; empty = one camera on the topic image',
         ),
-        argument('model', '', 'Student .onnx file; empty = as the profile or the parameter file says'),
+        argument(
+            'model',
+            '',
+            'Student .onnx file; empty = as the profile or the parameter file says, which is the one of the package',
+        ),
         argument('profile', '', 'day, night, auto or a profile file; empty = as the parameter file says'),
         argument('provider', '', 'Execution provider of ONNX Runtime; empty = as the parameter file says'),
         argument(

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -131,9 +132,9 @@ def colcon(workspace, *arguments):
 
 
 @pytest.fixture(scope='module')
-def workspace(tmp_path_factory):
-    """Build a clean copy of the tree, as a user's colcon workspace would hold it."""
-    folder = tmp_path_factory.mktemp('colcon')
+def checkout(tmp_path_factory):
+    """Return a workspace with a clean copy of the tree in it."""
+    folder = tmp_path_factory.mktemp('checkout')
     listed = subprocess.run(
         ['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard'],
         cwd=ROOT,
@@ -147,10 +148,20 @@ def workspace(tmp_path_factory):
             target = folder / 'src' / 'famda_ros' / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def workspace(checkout):
+    """Build it, as a user's colcon would."""
+    folder = checkout
     said = colcon(folder, 'build')
     assert 'Failed to parse ROS package manifest' not in said
     assert '1 package finished' in said
     return folder
+
+
+KINDS = ['launch/*.launch.py', 'config/*.yaml', 'config/*.xml', 'config/rviz/*.rviz', 'models/street.onnx']
 
 
 @needs_colcon
@@ -164,10 +175,11 @@ def test_colcon_build_puts_everything_where_ros_looks(workspace):
     assert (share / 'ament_index' / 'resource_index' / 'packages' / 'famda_ros').is_file()
     assert (share / 'famda_ros' / 'package.xml').is_file()
     assert (share / 'famda_ros' / 'hook' / 'ament_prefix_path.sh').is_file()
-    for folder in ('launch', 'config'):
+    for folder in ('launch', 'config', 'models'):
         for path in (ROOT / folder).rglob('*.*'):
-            if path.is_file() and path.parent.name != '__pycache__':
+            if path.is_file() and path.parent.name not in ('__pycache__', 'research'):
                 assert (share / 'famda_ros' / path.relative_to(ROOT)).is_file()
+    assert not (share / 'famda_ros' / 'models' / 'research').exists()  # not for every use
     weights = next(prefix.glob('lib/python*/site-packages/famda_train'), None)
     assert weights is not None
     for path in (ROOT / 'famda_train' / 'weights').glob('*.safetensors'):
@@ -175,8 +187,8 @@ def test_colcon_build_puts_everything_where_ros_looks(workspace):
 
 
 @needs_colcon
-@pytest.mark.parametrize('kind', ['launch/*.launch.py', 'config/*.yaml', 'config/*.xml', 'config/rviz/*.rviz'])
-def test_launch_and_config_are_there(workspace, kind):
+@pytest.mark.parametrize('kind', KINDS)
+def test_launch_config_and_model_are_there(workspace, kind):
     assert list((workspace / 'install' / 'famda_ros' / 'share' / 'famda_ros').glob(kind))
 
 
@@ -203,3 +215,29 @@ def test_colcon_test_really_runs_tests(workspace):
     counted = re.search(r'Summary: (\d+) tests?, 0 errors, 0 failures', said)
     assert counted, said
     assert int(counted[1]) > 5
+
+
+def test_pip_installs_the_model_too(checkout, tmp_path):
+    """In the wheel that `pip install .` makes, at the place under the prefix where the package looks."""
+    command = [sys.executable, '-m', 'pip', 'wheel', '--no-deps', '--no-build-isolation', '--no-index', '-q', '-w']
+    source = shutil.copytree(
+        checkout / 'src' / 'famda_ros', tmp_path / 'source', ignore=shutil.ignore_patterns('build', '*.egg-info')
+    )
+    done = subprocess.run([*command, str(tmp_path), str(source)], capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = tmp_path.glob('*.whl')
+    name = f'famda_ros-{famda_ros.__version__}.data/data/share/famda_ros/models/street.onnx'
+    with zipfile.ZipFile(wheel) as content:
+        assert content.read(name) == (ROOT / 'models' / 'street.onnx').read_bytes()
+
+
+@needs_colcon
+def test_an_installed_package_finds_its_model(workspace):
+    """Not that of this checkout."""
+    script = 'from famda_ros.resources import DEFAULT_MODEL, resolve; print(resolve(DEFAULT_MODEL))'
+    done = subprocess.run(
+        ['sh', '-c', f'. install/setup.sh && {sys.executable} -c "{script}"'],
+        cwd=workspace, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()) == workspace / 'install/famda_ros/share/famda_ros/models/street.onnx'

@@ -270,8 +270,8 @@ class RealBench:
     def render(self, left: Sequence[Key], progress) -> None:
         """Render the labelled streets that the rows ``left`` need and that are not there yet."""
         size = self.plan.size
-        wanted = sorted({(seed, TARGETS[target].domain, target) for _, target, seed in left if TARGETS[target].domain})
-        missing = [job for job in wanted if not (self.folder.scenes(*job[:2]) / 'dataset.yaml').exists()]
+        wanted = sorted({(seed, domain, t) for _, t, seed in left if (domain := TARGETS[t].domain) is not None})
+        missing = [job for job in wanted if not (self.folder.scenes(job[0], job[1]) / 'dataset.yaml').exists()]
         bar = progress.add_task('render', total=len(missing) * size.source or None, visible=bool(missing))
         for seed, domain, target in missing:
             first = FIRST_SCENE + seed * SEED_STRIDE

@@ -17,6 +17,7 @@ def run(
     count: int = 40,
     name: str | None = None,
     precision: Literal['fp32', 'fp16', 'int8'] = 'fp32',
+    weights: Literal['fp32', 'fp16'] = 'fp32',
     calibrate: str | None = None,
     evaluate: str | None = None,
     check: str | None = None,
@@ -34,8 +35,9 @@ def run(
         count: frames of the parity check, and of the calibration.
         name: name in the model card; default: the file's.
         precision: fp32; fp16, for GPUs; int8, for CPUs and accelerators.
+        weights: how precision fp32 stores its weights: fp32; fp16, for a file of half the size, computed in fp32.
         calibrate: int8: frame folder or data set with images of the target, to measure ranges on; default: frames.
-        evaluate: frame folder or data set with truth; scores, and what fp16 or int8 costs, go into the model card.
+        evaluate: frame folder or data set with truth; scores, and what smaller numbers cost, go into the model card.
         check: provider (tensorrt, cuda, openvino) that must agree with the CPU here on the file's own frames.
         kind: of the data sets; auto = told by their layout.
         split: of frames and of calibrate; default: the one meant for training.
@@ -48,10 +50,12 @@ def run(
     from famda_train.commands.progress import progress_bar
     from famda_train.data.catalogue import open_dataset
     from famda_train.export import export_student
+    from famda_train.stored_weights import check_weights
     from famda_train.teachers.licences import student_notice
 
+    check_weights(weights, precision)  # before anything slow
     if check:
-        candidates(check)  # before anything slow
+        candidates(check)
     more = options or {}
     images = open_dataset(frames, kind, split, **more).spread(count)
     calibration = open_dataset(calibrate, kind, split, **more).spread(count) if calibrate else None
@@ -59,12 +63,13 @@ def run(
     with progress_bar() as bar:
         task = bar.add_task('evaluating', total=len(truth) if truth else None, visible=truth is not None)
         exported = export_student(
-            checkpoint, out, images, name, None, precision, calibration, truth,
+            checkpoint, out, images, name, None, precision, weights, calibration, truth,
             lambda done, total: bar.update(task, completed=done, total=total),
         )  # fmt: skip
-    print(f'wrote {out} ({precision}): with torch, {exported.agreement}')
+    halved = '' if weights == 'fp32' else f', weights stored in {weights}'
+    print(f'wrote {out} ({precision}{halved}): with torch, {exported.agreement}')
     if cost := exported.metrics.get('cost'):
-        print(f'{precision} costs {cost_text(cost)} on {exported.metrics["frames"]} frames of {evaluate}')
+        print(f'{precision}{halved} costs {cost_text(cost)} on {exported.metrics["frames"]} frames of {evaluate}')
     checked = {}
     if check:
         agreement = Student(out, provider=check).agreement
@@ -73,11 +78,14 @@ def run(
             checked = {'provider': check, 'provider_agreement': asdict(agreement)}
     if notice := student_notice(read_card(out).licence):
         print(notice)
-    return {'out': out, 'precision': precision, **asdict(exported.agreement), 'metrics': exported.metrics, **checked}
+    return {
+        'out': out, 'precision': precision, 'weights': weights, **asdict(exported.agreement),
+        'metrics': exported.metrics, **checked,
+    }  # fmt: skip
 
 
 def cost_text(cost: dict[str, float]) -> str:
-    """Return in words what a precision costs."""
+    """Return in words what smaller numbers cost."""
     parts = []
     if 'miou' in cost:
         parts.append(f'{cost["miou"]:.2f} mIoU')

@@ -6,11 +6,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from famda_ros.resources import DEFAULT_MODEL
+
 POSITIONALS = ('source',)
 HAS_RESULT = True
 
 
-def run(source: str, model: str, out: str, topic: str | None = None, threads: int = 0) -> dict[str, Any]:
+def run(
+    source: str, out: str, model: str = DEFAULT_MODEL, topic: str | None = None, threads: int = 0
+) -> dict[str, Any]:
     """Run a student over a recording, without a ROS graph.
 
     Writes masks, confidence (0..255), colours, metric depth (metres, +inf = beyond range), labels
@@ -18,8 +22,8 @@ def run(source: str, model: str, out: str, topic: str | None = None, threads: in
 
     Args:
         source: bag (folder, .mcap, .db3), frame folder or folder of images
-        model: student .onnx file
         out: bag to write; must not exist
+        model: student .onnx file; default: the one that comes with the package
         topic: image topic of the bag; needed only where it has several
         threads: CPU threads of one inference; 0 = one per core
     """

@@ -18,6 +18,16 @@ def test_json_round_trip():
     assert ModelCard.from_json(card.to_json()) == card
 
 
+def test_how_weights_are_stored(tmp_path):
+    card = tiny_card(weights='fp16')
+    assert json.loads(card.to_json())['weights'] == 'fp16'
+    assert read_card(save_tiny(tmp_path / 'half.onnx', card=card)) == card
+    # A file from before there was a choice.
+    values = json.loads(tiny_card().to_json())
+    del values['weights']
+    assert read_card(save_tiny(tmp_path / 'old.onnx', metadata=json.dumps(values))).weights == 'fp32'
+
+
 def test_read_from_onnx(tmp_path):
     assert METADATA_KEY == 'famda'
     assert read_card(save_tiny(tmp_path / 'tiny.onnx')) == tiny_card()
@@ -33,6 +43,8 @@ def test_read_from_onnx(tmp_path):
         ({'focal': float('nan')}, 'focal'),
         ({'depth_range_m': (5.0, 5.0)}, 'depth_range_m'),
         ({'precision': 'fp8'}, 'precision'),
+        ({'weights': 'bf16'}, 'weights must be one of fp32, fp16'),
+        ({'weights': 'fp16', 'precision': 'int8'}, 'weights fp16 need the precision fp32'),
         ({'weights_sha256': 'abc'}, '64 hexadecimal'),
     ],
 )
@@ -50,6 +62,7 @@ def test_senseless_values_are_refused(changes, sentence):
         (lambda v: v['label_space'].update(colors=[[1, 2, 3], [1, 2, 300]]), 'colour value 300'),
         (lambda v: v.update(depth_range_m=None), 'not valid'),
         (lambda v: v.update(focal='wide'), 'focal must be positive'),
+        (lambda v: v.update(weights=['fp16']), 'weights must be one of'),
         (lambda v: v.pop('schema_version'), 'damaged'),
     ],
 )

@@ -13,7 +13,9 @@ from tiny_student import FOCAL, HEIGHT, WIDTH, expected, save_tiny
 from famda_ros.bag import BagWriter, custom_data, read_messages, stamp_ns_of, topics_of
 from famda_ros.convert import image_to_array
 from famda_ros.errors import FamdaError
+from famda_ros.model_card import read_card
 from famda_ros.perceive import FOLDER_PERIOD_NS, perceive
+from famda_ros.resources import resource
 
 PHOTOGRAPHS = Path(__file__).resolve().parents[3] / 'shared' / 'data' / 'camvid' / 'dusk_val' / 'images'
 STAMP = 1_700_000_000_000_000_007
@@ -139,3 +141,15 @@ def test_verb(tmp_path, model, capsys):
     assert '3 frames at' in capsys.readouterr().out
     assert main(['perceive', *arguments]) == 2
     assert 'exists already' in capsys.readouterr().err
+
+
+def test_verb_without_a_model(tmp_path):
+    """It takes the one that comes with the package."""
+    pytest.importorskip('jsonargparse', reason='the workspace ([train]) is not installed')
+    from famda_train.cli import main
+
+    (tmp_path / 'images').mkdir()
+    cv2.imwrite(str(tmp_path / 'images' / '0.png'), pictures(1)[0])
+    assert main(['perceive', str(tmp_path / 'images'), '--out', str(tmp_path / 'out')]) == 0
+    card = read_card(resource('models/street.onnx'))
+    assert custom_data(tmp_path / 'out')['weights_sha256'] == card.weights_sha256

@@ -164,7 +164,7 @@ def test_real_photographs_compressed(tmp_path, model):
 def test_a_wrong_model_is_refused(tmp_path, name, sentence):
     model = {'none': '', 'missing': tmp_path / 'x.onnx', 'no_card': tmp_path / 'no_card.onnx'}[name]
     save_tiny(tmp_path / 'no_card.onnx', metadata='')
-    refused(tmp_path, environment(76), parameters(model=model) if model else [], sentence)
+    refused(tmp_path, environment(76), parameters(model=model), sentence)
 
 
 def test_a_missing_profile_is_refused(tmp_path, model):

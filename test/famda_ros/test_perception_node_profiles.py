@@ -154,7 +154,9 @@ def test_what_cannot_answer_is_refused(tmp_path, monkeypatch, profiles):
         '/nowhere/x.yaml': 'does not exist',
         '': 'no model given',
     }
-    with PerceptionClient(tmp_path, 31, monkeypatch, profile=profiles['day'], threads=1) as client, Camera(client):
+    with PerceptionClient(
+        tmp_path, 31, monkeypatch, profile=profiles['day'], model='', threads=1
+    ) as client, Camera(client):  # fmt: skip
         client.listen(*TOPICS)
         client.wait_for(lambda: len(client.answers[DEPTH]) > 5, 15, 'answers')
         for profile, reason in mistyped.items():

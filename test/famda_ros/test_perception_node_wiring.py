@@ -18,6 +18,8 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
 
 from famda_ros.convert import image_to_array
+from famda_ros.resources import resource
+from famda_ros.student import Student
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -38,6 +40,28 @@ def send_until(client, condition, image='image', color=(200, 128, 40)):
         assert time.monotonic() < end, client.process.output()
         client.send(constant(WIDTH, HEIGHT, *color), time.time_ns(), image)
         time.sleep(0.1)
+
+
+def test_without_a_model_it_runs_the_one_of_the_package(tmp_path, monkeypatch):
+    """And says the same as that student without ROS."""
+    image = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    file = resource('models/street.onnx')
+    with PerceptionClient(tmp_path, 85, monkeypatch, threads=1) as client:
+        client.publisher(Image, 'image')
+        client.listen(MASK, DEPTH)
+        client.wait_for(client.subscribers, 10, 'the node to listen')
+        end = time.monotonic() + 30
+        while not all(client.answers[topic] for topic in (MASK, DEPTH)):
+            assert time.monotonic() < end, client.process.output()
+            client.send(image, time.time_ns())
+            time.sleep(0.2)
+        client.fresh_report()
+        values = client.values('model')
+    student = Student(file, threads=1, provider='cpu')
+    assert (values['model_file'], values['model']) == (str(file), student.card.name)
+    want = student.predict(image)
+    np.testing.assert_array_equal(image_to_array(client.answers[MASK][0]), want.labels)
+    np.testing.assert_array_equal(image_to_array(client.answers[DEPTH][0]), want.depth)
 
 
 def test_namespace_and_remappings(tmp_path, monkeypatch, model):

@@ -17,6 +17,7 @@ from tiny_student import TINY_SPACE, save_tiny, tiny_card
 from famda_ros.errors import FamdaError
 from famda_ros.perception_parameters import PARAMETERS
 from famda_ros.profile_control import LIGHT_MAX_AGE_S, ProfileControl
+from famda_ros.resources import resource
 
 IMAGE = np.zeros((8, 8, 3), np.uint8)
 
@@ -117,12 +118,23 @@ def test_closing_stops_a_switch(tmp_path, values):
     assert control.settings.profile == ''
 
 
+def test_a_model_of_the_package(tmp_path, values):
+    """It is the default, found in the installed package; what a profile names goes before it."""
+    own = {**values, 'model': {parameter.name: parameter.default for parameter in PARAMETERS}['model']}
+    control = start(own)
+    assert control.student.path == resource('models/street.onnx')
+    student = control.student
+    assert switch(control, '') == '' and control.student is student  # the same file
+    assert start({**own, 'profile': values['auto.day']}).student.card.name == 'day'
+
+
 @pytest.mark.parametrize(
     ('changes', 'sentence'),
     [
         ({'model': ''}, 'no model given'),
         ({'profile': 'nosuch'}, 'unknown profile'),
         ({'model': '/nowhere/x.onnx'}, 'No such file'),
+        ({'model': 'package://famda_ros/models/x.onnx'}, "'models/x.onnx' of famda_ros is not installed"),
         ({'auto.dark_below': 200.0}, 'auto.dark_below'),
     ],
 )

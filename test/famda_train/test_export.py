@@ -107,6 +107,28 @@ def test_int8_is_measured_on_the_evaluation_frames(exported, tmp_path):
     assert path.stat().st_size < exported[1].stat().st_size
 
 
+def test_weights_stored_in_fp16(exported, tmp_path):
+    folder = FrameFolder(write_street(tmp_path / 'night', 'night', 3))
+    path = tmp_path / 'half.onnx'
+    result = export.export_student(exported[0], path, list(folder.images(3)), weights='fp16', evaluation=folder)
+    assert result.agreement.fault(export.LIMITS['fp32']) == ''
+    card = read_card(path)
+    assert (card.precision, card.weights, read_card(exported[1]).weights) == ('fp32', 'fp16', 'fp32')
+    assert card.weights_sha256 == read_card(exported[1]).weights_sha256  # of the checkpoint
+    kinds = {tensor.data_type for tensor in onnx.load(str(path)).graph.initializer}
+    assert onnx.TensorProto.FLOAT16 in kinds
+    assert set(card.metrics['cost']) == {'miou', 'abs_rel_percent'} and abs(card.metrics['cost']['miou']) < 0.5
+
+
+@pytest.mark.parametrize(('precision', 'weights', 'sentence'), [
+    ('int8', 'fp16', 'for precision fp32, and int8'), ('fp32', 'bf16', 'choose one of fp32, fp16'),
+])  # fmt: skip
+def test_weights_that_cannot_be_stored_so_are_refused(exported, tmp_path, precision, weights, sentence):
+    with pytest.raises(FamdaError, match=sentence):
+        export.export_student(exported[0], tmp_path / 'x.onnx', [], precision=precision, weights=weights)
+    assert not (tmp_path / 'x.onnx').exists()
+
+
 def test_unknown_precision_is_refused(exported, tmp_path):
     with pytest.raises(FamdaError, match='fp32, fp16, int8'):
         export.export_student(exported[0], tmp_path / 'x.onnx', [], precision='int4')

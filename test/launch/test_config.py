@@ -36,10 +36,12 @@ def test_every_file_is_installed():
     )
     done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, check=True)
     installed = {f'{folder}/{Path(file).name}': file for folder, files in json.loads(done.stdout) for file in files}
-    there = {path.relative_to(ROOT) for name in ('config', 'launch') for path in (ROOT / name).rglob('*.*')}
-    files = {str(path) for path in there if (ROOT / path).is_file() and '__pycache__' not in path.parts}
+    there = {path.relative_to(ROOT) for name in ('config', 'launch', 'models') for path in (ROOT / name).rglob('*.*')}
+    files = {str(path) for path in there if (ROOT / path).is_file() and not {'__pycache__', 'research'} & {*path.parts}}
     assert {f'share/famda_ros/{file}': file for file in files}.items() <= installed.items()
-    assert {Path(file).parent.name for file in files} >= {'profiles', 'rviz', 'foxglove', 'sros2', 'launch', 'train'}
+    assert not any('research' in file for file in installed)  # models whose licence allows research only
+    folders = {Path(file).parent.name for file in files}
+    assert folders >= {'profiles', 'rviz', 'foxglove', 'sros2', 'train', 'launch', 'models'}
 
 
 @pytest.fixture

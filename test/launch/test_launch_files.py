@@ -249,9 +249,11 @@ def test_demo():
     assert values_of(player, '-p') == {'bag': 'drive', 'rate': 2.0, 'wait_s': 60.0}
     assert {values_of(command, '-r')['__ns'] for command in (perception, rviz, player)} == {'/camera'}
     assert len(stand_in.run('demo.launch.py', bag='drive', model='night.onnx', rviz='false').commands) == 2
+    perception, *_ = stand_in.run('demo.launch.py', bag='drive').commands
+    assert 'model' not in values_of(perception, '-p')
 
 
-@pytest.mark.parametrize('wrong', [{}, {'bag': 'drive'}, {'bag': 'drive', 'model': 'x', 'rviz': 'yes'}])
+@pytest.mark.parametrize('wrong', [{}, {'model': 'x'}, {'bag': 'drive', 'rviz': 'yes'}])
 def test_wrong_demo_arguments_are_refused(wrong):
     with pytest.raises(RuntimeError):
         stand_in.run('demo.launch.py', **wrong)

@@ -3,9 +3,11 @@
 """``famda export`` as it is typed."""
 import json
 
+import pytest
 from miniature_trees import write_cityscapes
-from small_street import write_checkpoint
+from small_street import write_checkpoint, write_street
 
+from famda_ros.model_card import read_card
 from famda_train import cli
 
 
@@ -18,3 +20,22 @@ def test_kind_split_and_options_choose_the_frames(tmp_path, capsys):
     assert json.loads(result.read_text())['frames'] == 1  # of two in the training split
     assert cli.main([*words, 'nowhere']) == cli.EXIT_ERROR
     assert "no split 'nowhere'" in capsys.readouterr().err
+
+
+def test_weights_stored_in_fp16(tmp_path, capsys):
+    checkpoint, out = write_checkpoint(tmp_path / 'night.ckpt'), tmp_path / 'night.onnx'
+    street = write_street(tmp_path / 'night', 'night', 2)
+    words = ['export', str(checkpoint), str(street), '--out', str(out), '--weights', 'fp16']
+    assert cli.main([*words, '--json', str(tmp_path / 'result.json')]) == cli.EXIT_OK
+    assert f'wrote {out} (fp32, weights stored in fp16): with torch, ' in capsys.readouterr().out
+    assert json.loads((tmp_path / 'result.json').read_text())['weights'] == 'fp16'
+    assert read_card(out).weights == 'fp16'
+
+
+@pytest.mark.parametrize('precision', ['fp16', 'int8'])
+def test_stored_weights_of_another_precision_are_refused_at_once(tmp_path, capsys, precision):
+    """In one sentence, before checkpoint and frames are opened."""
+    words = ['export', 'no.ckpt', str(tmp_path / 'none'), '--out', str(tmp_path / 'night.onnx')]
+    assert cli.main([*words, '--weights', 'fp16', '--precision', precision]) == cli.EXIT_ERROR
+    said = capsys.readouterr().err
+    assert said.count('\n') == 1 and f'for precision fp32, and {precision} stores small numbers of its own' in said
