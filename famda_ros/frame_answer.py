@@ -15,6 +15,7 @@ import numpy as np
 from famda_ros.colorize import color_mask, overlay
 from famda_ros.exposure import normalize_exposure
 from famda_ros.label_space import IGNORE, LabelSpace
+from famda_ros.model_card import ModelCard
 from famda_ros.resize import enlarge_depth, resize_image, resize_nearest
 from famda_ros.student import Prediction, Raw, Student, at_image_size
 
@@ -92,15 +93,20 @@ class FrameAnswer:
 class Asked:
     """What the student says about one image, and what its answer is to be made of.
 
+    It does not hold the student, which may be replaced before the answer is made.
+
     Attributes:
-        settings: who was asked, and how.
+        card: of the student that was asked.
+        output_scale, min_confidence: see :class:`AnswerSettings`.
         image: uint8 [H, W, 3] RGB as the camera gave it.
         focal: fx of the camera in pixels at the image's width; None = not calibrated.
         wanted: topics with subscribers.
         raw: at network size.
     """
 
-    settings: AnswerSettings
+    card: ModelCard
+    output_scale: float
+    min_confidence: float
     image: np.ndarray
     focal: float | None
     wanted: Collection[str]
@@ -118,7 +124,8 @@ def ask(
     """Ask the student about one image.
 
     Args:
-        settings, image, focal, wanted: see :class:`Asked`.
+        settings: who is asked, and how.
+        image, focal, wanted: see :class:`Asked`.
         measure: the answer shall tell the mean confidence, even if no topic needs the confidence.
         on_prepared: called when nothing is left to do but to run the network; not if no topic needs it.
     """
@@ -131,23 +138,25 @@ def ask(
     normalized = time.perf_counter()
     raw = settings.student.ask(seen, needs, on_prepared)
     times = {**raw.times_ms, 'preprocess': raw.times_ms['preprocess'] + 1e3 * (normalized - start)}
-    return Asked(settings, image, focal, wanted, replace(raw, times_ms=times))
+    card = settings.student.card
+    raw = replace(raw, times_ms=times)
+    return Asked(card, settings.output_scale, settings.min_confidence, image, focal, wanted, raw)
 
 
 def answer(asked: Asked) -> FrameAnswer:
     """Make of what the student says what the wanted topics carry."""
-    settings, image, wanted = asked.settings, asked.image, asked.wanted
-    prediction = at_image_size(asked.raw, settings.student.card, asked.focal)
+    image, wanted = asked.image, asked.wanted
+    prediction = at_image_size(asked.raw, asked.card, asked.focal)
     predicted = time.perf_counter()
-    size = scaled_size(image.shape[1], image.shape[0], settings.output_scale)
+    size = scaled_size(image.shape[1], image.shape[0], asked.output_scale)
     mean = None if prediction.confidence is None else cv2.mean(prediction.confidence)[0] / 255
     labels, confidence, depth = _at_size(prediction, size)
-    if labels is not None and confidence is not None and settings.min_confidence > 0:
-        labels = np.where(confidence < settings.min_confidence * 255, np.uint8(IGNORE), labels)
+    if labels is not None and confidence is not None and asked.min_confidence > 0:
+        labels = np.where(confidence < asked.min_confidence * 255, np.uint8(IGNORE), labels)
     picture = None
     if 'segmentation/overlay' in wanted or POINTS_TOPIC in wanted:
         picture = resize_image(image, *size)
-    images = _images(wanted, picture, labels, confidence, depth, settings.student.card.label_space)
+    images = _images(wanted, picture, labels, confidence, depth, asked.card.label_space)
     times = dict(prediction.times_ms)
     times['postprocess'] += 1e3 * (time.perf_counter() - predicted)
     return FrameAnswer(size, images, picture, labels, depth, mean, times)
