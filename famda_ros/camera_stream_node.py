@@ -213,16 +213,18 @@ class CameraStream:
     def publish(self, frame: Frame, wanted: frozenset[str], answer: FrameAnswer) -> None:
         """Publish everything that is said about a frame, with the frame's own header."""
         header, info = frame.message.header, frame.camera_info
-        for topic, array in answer.images.items():
-            self._outputs[topic].publish(fill_image(Image(), array, IMAGE_TOPICS[topic], header))
+        # All are made before the first is published, which wakes who listens, to compete for the cores.
+        images = {t: fill_image(Image(), array, IMAGE_TOPICS[t], header) for t, array in answer.images.items()}
+        for topic, message in images.items():
+            self._outputs[topic].publish(message)
         if info is None:
             return
         width, height = answer.size
         info_width, info_height = calibrated_size(info)
         for topic in INFO_TOPICS:
             if topic in wanted and info_width and info_height:
-                message = fill_camera_info(CameraInfo(), info, header, width / info_width, height / info_height)
-                self._outputs[topic].publish(message)
+                scaled = fill_camera_info(CameraInfo(), info, header, width / info_width, height / info_height)
+                self._outputs[topic].publish(scaled)
         intrinsics = intrinsics_of(info, width, height)
         if POINTS_TOPIC in wanted and intrinsics is not None:
             assert answer.image is not None and answer.labels is not None and answer.depth is not None

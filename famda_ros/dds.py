@@ -18,6 +18,7 @@ from famda_ros.resources import resource
 
 PROFILE_VARIABLE = 'FASTDDS_DEFAULT_PROFILES_FILE'
 PROFILE = 'config/fastdds_profile.xml'
+PUBLICATION_VARIABLE = 'RMW_FASTRTPS_PUBLICATION_MODE'
 _BOOTSTRAP_GUARD = '_ROS_WHEELS_BOOTSTRAP_COMPLETE'
 
 
@@ -48,6 +49,14 @@ def check_profile(environ: Mapping[str, str] | None = None, required: bool = Fal
             'correct or unset it (without a profile Fast DDS loses most images)'
         )
     return Path(value)
+
+
+def send_in_background() -> None:
+    """Let Fast DDS send from a thread of its own what this process publishes from now on; a user's setting stays.
+
+    Else ``publish`` returns when an image of megabytes has been sent, and lets nothing else of Python run until then.
+    """
+    os.environ.setdefault(PUBLICATION_VARIABLE, 'ASYNCHRONOUS')
 
 
 def environment(domain_id: int | None = None, base: Mapping[str, str] | None = None) -> dict[str, str]:

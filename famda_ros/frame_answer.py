@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -15,9 +15,8 @@ import numpy as np
 from famda_ros.colorize import color_mask, overlay
 from famda_ros.exposure import normalize_exposure
 from famda_ros.label_space import IGNORE, LabelSpace
-from famda_ros.model_card import ModelCard
 from famda_ros.resize import enlarge_depth, resize_image, resize_nearest
-from famda_ros.student import Prediction, Raw, Student, at_image_size
+from famda_ros.student import Prediction, Student
 
 IMAGE_TOPICS = {
     'segmentation/mask': 'mono8',
@@ -96,21 +95,19 @@ class Asked:
     It does not hold the student, which may be replaced before the answer is made.
 
     Attributes:
-        card: of the student that was asked.
+        label_space: of the student that was asked.
         output_scale, min_confidence: see :class:`AnswerSettings`.
         image: uint8 [H, W, 3] RGB as the camera gave it.
-        focal: fx of the camera in pixels at the image's width; None = not calibrated.
         wanted: topics with subscribers.
-        raw: at network size.
+        prediction: at the image's size.
     """
 
-    card: ModelCard
+    label_space: LabelSpace
     output_scale: float
     min_confidence: float
     image: np.ndarray
-    focal: float | None
     wanted: Collection[str]
-    raw: Raw
+    prediction: Prediction
 
 
 def ask(
@@ -125,7 +122,8 @@ def ask(
 
     Args:
         settings: who is asked, and how.
-        image, focal, wanted: see :class:`Asked`.
+        image, wanted: see :class:`Asked`.
+        focal: fx of the camera in pixels at the image's width; None = not calibrated.
         measure: the answer shall tell the mean confidence, even if no topic needs the confidence.
         on_prepared: called when nothing is left to do but to run the network; not if no topic needs it.
     """
@@ -136,18 +134,17 @@ def ask(
     # Only the student sees the brightened image: pictures for people stay as the camera gave them.
     seen = normalize_exposure(image, settings.target_brightness, settings.max_gamma)
     normalized = time.perf_counter()
-    raw = settings.student.ask(seen, needs, on_prepared)
-    times = {**raw.times_ms, 'preprocess': raw.times_ms['preprocess'] + 1e3 * (normalized - start)}
-    card = settings.student.card
-    raw = replace(raw, times_ms=times)
-    return Asked(card, settings.output_scale, settings.min_confidence, image, focal, wanted, raw)
+    student = settings.student
+    prediction = student.predict(seen, focal, needs, on_prepared)
+    prediction.times_ms['preprocess'] += 1e3 * (normalized - start)
+    space = student.card.label_space
+    return Asked(space, settings.output_scale, settings.min_confidence, image, wanted, prediction)
 
 
 def answer(asked: Asked) -> FrameAnswer:
     """Make of what the student says what the wanted topics carry."""
-    image, wanted = asked.image, asked.wanted
-    prediction = at_image_size(asked.raw, asked.card, asked.focal)
-    predicted = time.perf_counter()
+    start = time.perf_counter()
+    image, wanted, prediction = asked.image, asked.wanted, asked.prediction
     size = scaled_size(image.shape[1], image.shape[0], asked.output_scale)
     mean = None if prediction.confidence is None else cv2.mean(prediction.confidence)[0] / 255
     labels, confidence, depth = _at_size(prediction, size)
@@ -156,9 +153,9 @@ def answer(asked: Asked) -> FrameAnswer:
     picture = None
     if 'segmentation/overlay' in wanted or POINTS_TOPIC in wanted:
         picture = resize_image(image, *size)
-    images = _images(wanted, picture, labels, confidence, depth, asked.card.label_space)
+    images = _images(wanted, picture, labels, confidence, depth, asked.label_space)
     times = dict(prediction.times_ms)
-    times['postprocess'] += 1e3 * (time.perf_counter() - predicted)
+    times['postprocess'] += 1e3 * (time.perf_counter() - start)
     return FrameAnswer(size, images, picture, labels, depth, mean, times)
 
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Answers frames, one after the other, of whichever camera's turn it is; without ROS.
 
-Two threads: one asks the student; the other makes of what the student says the answer, and publishes it, while the
-student is asked about the next frame.  That other one keeps Python to itself now and then, so it begins when the
+Two threads: one asks the student; the other makes messages of what the student says, and publishes them, while the
+student is asked about the next frame.  That other one keeps Python to itself for milliseconds, so it begins when the
 network does, which needs no Python.
 """
 
@@ -70,7 +70,7 @@ class _Asked:
         asked: what the student says.
         age_ms: of the frame when work on it began; None = it cannot be told.
         prepare_ms: what it took before the student was asked.
-        time: when the student had answered, seconds of the performance counter.
+        begun: when work on it began, seconds of the performance counter.
         brightness: of the camera.
         measure: its mean confidence is to be told.
     """
@@ -80,7 +80,7 @@ class _Asked:
     asked: Asked
     age_ms: float | None
     prepare_ms: float
-    time: float
+    begun: float
     brightness: float | None
     measure: bool
 
@@ -114,8 +114,8 @@ class InferenceWorker:
         self._on_measured = on_measured
         self._on_crash = on_crash
         self._stopping = False
-        self._measured: dict[str, float] = {}
         self._newest: _Asked | None = None
+        self._measured: dict[str, float] = {}
         # What OpenCV does here takes a millisecond; to wake helpers for it takes as long, and inference has the cores.
         cv2.setNumThreads(1)
         self._asked: queue.Queue[_Asked | None] = queue.Queue(maxsize=1)
@@ -201,8 +201,7 @@ class InferenceWorker:
         focal = camera.focal_of_frame(frame, image.shape[1], image.shape[0])
         prepared = time.perf_counter()
         asked = ask(settings, image, focal, wanted, measure, self._hand_over)
-        now = time.perf_counter()
-        return _Asked(camera, frame, asked, age, 1e3 * (prepared - start), now, camera.brightness, measure)
+        return _Asked(camera, frame, asked, age, 1e3 * (prepared - start), start, camera.brightness, measure)
 
     def _publish(self, waiting: _Asked) -> None:
         camera, frame, asked = waiting.camera, waiting.frame, waiting.asked
@@ -213,7 +212,9 @@ class InferenceWorker:
         camera.publish(frame, frozenset(asked.wanted), said)
         times = dict(said.times_ms)
         times['preprocess'] += waiting.prepare_ms
-        times['postprocess'] = 1e3 * (time.perf_counter() - waiting.time)
+        # Whatever it waited for is counted, too.
+        total = 1e3 * (time.perf_counter() - waiting.begun)
+        times['postprocess'] = total - times['preprocess'] - times['inference']
         camera.statistics.answered(time.monotonic(), times, waiting.age_ms, camera.age_ms(frame), light, certainty)
         if waiting.measure and light is not None and certainty is not None:
             self._on_measured(camera.name, light, certainty, asked.image)

@@ -18,6 +18,7 @@ from rclpy.parameter import Parameter
 from rclpy.timer import Timer
 
 from famda_ros.camera_stream_node import CameraStream
+from famda_ros.dds import send_in_background
 from famda_ros.declare_parameters_node import declare_parameters
 from famda_ros.errors import FamdaError
 from famda_ros.frame_scheduler import FrameScheduler
@@ -189,6 +190,7 @@ class PerceptionNode(ManagedNode):
 
 def main(args: list[str] | None = None) -> int:
     """Run the node; returns the exit code."""
+    send_in_background()
     return run_node('perception_node', PerceptionNode, args, PARAMETERS)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from rcl_interfaces.msg import ParameterDescriptor
 
+from famda_ros.dds import send_in_background
 from famda_ros.frame_statistics import CameraStatistics
 from famda_ros.perception_node import PerceptionNode
 from famda_ros.run_node import run_node
@@ -46,6 +47,7 @@ class PerceptionTiming(PerceptionNode):
 
 def main(args: list[str] | None = None) -> int:
     """Run the node; returns the exit code."""
+    send_in_background()
     return run_node('perception_node', PerceptionTiming, args)
 
 

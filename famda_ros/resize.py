@@ -55,13 +55,10 @@ def enlarge_depth(depth: np.ndarray, width: int, height: int) -> np.ndarray:
     """
     if depth.shape == (height, width):
         return depth
+    large = cv2.resize(depth, (width, height), interpolation=cv2.INTER_LINEAR)
     unmeasured = (~np.isfinite(depth)).view(np.uint8)
     if not unmeasured.any():
-        return cv2.resize(depth, (width, height), interpolation=cv2.INTER_LINEAR)
-    filled = _scratch('filled', depth.shape, np.float32)
-    np.copyto(filled, depth)
-    filled[unmeasured.view(bool)] = 0
-    large = cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR)
+        return large
     # A blend reads the nearest pixel and some of its eight neighbours.
     beside = cv2.dilate(unmeasured, np.ones((3, 3), np.uint8))
     beside = resize_nearest(beside, width, height, _scratch('beside', (height, width), np.uint8))
@@ -82,6 +79,7 @@ def _scratch(name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
 
 
 def beyond_range(depth: np.ndarray, farthest: float) -> np.ndarray:
-    """Return ``depth`` with +inf at and beyond ``farthest`` metres; NaN stays NaN."""
-    with np.errstate(invalid='ignore'):
-        return np.where(depth >= np.float32(farthest), np.float32(np.inf), depth).astype(np.float32, copy=False)
+    """Return ``depth``, float32, with +inf at and beyond ``farthest`` metres; NaN stays NaN."""
+    near = depth.copy()
+    np.copyto(near, np.float32(np.inf), where=depth >= np.float32(farthest))
+    return near

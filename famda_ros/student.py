@@ -53,21 +53,6 @@ class Prediction:
     times_ms: dict[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Raw:
-    """What the network says about one image, at network size.
-
-    Attributes:
-        size: (width, height) of the image.
-        arrays: [h, w] by name of the outputs that were asked for.
-        times_ms: milliseconds of ``preprocess`` and ``inference``.
-    """
-
-    size: tuple[int, int]
-    arrays: dict[str, np.ndarray]
-    times_ms: dict[str, float]
-
-
 class Student:
     """A loaded student file, checked on what it runs on.
 
@@ -129,29 +114,24 @@ class Student:
         del self._data  # the sessions have their own copy
 
     def predict(
-        self, image: np.ndarray, focal: float | None = None, outputs: Collection[str] = OUTPUTS
+        self,
+        image: np.ndarray,
+        focal: float | None = None,
+        outputs: Collection[str] = OUTPUTS,
+        on_prepared: Callable[[], None] = lambda: None,
     ) -> Prediction:
-        """Segment one image and measure its depth; see :func:`predict_with`."""
-        return predict_with(self._session, self.card, image, focal, outputs, self._session.image)
-
-    def ask(
-        self, image: np.ndarray, outputs: Collection[str] = OUTPUTS, on_prepared: Callable[[], None] = lambda: None
-    ) -> Raw:
-        """Do the half of :meth:`predict` that needs the network; :func:`at_image_size` is the other one.
+        """Segment one image and measure its depth.
 
         Args:
-            image, outputs: as for :func:`predict_with`.
+            image, focal, outputs: see :func:`predict_with`.
             on_prepared: called when nothing is left to do but to run the network; not if no output is wanted.
-
-        Returns:
-            Arrays with memory of their own.
         """
 
         def run(small: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
             on_prepared()
-            return self.run(small, names)
+            return self._session(small, names)
 
-        return ask_with(run, self.card, image, outputs, self._session.image)
+        return predict_with(run, self.card, image, focal, outputs, self._session.image)
 
     def run(self, small: np.ndarray, names: Sequence[str] = OUTPUTS) -> dict[str, np.ndarray]:
         """Run the bare network.
@@ -298,52 +278,28 @@ def predict_with(
     Returns:
         Arrays of the image's height and width, with memory of their own.
     """
-    return at_image_size(ask_with(run, card, image, outputs, small), card, focal)
-
-
-def ask_with(
-    run: Callable[[np.ndarray, Sequence[str]], dict[str, np.ndarray]],
-    card: ModelCard,
-    image: np.ndarray,
-    outputs: Collection[str] = OUTPUTS,
-    small: np.ndarray | None = None,
-) -> Raw:
-    """Take an image to network size and run a network; arguments as :func:`predict_with`."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(f'image must be uint8 [H, W, 3], not {image.dtype} {image.shape}')
+    height, width = image.shape[:2]
     names = [name for name in OUTPUTS if name in outputs]
-    start = time.perf_counter()
+    times = [time.perf_counter()]
     small = resize_image(image, card.network_width, card.network_height, small)
-    prepared = time.perf_counter()
+    times.append(time.perf_counter())
     arrays = run(small, names) if names else {}
-    inferred = time.perf_counter()
-    times = {'preprocess': 1e3 * (prepared - start), 'inference': 1e3 * (inferred - prepared)}
-    return Raw((image.shape[1], image.shape[0]), arrays, times)
-
-
-def at_image_size(raw: Raw, card: ModelCard, focal: float | None = None) -> Prediction:
-    """Bring what a network says to the size of its image, with metres of the image's camera.
-
-    Args:
-        raw: from :func:`ask_with`.
-        card, focal: as for :func:`predict_with`.
-
-    Returns:
-        Arrays with memory of their own.
-    """
-    start, (width, height) = time.perf_counter(), raw.size
-    labels, confidence, depth = (raw.arrays.get(name) for name in OUTPUTS)
+    times.append(time.perf_counter())
+    labels, confidence, depth = (arrays.get(name) for name in OUTPUTS)
+    if labels is not None:
+        labels = _own(resize_nearest(labels, width, height), labels)
+    if confidence is not None:
+        confidence = _own(resize_nearest(confidence, width, height), confidence)
     if depth is not None:
         depth = beyond_range(depth, card.depth_range_m[1])
         if focal is not None:
             depth = rescale_to_focal(depth, card.focal, focal * card.network_width / width)
         depth = enlarge_depth(depth, width, height)
-    if labels is not None:
-        labels = _own(resize_nearest(labels, width, height), labels)
-    if confidence is not None:
-        confidence = _own(resize_nearest(confidence, width, height), confidence)
-    times = {**raw.times_ms, 'postprocess': 1e3 * (time.perf_counter() - start)}
-    return Prediction(labels, confidence, depth, times)
+    times.append(time.perf_counter())
+    stages = dict(zip(STAGES, (1e3 * np.diff(times)).tolist(), strict=True))
+    return Prediction(labels, confidence, depth, stages)
 
 
 def _own(array: np.ndarray, source: np.ndarray) -> np.ndarray:

@@ -2,10 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from famda_ros import resources
-from famda_ros.dds import PROFILE_VARIABLE, check_profile, environment, profile_path
+from famda_ros.dds import (
+    PROFILE_VARIABLE,
+    PUBLICATION_VARIABLE,
+    check_profile,
+    environment,
+    profile_path,
+    send_in_background,
+)  # fmt: skip
 from famda_ros.errors import FamdaError
 
 
@@ -19,6 +28,16 @@ def test_environment_for_child_processes():
     assert both.items() <= environment(base=both).items()
     with pytest.raises(FamdaError, match=r'0\.\.101'):
         environment(500, {})
+
+
+def test_images_are_sent_in_the_background_unless_told(monkeypatch):
+    monkeypatch.setenv(PUBLICATION_VARIABLE, '')  # so that it is put back
+    monkeypatch.delenv(PUBLICATION_VARIABLE)
+    send_in_background()
+    assert os.environ[PUBLICATION_VARIABLE] == 'ASYNCHRONOUS'
+    monkeypatch.setenv(PUBLICATION_VARIABLE, 'SYNCHRONOUS')
+    send_in_background()
+    assert os.environ[PUBLICATION_VARIABLE] == 'SYNCHRONOUS'
 
 
 def test_a_missing_profile_is_an_error(tmp_path):

@@ -50,9 +50,9 @@ def test_only_what_is_wanted(student, wanted, measure):
     class Asked:
         card = student.card
 
-        def ask(self, image, outputs, on_prepared):
+        def predict(self, image, focal, outputs, on_prepared):
             asked.append(set(outputs))
-            return student.ask(image, outputs, on_prepared)
+            return student.predict(image, focal, outputs, on_prepared)
 
     made = answer_image(AnswerSettings(Asked()), np.zeros((HEIGHT, WIDTH, 3), np.uint8), None, wanted, measure)
     assert set(made.images) == wanted & set(IMAGE_TOPICS)

@@ -26,10 +26,10 @@ class SlowStudent:
     def __init__(self, student, seconds):
         self.card, self._student, self._seconds = student.card, student, seconds
 
-    def ask(self, image, outputs, on_prepared):
+    def predict(self, image, focal, outputs, on_prepared):
         on_prepared()
         time.sleep(self._seconds)
-        return self._student.ask(image, outputs)
+        return self._student.predict(image, focal, outputs)
 
 
 class SlowCamera:
