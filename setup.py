@@ -29,7 +29,7 @@ EXTRAS = {
         'ros-diagnostic-msgs>=5.5.1,<6',
     ],
     'gpu': ['onnxruntime-gpu>=1.19'],
-    'openvino': ['onnxruntime-openvino>=1.19'],
+    'openvino': ['onnxruntime-openvino>=1.24'],
     'train': [
         'torch>=2.6',
         'torchvision>=0.21',

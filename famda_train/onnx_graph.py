@@ -44,7 +44,7 @@ def trace(graph: nn.Module, size: tuple[int, int], outputs: Sequence[str]) -> on
             external_data=False,
             verbose=False,
         )
-        return decide_channels_last(merge_pointwise(fold(path)))
+        return enlarge_planes(decide_channels_last(merge_pointwise(fold(path))))
 
 
 def fold(path: Path) -> onnx.ModelProto:
@@ -95,6 +95,8 @@ def merge_pointwise(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 CHANNELS_LAST = [0, 2, 3, 1]
+ROWS_AND_COLUMNS = [1, 2]
+"""Their axes where channels are last."""
 
 
 def decide_channels_last(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -117,13 +119,39 @@ def decide_channels_last(model: onnx.ModelProto) -> onnx.ModelProto:
         if axis.i != 1 or size is None:
             continue
         values, turned = f'{resize.input[0]}_channels_last', f'{resize.output[0]}_{size}'
-        graph.initializer.append(numpy_helper.from_array(numbers[size][CHANNELS_LAST], turned))
+        graph.initializer.append(numpy_helper.from_array(numbers[size][2:], turned))
         transpose = helper.make_node('Transpose', [resize.input[0]], [values], name=values, perm=CHANNELS_LAST)
         graph.node.insert(list(graph.node).index(resize), transpose)
         resize.input[:] = [values, *(turned if name == size else name for name in resize.input[1:])]
+        # Said so, it takes OpenVINO 6 ms instead of 64 ms, and ONNX Runtime's own kernel as long as ever.
+        resize.attribute.append(helper.make_attribute('axes', ROWS_AND_COLUMNS))
         axis.i = 3
         for shape in [value for value in graph.value_info if value.name == resize.output[0]]:
             graph.value_info.remove(shape)
+    _drop_unused(graph)
+    return model
+
+
+def enlarge_planes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Have what is one plane, [1, 1, h, w], enlarged as a matrix [h, w]; changes ``model``.
+
+    It takes OpenVINO a tenth of the time, and ONNX Runtime's own kernel as long as ever.
+    """
+    graph = model.graph
+    shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in graph.value_info}
+    for resize in [node for node in graph.node if node.op_type == 'Resize']:
+        source, result = resize.input[0], resize.output[0]
+        before, after = shapes.get(source, []), shapes.get(result, [])
+        if not (len(before) == len(after) == 4 and before[:2] == after[:2] == [1, 1] and all(before + after)):
+            continue
+        plane, large = f'{source}_plane', f'{result}_plane'
+        constants = {f'{plane}_shape': before[2:], f'{large}_size': after[2:], f'{result}_shape': after}
+        graph.initializer.extend(numpy_helper.from_array(np.array(v, np.int64), k) for k, v in constants.items())
+        place = list(graph.node).index(resize)
+        graph.node.insert(place, helper.make_node('Reshape', [source, f'{plane}_shape'], [plane], name=plane))
+        graph.node.insert(place + 2, helper.make_node('Reshape', [large, f'{result}_shape'], [result], name=large))
+        resize.input[:] = [plane, '', '', f'{large}_size']
+        resize.output[0] = large
     _drop_unused(graph)
     return model
 

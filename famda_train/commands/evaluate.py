@@ -31,6 +31,7 @@ def run(
     options: dict[str, Any] | None = None,
     baseline: str | None = None,
     picture: str | None = None,
+    provider: str = 'cpu',
 ) -> dict[str, Any]:
     """Score a student on labelled frames: mIoU in percent, depth errors in metres.
 
@@ -45,6 +46,8 @@ def run(
         options: what else the layout takes, such as --options.condition night for ACDC.
         baseline: another model, or a .json result of this command; shown beside, with the relative gain over all tasks.
         picture: .png file to write, with four frames: camera image, prediction, truth and what is wrong.
+        provider: what an .onnx file runs on: cpu, openvino, cuda, tensorrt, or auto for the first that works; the
+            baseline runs on the CPU, so that one file on both tells what a provider costs.
     """
     from famda_train.data.catalogue import open_dataset
     from famda_train.evaluation.delta_mtl import delta_mtl, task_gains
@@ -58,7 +61,7 @@ def run(
     frames = open_dataset(data, kind, **reading)
     reference = read_result(baseline) if baseline and is_result(baseline) else None
     about = {'model': model, 'data': data, 'data_name': frames.info.get('name')}
-    predictor = load_predictor(model)
+    predictor = load_predictor(model, provider)
     result: dict[str, Any] = {**about, **_score(model, predictor, frames, rules.name)}
     if baseline:
         if reference is None:

@@ -8,21 +8,28 @@ from pathlib import Path
 
 import numpy as np
 
+from famda_ros.errors import FamdaError
 from famda_ros.model_card import ModelCard
 from famda_ros.student import Student, predict_with
 from famda_train.evaluation.evaluate import Predict
 
 
-def load_predictor(path: str | Path) -> tuple[Predict, ModelCard]:
+def load_predictor(path: str | Path, provider: str = 'cpu') -> tuple[Predict, ModelCard]:
     """Return (predict, card) of an .onnx file or a checkpoint.
 
+    Args:
+        path: the file.
+        provider: what an .onnx file runs on, see :class:`famda_ros.student.Student`.
+
     Raises:
-        FamdaError: the file is neither.
+        FamdaError: the file is neither, or the provider cannot run it.
     """
     path = Path(path)
     if path.suffix == '.onnx':
-        student = Student(path)
+        student = Student(path, provider=provider)
         run, card = student.run, student.card
+    elif provider != 'cpu':
+        raise FamdaError(f"'{path}' runs in PyTorch; export it to score it on the provider '{provider}'")
     else:
         from famda_train.checkpoint import load_student
         from famda_train.export import model_card

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from famda_ros import providers
 from famda_ros.providers import candidates, default_cache, engine_folder, provider_options
 
 
@@ -33,3 +36,13 @@ def test_engines_are_kept_only_where_they_are_wanted(tmp_path):
         assert provider_options(name, 'fp32', 0, tmp_path)[option] == str(tmp_path)
         assert option not in provider_options(name, 'fp32', 0, None)
     assert provider_options('openvino', 'fp32', 3, None)['num_of_threads'] == '3'
+
+
+@pytest.mark.parametrize(('flags', 'bf16'), [('fpu amx_bf16 amx_tile', True), ('fpu avx2 xamx_bf16', False)])
+def test_openvino_computes_in_bfloat16_where_the_processor_has_matrix_units(monkeypatch, flags, bf16):
+    monkeypatch.setattr(providers, '_cpu_info', lambda: f'model name\t: Some CPU\nflags\t\t: {flags}\nbogomips: 1\n')
+    assert providers.computes_bf16() == bf16 and providers.cpu_name() == 'Some CPU'
+    assert ('bf16' in provider_options('openvino', 'fp32', 1, None).get('load_config', '')) == bf16
+    assert 'load_config' not in provider_options('openvino', 'int8', 1, None)
+    monkeypatch.setattr(providers, '_cpu_info', lambda: '')
+    assert not providers.computes_bf16() and providers.cpu_name()

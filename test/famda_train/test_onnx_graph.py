@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from onnx import helper
+from onnx import helper, numpy_helper
 from torch import nn
 
 from famda_train.models.blocks import enlarge
@@ -56,6 +56,7 @@ def test_classes_lie_side_by_side_where_they_are_decided_between():
     operators = {node.op_type: node for node in model.graph.node}
     assert helper.get_node_attr_value(operators['ArgMax'], 'axis') == 3
     assert operators['ArgMax'].input[0] == operators['Resize'].output[0]
+    assert helper.get_node_attr_value(operators['Resize'], 'axes') == [1, 2]
     onnx.checker.check_model(model, full_check=True)  # shapes that are told are true
     image = torch.randint(0, 256, (1, 16, 24, 3), dtype=torch.uint8)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=['CPUExecutionProvider'])
@@ -63,3 +64,24 @@ def test_classes_lie_side_by_side_where_they_are_decided_between():
     expected = Decision()(image)
     assert labels.shape == (1, 32, 48) and (labels == expected[0].numpy()).mean() > 0.999
     np.testing.assert_allclose(largest, expected[1].numpy(), atol=1e-6)
+
+
+class Planes(nn.Module):
+    """One plane is enlarged, and three at once."""
+
+    def forward(self, image):
+        planes = image.permute(0, 3, 1, 2).float().sin()
+        size = (4 * image.shape[1], 4 * image.shape[2])
+        return enlarge(planes.amax(1, keepdim=True), size)[:, 0], enlarge(planes, size)[0]
+
+
+def test_one_plane_is_enlarged_as_a_matrix():
+    model = trace(Planes(), (16, 24), ('one', 'three'))
+    onnx.checker.check_model(model, full_check=True)
+    numbers = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    sizes = [numbers[node.input[3]].tolist() for node in model.graph.node if node.op_type == 'Resize']
+    assert sorted(sizes, key=len) == [[64, 96], [1, 3, 64, 96]]
+    image = torch.randint(0, 256, (1, 16, 24, 3), dtype=torch.uint8)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=['CPUExecutionProvider'])
+    for ours, theirs in zip(Planes()(image), session.run(['one', 'three'], {'image': image.numpy()}), strict=True):
+        np.testing.assert_allclose(theirs, ours.numpy(), atol=1e-5)

@@ -8,6 +8,8 @@ import pytest
 from small_street import write_checkpoint, write_street
 
 from famda_ros.errors import FamdaError
+from famda_ros.providers import candidates
+from famda_ros.resources import resource
 from famda_train import cli
 from famda_train.commands import evaluate as command
 
@@ -120,3 +122,13 @@ def test_rows_show_every_label_space_beside_the_baseline():
         ('  mean of synthia16 over its classes', [55.0, None]),
         ('rmse', [4.0, None]),
     ]
+
+
+def test_a_provider_that_cannot_run_the_model_is_told(street, models, capsys):
+    missing = next(name for name in ('tensorrt', 'cuda', 'openvino') if name not in candidates())
+    assert cli.main(['evaluate', models[0], str(street), '--provider', missing]) == cli.EXIT_ERROR
+    assert f"runs in PyTorch; export it to score it on the provider '{missing}'" in capsys.readouterr().err
+    shipped = str(resource('models/street.onnx'))
+    assert cli.main(['evaluate', shipped, str(street), '--provider', missing]) == cli.EXIT_ERROR
+    assert missing in capsys.readouterr().err
+    assert cli.main(['evaluate', shipped, str(street), '--provider', 'cpu']) == cli.EXIT_OK
