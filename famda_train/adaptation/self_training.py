@@ -3,6 +3,7 @@
 """FAMDA: self-training on the target with an EMA teacher and foundation-model teachers."""
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
@@ -73,8 +74,10 @@ class SelfTraining(SourceTraining):
             foundation teacher; otherwise source classes are pasted on all frames.
         masked_images: options of masked image consistency; None = off.
         feature_distance: options of the ImageNet feature distance; None = off.
-        statistics_batches: target-side batches from which normalisation statistics are
-            re-estimated at the end; 0 = keep those of training, in which the source is mixed up.
+        statistics_batches: batches from which normalisation statistics are re-estimated at the end; 0 = keep
+            those of training, in which the source is mixed up.
+        statistics_of: ``mixed`` = target-side images as in training, with source classes pasted on them; ``target``
+            = target images as they come from the camera.
         options: see :class:`famda_train.adaptation.training.SourceTraining`.
     """
 
@@ -88,6 +91,7 @@ class SelfTraining(SourceTraining):
         masked_images: MaskedImages | None = None,
         feature_distance: FeatureDistance | None = None,
         statistics_batches: int = 40,
+        statistics_of: Literal['mixed', 'target'] = 'mixed',
         **options,
     ):
         super().__init__(**options)
@@ -95,7 +99,7 @@ class SelfTraining(SourceTraining):
         self.ema_limit, self.ema_buffers = ema_limit, ema_buffers
         self.mix_augmentation, self.mix_strength, self.whole_frames = mix_augmentation, mix_strength, whole_frames
         self.masked_images, self.distance = masked_images, feature_distance
-        self.statistics_batches = statistics_batches
+        self.statistics_batches, self.statistics_of = statistics_batches, statistics_of
         self.teacher = make_teacher(self.network)
         self.imagenet = frozen_encoder(self.spec.network.get('encoder', SMALL)) if feature_distance else None
 
@@ -229,7 +233,7 @@ class SelfTraining(SourceTraining):
         return feature_distance(features, anchor, source['labels'], things, self.distance.min_share)
 
     def on_train_end(self) -> None:
-        """Warn of classes that died out; re-estimate normalisation statistics on target-side images."""
+        """Warn of classes that died out; re-estimate normalisation statistics."""
         task = self.segmentation
         for name in died_out(task.target_share, task.source_share, task.space.classes):
             self.print(
@@ -237,11 +241,20 @@ class SelfTraining(SourceTraining):
                 'segmentation.prior_strength or its weight in segmentation.class_weights'
             )
         if self.statistics_batches:
-            loader = CombinedLoader(self.data.train_dataloader(), 'min_size')
-            batches = (batch for batch, _, _ in islice(loader, self.statistics_batches))
-            reestimate_batch_norm(self.network, map(self.statistics_image, batches))
+            reestimate_batch_norm(self.network, self.statistics_images())
 
-    def statistics_image(self, batch: dict[str, Sample]) -> torch.Tensor:
+    def statistics_images(self) -> Iterator[torch.Tensor]:
+        """Yield the batches of images from which normalisation statistics are taken."""
+        if self.statistics_of == 'target':
+            size = self.data.batch_size
+            images = self.data.target_images(self.statistics_batches * size, size)
+            yield from (batch.to(self.device) for batch in images)
+            return
+        loader = CombinedLoader(self.data.train_dataloader(), 'min_size')
+        for batch, _, _ in islice(loader, self.statistics_batches):
+            yield self.mixed_image(batch)
+
+    def mixed_image(self, batch: dict[str, Sample]) -> torch.Tensor:
         """Return a batch of target-side images as in training."""
         batch = {side: {k: v.to(self.device) for k, v in sample.items()} for side, sample in batch.items()}
         source, target = batch['source'], batch['target']

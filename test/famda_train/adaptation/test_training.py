@@ -8,9 +8,11 @@ from small_street import SMALL_NETWORK, write_street
 
 from famda_ros.errors import FamdaError
 from famda_ros.model_card import read_card
+from famda_train.adaptation.normalisation import reestimate_batch_norm
 from famda_train.checkpoint import load_student
 from famda_train.commands.export import run as export
 from famda_train.commands.fit import main
+from famda_train.data.adaptation_data import AdaptationData
 from famda_train.data.frame_folder import FrameFolder
 from famda_train.data.label_store import LabelStore
 from famda_train.data.samples import Samples
@@ -104,6 +106,20 @@ def test_statistics_at_the_end_are_those_of_the_target(street):
     parameters = [key for key in with_target if key.endswith(('conv.weight', '1.bias'))]
     assert all(torch.equal(with_target[key], without[key]) for key in parameters)
     assert not any(torch.equal(with_target[key], without[key]) for key in means)
+
+
+def test_statistics_may_be_those_of_target_images_as_they_come(street):
+    """Taken again by hand from all images of the target, they are the same."""
+    path = fit_famda(street, 'as_they_come.ckpt', '--model.statistics_of=target')
+    network, _ = load_student(path)
+    stored = {key: value.clone() for key, value in network.state_dict().items()}
+    data = AdaptationData(str(street / 'source'), str(street / 'target'))
+    reestimate_batch_norm(network, data.target_images(count=4, batch_size=2))
+    taken = network.state_dict()
+    assert all(torch.allclose(value, taken[key], atol=1e-5) for key, value in stored.items() if 'running' in key)
+    mixed = weights(fit_famda(street, 'mixed.ckpt'))
+    means = [key for key in stored if key.endswith('running_mean')]
+    assert means and not any(torch.allclose(stored[key], mixed[key], atol=1e-5) for key in means)
 
 
 def test_spec_tells_what_the_robot_must_know(street):
