@@ -30,6 +30,8 @@ def tile(which: int) -> np.ndarray:
 
 def sample(which: int, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Sample a tile bilinearly; u, v float32 [H, W] or [n] in tile pixels, any range."""
+    if u.size == 0:
+        return np.empty(u.shape, np.float32)  # cv2.remap refuses it
     if u.ndim == 1:
         # cv2.remap wants an image, and not a long one.
         columns = 1024
