@@ -141,7 +141,8 @@ class SourceTraining(lightning.LightningModule):
             'depth_taught': self.depth_taught,
             'steps': self.trainer.max_steps,
             'seed': self.seed,
-            'settings': {k: v for k, v in self.settings.items() if k != 'init_from'},
+            # What was trained, not what was asked for: ``init_from`` brings a network of its own.
+            'settings': {k: v for k, v in self.settings.items() if k != 'init_from'} | {'network': self.spec.network},
         }
 
     @property

@@ -77,6 +77,7 @@ def test_famda_trains_with_either_kind_of_depth_teacher(street, depth):
     _, spec = load_student(out)
     assert spec.domain == 'night'
     assert spec.provenance['method'] == 'SelfTraining'
+    assert spec.network | spec.provenance['settings']['network'] == spec.network  # that of the checkpoint it starts from
     assert {t['name'] for t in spec.provenance['teachers'].values()} == {'felzenszwalb', depth}
     assert all(torch.isfinite(value).all() for value in weights(out).values())
 
@@ -129,6 +130,7 @@ def test_spec_tells_what_the_robot_must_know(street):
     assert spec.provenance['steps'] == 6 and spec.provenance['seed'] == 3 and spec.licence == 'Apache-2.0'
     assert spec.provenance['settings']['learning_rate'] == 2e-3
     assert not any(key.startswith('_') for key in spec.provenance['settings'])
+    assert spec.network | spec.provenance['settings']['network'] == spec.network
 
 
 @pytest.mark.parametrize(
