@@ -23,7 +23,7 @@ from famda_train.depth_colors import TICKS_M, depth_picture, depth_position, dep
 
 OUTPUTS = ('source_only', 'famda', 'truth')
 COLUMNS = ('image', *OUTPUTS)
-TITLES = {'image': 'camera', 'source_only': 'before: source only', 'famda': 'after: FAMDA', 'truth': 'truth'}
+TITLES = {'image': 'camera', 'source_only': 'source only', 'famda': 'FAMDA', 'truth': 'truth'}
 
 
 def present_classes(rows: Iterable[Mapping[str, Any]], space: LabelSpace) -> list[int]:
@@ -45,7 +45,7 @@ def encode_png(picture: np.ndarray) -> bytes:
 def comparison_picture(
     rows: Sequence[Mapping[str, Any]], space: LabelSpace, cell_width: int = 360, columns: Sequence[str] = COLUMNS
 ) -> np.ndarray:
-    """Draw camera | before | after | truth, masks above depth, with both legends.
+    """Draw camera | source only | FAMDA | truth, masks above depth, with both legends.
 
     Args:
         rows: see the module; all frames of one size.
@@ -105,7 +105,7 @@ def _draw_legends(canvas: Image.Image, rows: Sequence[Mapping[str, Any]], space:
         anchor = 'la' if metres == TICKS_M[0] else 'ra' if metres == TICKS_M[-1] else 'ma'
         draw.text((position, top + 54), f'{metres} m', ink, font=font, anchor=anchor)
     draw.rectangle((left + bar_width + 24, top + 36, left + bar_width + 39, top + 50), fill=BEYOND_RANGE_RGB)
-    draw.text((left + bar_width + 46, top + 33), 'sky or unknown', ink, font=font)
+    draw.text((left + bar_width + 46, top + 33), 'beyond range or unknown', ink, font=font)
 
 
 def _font(size: int):

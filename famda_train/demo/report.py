@@ -173,7 +173,7 @@ def _pictures(rows: Sequence[Mapping[str, Any]], space: LabelSpace) -> str:
         f'<ul class="legend" aria-label="classes">{classes}</ul>'
         f'<div class="depth"><div class="scale"><img src="{_data_uri(depth_scale(256, 1))}" alt="depth colours">'
         f'<div class="ticks">{ticks}</div></div><ul class="legend"><li>'
-        f'<i style="background:{_css_color(BEYOND_RANGE_RGB)}"></i>sky or unknown</li></ul></div>'
+        f'<i style="background:{_css_color(BEYOND_RANGE_RGB)}"></i>beyond range or unknown</li></ul></div>'
         '</div>\n</section>'
     )
 

@@ -129,7 +129,7 @@ def test_pictures_decode_to_what_went_in(results, rows):
     assert all(picture.shape == (*SIZE, 3) for picture in frames)
     np.testing.assert_array_equal(of['first, camera image'], rows[0]['image'])
     np.testing.assert_array_equal(of['first, mask, truth'], color_mask(rows[0]['truth']['labels'], VKITTI8))
-    np.testing.assert_array_equal(of['first, depth, after: FAMDA'], depth_picture(rows[0]['famda']['depth']))
+    np.testing.assert_array_equal(of['first, depth, FAMDA'], depth_picture(rows[0]['famda']['depth']))
 
 
 def test_missing_parts_leave_a_readable_page(results):
