@@ -56,8 +56,9 @@ class Benchmark:
     domain: str | None = None
 
 
-_ROWS = ('source_only', 'source_only_continued', 'self_training', 'masks', 'full')
-REAL_ROWS = ('source_only', 'source_only_continued', 'self_training', 'superpixels', 'masks', 'full', 'oracle')
+_BASELINES = ('source_only', BASELINE, 'source_only_as_long')
+_ROWS = (*_BASELINES, 'self_training', 'masks', FULL)
+REAL_ROWS = (*_BASELINES, 'self_training', 'superpixels', 'masks', FULL, 'oracle')
 TARGETS = {
     'day': Benchmark('camvid_day_source', 'camvid_day', REAL_ROWS, 'varied'),
     'day_clean': Benchmark('camvid_day_source', 'camvid_day', _ROWS, 'synthetic'),
@@ -88,7 +89,7 @@ class RealSize:
         base_steps, steps: as in :func:`~famda_train.bench.rows.read_recipe`.
     """
 
-    source: int = 400
+    source: int = 600
     width: int = 320
     height: int = 240
     crop: tuple[int, int] | None = None

@@ -69,6 +69,7 @@ ROWS = {
     'source_only': Row(BASE, 'source only, used as it is'),
     'source_only_adabn': Row(BASE, 'source only, target statistics', target_statistics=True),
     'source_only_continued': Row('continued', 'source only, fair baseline', target_statistics=True),
+    'source_only_as_long': Row('continued', 'source only, as long, own statistics'),
     'self_training': Row('self_training', 'self-training alone'),
     'superpixels': Row('superpixels', 'self-training + superpixels'),
     'masks': Row('masks', 'self-training + masks'),

@@ -19,7 +19,7 @@ from famda_train.commands.progress import progress_bar
 from famda_train.data.adaptation_data import DataSource
 
 TINY = RealSize(source=4, width=64, height=48, crop=(64, 48), base_steps=2, steps=2)
-ROWS = ('source_only', 'source_only_continued', 'superpixels', 'oracle')
+ROWS = ('source_only', 'source_only_continued', 'source_only_as_long', 'superpixels', 'oracle')
 
 
 def bench(out, plan):
@@ -39,7 +39,7 @@ def test_rows_of_both_targets_and_going_on(camvid, tmp_path, fit_in_this_process
     plan = RealPlan(camvid, ROWS, ('day', 'dusk'), (0,), TINY)
     result = bench(tmp_path / 'run', plan)
     found = [(row['target'], row['name']) for row in result['rows']]
-    assert found == [('day', name) for name in ROWS] + [('dusk', name) for name in ROWS[:2]]
+    assert found == [('day', name) for name in ROWS] + [('dusk', name) for name in ROWS[:3]]
     assert all(0 <= row['miou'] <= 100 and row['abs_rel'] is None and row['seconds'] > 0 for row in result['rows'])
     # Depth is checked where the student was taught some; by day frames follow each other.
     checked = {row['target']: row['depth_checks'] for row in result['rows'] if row['name'] == 'source_only'}
@@ -49,6 +49,8 @@ def test_rows_of_both_targets_and_going_on(camvid, tmp_path, fit_in_this_process
     assert result['scored_on'] == {
         'day': "2 frames of CamVid's day_val, 7 classes", 'dusk': "2 frames of CamVid's dusk_val, 11 classes",
     }  # fmt: skip
+    fair, as_long = (row for row in result['rows'][1:3])
+    assert fair['seconds'] == as_long['seconds'] and fair['iou'] != as_long['iou']  # one training, other statistics
     assert json.loads(json.dumps(result)) == result
     assert sorted(camvid.rglob('*')) == before  # nothing was written beside other people's data
 
