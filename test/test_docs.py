@@ -1,12 +1,20 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
 """What the documentation tells people to type must at least be a command line of this version."""
+import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import torch
+from miniature_trees import WRITERS
+from small_street import write_checkpoint
 
+from famda_train.checkpoint import load_student
 from famda_train.cli import VERBS, build_parser, command_module, split_verb
 
 ROOT = Path(__file__).parents[1]
@@ -40,3 +48,43 @@ def test_command_is_accepted(page, command):
 def test_links_lead_somewhere(page):
     for target in re.findall(r'\]\(([^)#]+)\)', page.read_text()):
         assert target.startswith('https://') or (page.parent / target).exists(), target
+
+
+def script_of(page, name):
+    """Return the Python that a page shows after naming the file it belongs into."""
+    return re.search(rf'`{name}`:\n\n```python\n(.*?)```', (ROOT / 'docs' / page).read_text(), re.DOTALL)[1]
+
+
+def test_finish_script_of_the_reproduce_page(tmp_path):
+    """It writes the target's size and statistics into a checkpoint; without a target, the size alone."""
+    WRITERS['cityscapes'](tmp_path / 'cityscapes')
+    (tmp_path / 'finish.py').write_text(script_of('reproduce.md', 'runs/finish.py'))
+    student = write_checkpoint(tmp_path / 'student.ckpt')
+    before = load_student(student)[0].state_dict()
+
+    def changed(*arguments):
+        subprocess.run([sys.executable, 'finish.py', 'student.ckpt', '48', '24', *arguments], cwd=tmp_path, check=True)
+        network, spec = load_student(student)
+        assert (spec.width, spec.height) == (48, 24)
+        return {key for key, value in network.state_dict().items() if not torch.equal(value, before[key])}
+
+    assert not changed()
+    statistics = changed('cityscapes')
+    assert statistics and all('running' in key or 'num_batches' in key for key in statistics)
+
+
+def test_table_script_of_the_reproduce_page(tmp_path):
+    (tmp_path / 'table.py').write_text(script_of('reproduce.md', 'runs/table.py'))
+    folder = tmp_path / 'runs' / 'street' / 'small'
+    folder.mkdir(parents=True)
+    rows = ('source_only', 'fair_baseline', 'self_training', 'masks', 'depth', 'full')
+    for place, row in enumerate(rows):
+        for seed, off in enumerate((-2.0, 0.0, 2.0)):
+            score = {'miou': 40.0 + 10 * place + off * (1 if row == 'full' else 2)}
+            (folder / f'{row}_{seed}.metric.json').write_text(json.dumps(score))
+    where = {**os.environ, 'B': 'street', 'S': 'small'}
+    said = subprocess.check_output([sys.executable, 'table.py'], cwd=tmp_path, env=where, text=True)
+    lines = said.splitlines()
+    assert [line.split()[0] for line in lines] == list(rows)
+    assert lines[1].split()[1:] == ['50.0', '±', '4.0', 'gain', '+0.0', '(least', '+0.0)']
+    assert lines[-1].split()[1:] == ['90.0', '±', '2.0', 'gain', '+40.0', '(least', '+38.0)']
