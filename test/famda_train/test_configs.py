@@ -97,6 +97,11 @@ def test_street_world_configurations(tmp_path):
     # its parts are larger than these frames
     main(['--config', config['street'], *common, '--data.crop=[64, 32]', f'--out={tmp_path / "street.ckpt"}'])
     assert load_student(tmp_path / 'street.ckpt')[1].network['encoder'] == 'efficientnet_lite0'
+    teachers = [f'--data.{role}={name}' for role, name in TEACHERS.items()]
+    main(['--config', config['recordings'], *common, *teachers, f'--data.target={target}', '--data.crop=[64, 32]',
+          f'--model.init_args.init_from={tmp_path / "street.ckpt"}', f'--out={tmp_path / "recordings.ckpt"}'])  # fmt: skip
+    spec = load_student(tmp_path / 'recordings.ckpt')[1]
+    assert spec.domain == 'recordings' and spec.network['encoder'] == 'efficientnet_lite0'
 
 
 def test_a_file_comes_after_what_it_builds_on(tmp_path):
