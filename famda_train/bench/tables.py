@@ -121,6 +121,11 @@ def as_markdown(result: dict[str, Any]) -> str:
     return '\n\n'.join(parts)
 
 
+def only(result: dict[str, Any], target: str, command: str) -> dict[str, Any]:
+    """Return what a bench result says about one target, and the command that measures that alone."""
+    return {**result, 'summary': {target: result['summary'][target]}, 'command': command}
+
+
 def markers(bench: str) -> tuple[str, str]:
     """Return the two comments between which the tables of a bench stand, for example of ``world``."""
     return f'<!-- famda bench {bench} -->', f'<!-- /famda bench {bench} -->'

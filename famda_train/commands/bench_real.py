@@ -38,24 +38,26 @@ def run(
         rows: names of the rows; default all.
         size: full: as documented; small: only to see it work.
         jobs: trainings at a time, which share the CPU cores; default one per core, or 1 with a GPU.
-        markdown: file in which the tables replace what stands between <!-- famda bench real --> and
-            <!-- /famda bench real -->.
+        markdown: file in which the tables of each target replace what stands between
+            <!-- famda bench real TARGET --> and <!-- /famda bench real TARGET -->.
         models: folder in which to write camvid_TARGET.onnx: FAMDA's student of the best seed, weights in float16.
     """
     from famda_train.bench.real import REAL_ROWS, SIZES, RealPlan, run_real
-    from famda_train.bench.tables import as_markdown, check_markers, print_tables, write_markdown
+    from famda_train.bench.tables import as_markdown, check_markers, only, print_tables, write_markdown
     from famda_train.commands.bench_world import once
     from famda_train.commands.progress import progress_bar
 
-    if markdown:
-        check_markers(markdown, 'real')  # now, not after the work
     plan = RealPlan(Path(data), once(rows or REAL_ROWS), once(targets), once(seeds), SIZES[size])
+    plan.check()
+    for target in plan.targets if markdown else ():
+        check_markers(str(markdown), f'real {target}')  # now, not after the work
     with progress_bar() as bar:
         result = run_real(Path(out), plan, jobs, bar, Path(models) if models else None)
     result = {'command': command(data, out, targets, seeds, rows, size), **result}
     print_tables(result)
-    if markdown:
-        write_markdown(markdown, 'real', as_markdown(result))
+    for target in plan.targets if markdown else ():
+        again = command(data, out, [target], seeds, rows, size)
+        write_markdown(str(markdown), f'real {target}', as_markdown(only(result, target, again)))
     return result
 
 

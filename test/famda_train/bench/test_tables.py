@@ -8,7 +8,15 @@ from rich.console import Console
 
 from famda_ros.errors import FamdaError
 from famda_train.bench.summary import summarise
-from famda_train.bench.tables import as_markdown, check_cells, check_markers, markers, terminal_tables, write_markdown
+from famda_train.bench.tables import (
+    as_markdown,
+    check_cells,
+    check_markers,
+    markers,
+    only,
+    terminal_tables,
+    write_markdown,
+)
 
 BEGIN, END = markers('world')
 
@@ -56,6 +64,14 @@ def test_checks_of_depth_are_means_over_seeds(result):
     head, line = check_cells(rows)
     assert len(head) == len(line) and line == ['FAMDA', '25', '1.50', '–', '2.0', '1.20', '1.0']
     assert '1.50' in as_markdown({**result, 'rows': [{**one, 'target': 'night'} for one in rows]})
+
+
+def test_one_target_of_several_stands_alone(result):
+    dark = [{**one, 'target': 'dark', 'miou': 11.0} for one in result['rows']]
+    both = {**result, 'summary': summarise([*result['rows'], *dark]), 'scored_on': {'night': 'one', 'dark': 'other'}}
+    text = as_markdown(only(both, 'dark', 'famda bench world --targets dark'))
+    assert 'dark: other' in text and '11.0' in text and '--targets dark' in text
+    assert 'night: one' not in text and '55.0' not in text and result['command'] not in text.splitlines()
 
 
 def test_the_terminal_shows_the_same_numbers(result):
