@@ -19,7 +19,8 @@ from famda_ros.camera import namespace_of
 from famda_ros.colorize import color_mask
 from famda_ros.convert import MalformedImage
 from famda_ros.errors import FamdaError
-from famda_ros.student import STAGES, Student
+from famda_ros.label_space import LabelSpace
+from famda_ros.student import STAGES, Prediction, Student
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.ppm', '.tif', '.tiff')
 FOLDER_TOPIC = '/image'
@@ -35,6 +36,7 @@ def perceive(
     topic: str | None = None,
     threads: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
+    on_answer: Callable[[BagFrame, Prediction, LabelSpace], None] | None = None,
 ) -> dict[str, Any]:
     """Run a student over every image of a recording.
 
@@ -50,6 +52,7 @@ def perceive(
         topic: image topic; None = the only one of the bag.
         threads: CPU threads of one inference; 0 = one per core.
         on_progress: called with (frames done, frames in all).
+        on_answer: called with every image, what the student says about it, and its label space.
 
     Returns:
         ``frames``, ``malformed`` (left out), ``seconds``, ``fps`` (reading and writing
@@ -77,6 +80,8 @@ def perceive(
                 labels_topic = f'{namespace_of(frame.topic)}/segmentation/labels'
                 bag.write_string(labels_topic, frame.stamp_ns, student.card.labels_json(), latched=True)
             write_answer(bag, frame, prediction, student)
+            if on_answer:
+                on_answer(frame, prediction, student.card.label_space)
             done += 1
             for stage in STAGES:
                 times[stage] += prediction.times_ms[stage]

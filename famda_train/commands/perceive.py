@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 from famda_ros.resources import DEFAULT_MODEL
@@ -13,7 +15,12 @@ HAS_RESULT = True
 
 
 def run(
-    source: str, out: str, model: str = DEFAULT_MODEL, topic: str | None = None, threads: int = 0
+    source: str,
+    out: str,
+    model: str = DEFAULT_MODEL,
+    topic: str | None = None,
+    threads: int = 0,
+    pictures: str | None = None,
 ) -> dict[str, Any]:
     """Run a student over a recording, without a ROS graph.
 
@@ -26,10 +33,13 @@ def run(
         model: student .onnx file; default: the one that comes with the package
         topic: image topic of the bag; needed only where it has several
         threads: CPU threads of one inference; 0 = one per core
+        pictures: folder for one PNG per frame to look at: the image with its mask, beside the depth from 2 m (red) to
+            80 m (blue); black = beyond range or unknown
     """
     from famda_ros.perceive import perceive
     from famda_train.commands.progress import progress_bar
 
+    draw = picture_writer(pictures) if pictures else None
     with progress_bar() as progress:
         task = progress.add_task('perceive', total=None)
         result = perceive(
@@ -39,7 +49,27 @@ def run(
             topic=topic,
             threads=threads,
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+            on_answer=draw,
         )
     left_out = f', {result["malformed"]} malformed images left out' if result['malformed'] else ''
     print(f'{result["frames"]} frames at {result["fps"]} frames/s on {result["provider"]} -> {out}{left_out}')
     return result
+
+
+def picture_writer(folder: str):
+    """Return a function that writes what is said about one image after the other as PNG files, in their order."""
+    import numpy as np
+
+    from famda_ros.colorize import overlay
+    from famda_ros.files import make_output_folder
+    from famda_train.data.frame_folder import write_png
+    from famda_train.depth_colors import depth_picture
+
+    out: Path = make_output_folder(folder)
+    numbers = count()
+
+    def write(frame, prediction, label_space) -> None:
+        pair = overlay(frame.image, prediction.labels, label_space), depth_picture(prediction.depth)
+        write_png(out / f'{next(numbers):06d}.png', np.hstack(pair))
+
+    return write

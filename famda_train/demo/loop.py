@@ -305,10 +305,10 @@ def picture_rows(checkpoints: dict[str, Path], folder: FrameFolder, count: int) 
 
 def next_steps(folder: Path) -> list[tuple[str, str]]:
     """Return (what, command) pairs that work with the files of this run."""
-    model = folder / 'night.onnx'
+    model, launch = folder / 'night.onnx', 'ros2 launch famda_ros perception.launch.py'
     return [
         ('Run the adapted student over a recording', f'famda perceive my_drive.mcap --model {model} --out answers'),
         ('Score it again', f'famda evaluate {model} {folder / "test"}'),
         ('Render another domain to adapt to', 'famda world --domain day --frames 400 --out runs/day'),
-        ('Start the node on a robot', f'ros2 launch famda_ros perception.launch.py model:={model.absolute()}'),
+        ('Start the node on a robot', f'{launch} cameras:=/camera/image_raw model:={model.absolute()}'),
     ]

@@ -11,6 +11,7 @@ import pytest
 from tiny_student import FOCAL, HEIGHT, WIDTH, expected, save_tiny
 
 from famda_ros.bag import BagWriter, custom_data, read_messages, stamp_ns_of, topics_of
+from famda_ros.colorize import overlay
 from famda_ros.convert import image_to_array
 from famda_ros.errors import FamdaError
 from famda_ros.model_card import read_card
@@ -131,14 +132,23 @@ def test_real_photographs(tmp_path, model):
 def test_verb(tmp_path, model, capsys):
     pytest.importorskip('jsonargparse', reason='the workspace ([train]) is not installed')
     from famda_train.cli import main
+    from famda_train.depth_colors import depth_picture
 
     (tmp_path / 'images').mkdir()
     for i, image in enumerate(pictures(3)):
         cv2.imwrite(str(tmp_path / 'images' / f'{i}.png'), image)
+    looked_at = tmp_path / 'looked_at'
     arguments = [str(tmp_path / 'images'), '--model', model, '--out', str(tmp_path / 'out')]
-    assert main(['perceive', *arguments, '--json', str(tmp_path / 'result.json')]) == 0
+    extra = ['--json', str(tmp_path / 'result.json'), '--pictures', str(looked_at)]
+    assert main(['perceive', *arguments, *extra]) == 0
     assert json.loads((tmp_path / 'result.json').read_text())['frames'] == 3
     assert '3 frames at' in capsys.readouterr().out
+    assert sorted(path.name for path in looked_at.iterdir()) == ['000000.png', '000001.png', '000002.png']
+    shown = cv2.imread(str(looked_at / '000001.png'))[..., ::-1]
+    image = pictures(3)[1][..., ::-1].copy()  # OpenCV wrote RGB as if it were BGR
+    labels, _, depth = expected(image)
+    np.testing.assert_array_equal(shown[:, :WIDTH], overlay(image, labels, read_card(model).label_space))
+    np.testing.assert_array_equal(shown[:, WIDTH:], depth_picture(depth))
     assert main(['perceive', *arguments]) == 2
     assert 'exists already' in capsys.readouterr().err
 

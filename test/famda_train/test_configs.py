@@ -99,7 +99,8 @@ def test_street_world_configurations(tmp_path):
     assert load_student(tmp_path / 'street.ckpt')[1].network['encoder'] == 'efficientnet_lite0'
     teachers = [f'--data.{role}={name}' for role, name in TEACHERS.items()]
     main(['--config', config['recordings'], *common, *teachers, f'--data.target={target}', '--data.crop=[64, 32]',
-          f'--model.init_args.init_from={tmp_path / "street.ckpt"}', f'--out={tmp_path / "recordings.ckpt"}'])  # fmt: skip
+          f'--model.init_args.init_from={tmp_path / "street.ckpt"}',
+          f'--out={tmp_path / "recordings.ckpt"}'])  # fmt: skip
     spec = load_student(tmp_path / 'recordings.ckpt')[1]
     assert spec.domain == 'recordings' and spec.network['encoder'] == 'efficientnet_lite0'
 

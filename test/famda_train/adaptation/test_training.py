@@ -77,7 +77,8 @@ def test_famda_trains_with_either_kind_of_depth_teacher(street, depth):
     _, spec = load_student(out)
     assert spec.domain == 'night'
     assert spec.provenance['method'] == 'SelfTraining'
-    assert spec.network | spec.provenance['settings']['network'] == spec.network  # that of the checkpoint it starts from
+    # that of the checkpoint it starts from
+    assert spec.network | spec.provenance['settings']['network'] == spec.network
     assert {t['name'] for t in spec.provenance['teachers'].values()} == {'felzenszwalb', depth}
     assert all(torch.isfinite(value).all() for value in weights(out).values())
 
