@@ -37,7 +37,7 @@ SEED_STRIDE, MOST_SEEDS = 10_000, 10
 SOURCE_CONFIG, FAMDA_CONFIG = 'street_world_source', 'street_world'
 SOURCE_DOMAIN = 'synthetic'
 WORLD_ROWS = tuple(name for name in ROWS if name not in ('superpixels', 'source_only_as_long'))
-"""All: superpixels are the masks of the street world."""
+"""Superpixels are the masks of the street world, and ``source_only_adabn`` tells what target statistics bring."""
 STATISTICS_IMAGES = 160
 """Unlabelled target images from which normalisation statistics are taken again."""
 

@@ -132,12 +132,15 @@ class Workbook:
         for product in products:
             if product.is_dir():
                 shutil.rmtree(product)
+        quiet = not sys.stderr.isatty()  # progress bars are not drawn into files
+        if quiet:
+            print(f'{name} …', file=sys.stderr, flush=True)
         start = time.perf_counter()
         result = work()
         self._state['seconds'][name] = round(time.perf_counter() - start, 2)
         self._state['results'][name] = result
         self._save()
-        if not sys.stderr.isatty():  # progress bars are not drawn into files
+        if quiet:
             print(f'{name}: {self._state["seconds"][name]:.1f} s', file=sys.stderr, flush=True)
         return result
 
