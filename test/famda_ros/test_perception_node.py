@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tiny_student import FARTHEST, FOCAL, HEIGHT, TINY_SPACE, WIDTH, save_tiny, tiny_card
+from tiny_student import FARTHEST, FOCAL, HEIGHT, TINY_SPACE, WIDTH, save_tiny, tiny_card, work_that_takes
 
 pytest.importorskip('rclpy', reason='no ROS 2: neither a distribution nor the wheels are installed')
 
@@ -123,7 +123,7 @@ def test_malformed_images_are_counted_and_survived(tmp_path, model):
 
 def test_a_model_that_is_too_slow_drops_frames_and_counts_them(tmp_path):
     card = tiny_card(network_width=1024, network_height=768)
-    model = save_tiny(tmp_path / 'slow.onnx', card=card, work=30)
+    model = save_tiny(tmp_path / 'slow.onnx', card=card, work=work_that_takes(100, card))
     with BagWriter(tmp_path / 'drive') as bag:
         for i in range(40):
             bag.write_image('/image', STAMP + i * 15 * MS, 'cam', picture(i % 20))

@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from tiny_student import HEIGHT, WIDTH, save_tiny, tiny_card
+from tiny_student import HEIGHT, WIDTH, save_tiny, tiny_card, work_that_takes
 
 pytest.importorskip('rclpy', reason='no ROS 2: neither a distribution nor the wheels are installed')
 
@@ -31,7 +31,8 @@ def model(tmp_path):
 @pytest.fixture
 def slow_model(tmp_path):
     """Some tenths of a second per frame, on one thread."""
-    return save_tiny(tmp_path / 'slow.onnx', card=tiny_card(network_width=1024, network_height=768), work=150)
+    card = tiny_card(network_width=1024, network_height=768)
+    return save_tiny(tmp_path / 'slow.onnx', card=card, work=work_that_takes(300, card))
 
 
 class Camera:
@@ -188,7 +189,7 @@ def test_idle_costs_nothing_and_the_first_listener_is_answered(tmp_path, monkeyp
 def test_an_inference_that_takes_for_ever_holds_up_nothing(tmp_path, monkeypatch):
     """It is not answered, not run beside another, and the process ends under it."""
     card = tiny_card(network_width=1024, network_height=768)
-    model = save_tiny(tmp_path / 'endless.onnx', card=card, work=4000)
+    model = save_tiny(tmp_path / 'endless.onnx', card=card, work=work_that_takes(6000, card))
     with PerceptionClient(tmp_path, 28, monkeypatch, model=model, threads=1) as client:
         client.state()
         client.publisher(Image, 'image')

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from tiny_student import FOCAL, HEIGHT, TINY_SPACE, WIDTH, save_tiny, tiny_card
+from tiny_student import FOCAL, HEIGHT, TINY_SPACE, WIDTH, save_tiny, tiny_card, work_that_takes
 
 pytest.importorskip('rclpy', reason='no ROS 2: neither a distribution nor the wheels are installed')
 
@@ -81,7 +81,8 @@ def test_720p_at_30_hz(tmp_path, monkeypatch):
 
 def test_three_cameras_get_equal_shares(tmp_path, monkeypatch):
     """One model that cannot keep up with three cameras of 10 Hz answers them equally often."""
-    model = save_tiny(tmp_path / 'slow.onnx', card=tiny_card(network_width=640, network_height=480), work=150)
+    card = tiny_card(network_width=640, network_height=480)
+    model = save_tiny(tmp_path / 'slow.onnx', card=card, work=work_that_takes(80, card))
     seconds = 60.0 if LONG else 6.0
     names = ['front', 'left', 'rear']
     # Reliable: here the question is who gets the model, not what the transport loses.

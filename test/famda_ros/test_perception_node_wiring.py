@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from tiny_student import HEIGHT, WIDTH, save_tiny, tiny_card
+from tiny_student import HEIGHT, WIDTH, save_tiny, tiny_card, work_that_takes
 
 pytest.importorskip('rclpy', reason='no ROS 2: neither a distribution nor the wheels are installed')
 
@@ -119,7 +119,8 @@ def test_simulated_time(tmp_path, monkeypatch, model):
 
 def test_camera_weights(tmp_path, monkeypatch):
     """Under load a camera of three times the weight is answered three times as often."""
-    slow = save_tiny(tmp_path / 'slow.onnx', card=tiny_card(network_width=640, network_height=480), work=60)
+    card = tiny_card(network_width=640, network_height=480)
+    slow = save_tiny(tmp_path / 'slow.onnx', card=card, work=work_that_takes(40, card))
     names = ['front', 'rear']
     with PerceptionClient(
         tmp_path, 44, monkeypatch, model=slow, threads=1, cameras=names, camera_weights=[3.0, 1.0],

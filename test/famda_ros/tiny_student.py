@@ -9,10 +9,13 @@
 
 from __future__ import annotations
 
+import functools
+import time
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from famda_ros.label_space import LabelSpace
@@ -55,7 +58,7 @@ def tiny_onnx(
     """Return the model; ``metadata`` replaces the card's text ('' = no card).
 
     ``probes`` are frames to compare providers with.  ``work`` adds that many useless functions
-    of every pixel, to make the model slow; with ``swap_labels`` red is 0 and dark is 1.
+    of every pixel, to make the model slow (see :func:`work_that_takes`); with ``swap_labels`` red is 0 and dark is 1.
     ``load_work`` makes it slow to load: a product of two matrices of that size, which ONNX
     Runtime calculates once and for all.  ``channels`` adds two useless convolutions, to have the
     weights (about 36 bytes times its square) and the memory of a real model.
@@ -74,7 +77,7 @@ def tiny_onnx(
         helper.make_node('Add', ['scaled', 'offset'], ['depth0']),
     ]
     for i in range(work):
-        nodes.append(helper.make_node('Erf', [f'depth{i}' if i == 0 else f'busy{i}'], [f'busy{i + 1}']))
+        nodes.append(helper.make_node('Asinh', [f'depth{i}' if i == 0 else f'busy{i}'], [f'busy{i + 1}']))
     if work:  # depth0 + 0 * busy
         nodes += [
             helper.make_node('Mul', [f'busy{work}', 'zero'], ['nothing']),
@@ -139,6 +142,26 @@ def save_tiny(path: str | Path, **options) -> str:
     """Write the model to ``path`` and return it as text; options as :func:`tiny_onnx`."""
     onnx.save(tiny_onnx(**options), str(path))
     return str(path)
+
+
+def work_that_takes(milliseconds: float, card: ModelCard) -> int:
+    """Return the ``work`` that takes at least so long on one thread of this machine."""
+    return max(1, round(milliseconds / _work_ms(card.network_width, card.network_height)))
+
+
+@functools.cache
+def _work_ms(width: int, height: int, work: int = 20) -> float:
+    """Return what one unit of ``work`` takes at best."""
+    model = tiny_onnx(tiny_card(network_width=width, network_height=height), work=work)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=['CPUExecutionProvider'])
+    image, seconds = np.full((1, height, width, 3), 40, np.uint8), []
+    for _ in range(3):
+        start = time.perf_counter()
+        session.run(None, {'image': image})
+        seconds.append(time.perf_counter() - start)
+    return 1e3 * min(seconds) / work
 
 
 def expected(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
