@@ -22,7 +22,17 @@ from famda_ros.errors import FamdaError, choose
 from famda_ros.files import make_output_folder
 from famda_train.adaptation.normalisation import write_with_statistics
 from famda_train.bench.checked_student import CheckedStudent
-from famda_train.bench.rows import BASE, BASELINE, FULL, ROWS, TRAININGS, Recipe, read_recipe, training_arguments
+from famda_train.bench.rows import (
+    BASE,
+    BASELINE,
+    FULL,
+    ORACLE,
+    ROWS,
+    TRAININGS,
+    Recipe,
+    read_recipe,
+    training_arguments,
+)
 from famda_train.bench.summary import summarise
 from famda_train.bench.trainings import Folder, Key, Run, Work, check_asked, check_jobs, counted, train_and_score
 from famda_train.data.adaptation_data import DataSource, spaced_images
@@ -58,7 +68,7 @@ class Benchmark:
 
 _BASELINES = ('source_only', BASELINE, 'source_only_as_long')
 _ROWS = (*_BASELINES, 'self_training', 'masks', FULL)
-REAL_ROWS = (*_BASELINES, 'self_training', 'superpixels', 'masks', FULL, 'oracle')
+REAL_ROWS = (*_BASELINES, 'self_training', 'superpixels', 'masks', FULL, ORACLE)
 TARGETS = {
     'day': Benchmark('camvid_day_source', 'camvid_day', REAL_ROWS, 'varied'),
     'day_clean': Benchmark('camvid_day_source', 'camvid_day', _ROWS, 'synthetic'),

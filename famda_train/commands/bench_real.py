@@ -49,15 +49,17 @@ def run(
 
     plan = RealPlan(Path(data), once(rows or REAL_ROWS), once(targets), once(seeds), SIZES[size])
     plan.check()
-    for target in plan.targets if markdown else ():
-        check_markers(str(markdown), f'real {target}')  # now, not after the work
+    if markdown:
+        for target in plan.targets:
+            check_markers(markdown, f'real {target}')  # now, not after the work
     with progress_bar() as bar:
         result = run_real(Path(out), plan, jobs, bar, Path(models) if models else None)
     result = {'command': command(data, out, targets, seeds, rows, size), **result}
     print_tables(result)
-    for target in plan.targets if markdown else ():
-        again = command(data, out, [target], seeds, rows, size)
-        write_markdown(str(markdown), f'real {target}', as_markdown(only(result, target, again)))
+    if markdown:
+        for target in plan.targets:
+            again = command(data, out, [target], seeds, rows, size)
+            write_markdown(markdown, f'real {target}', as_markdown(only(result, target, again)))
     return result
 
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 from famda_ros.resources import DEFAULT_MODEL
@@ -65,8 +64,7 @@ def picture_writer(folder: str):
     from famda_train.data.frame_folder import write_png
     from famda_train.depth_colors import depth_picture
 
-    out: Path = make_output_folder(folder)
-    numbers = count()
+    out, numbers = make_output_folder(folder), count()
 
     def write(frame, prediction, label_space) -> None:
         pair = overlay(frame.image, prediction.labels, label_space), depth_picture(prediction.depth)

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import time
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from onnx import TensorProto, helper, numpy_helper
 from famda_ros.label_space import LabelSpace
 from famda_ros.model_card import METADATA_KEY, ModelCard
 from famda_ros.parity import PROBES_KEY, encode_probes
+from famda_ros.providers import PROVIDERS, session_options
 
 TINY_SPACE = LabelSpace('tiny2', ('dark', 'red'), ((10, 20, 30), (200, 0, 0)))
 WIDTH, HEIGHT, FOCAL, FARTHEST = 64, 48, 100.0, 80.0
@@ -146,16 +148,15 @@ def save_tiny(path: str | Path, **options) -> str:
 
 def work_that_takes(milliseconds: float, card: ModelCard) -> int:
     """Return the ``work`` that takes at least so long on one thread of this machine."""
-    return max(1, round(milliseconds / _work_ms(card.network_width, card.network_height)))
+    return math.ceil(milliseconds / _work_ms(card.network_width, card.network_height))
 
 
 @functools.cache
 def _work_ms(width: int, height: int, work: int = 20) -> float:
     """Return what one unit of ``work`` takes at best."""
     model = tiny_onnx(tiny_card(network_width=width, network_height=height), work=work)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=['CPUExecutionProvider'])
+    options, cpu = session_options(threads=1), [PROVIDERS['cpu']]
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=cpu)
     image, seconds = np.full((1, height, width, 3), 40, np.uint8), []
     for _ in range(3):
         start = time.perf_counter()
