@@ -115,10 +115,10 @@ setup(
     zip_safe=False,
     entry_points={
         'console_scripts': [
-            'famda = famda_train.cli:main',
-            'perception_node = famda_ros.executables:perception_node',
-            'bag_player_node = famda_ros.executables:bag_player_node',
-            'prepare_student = famda_ros.prepare_student:main',
+            'famda = famda_train.commands.cli:main',
+            'perception_node = famda_ros.nodes.executables:perception_node',
+            'bag_player_node = famda_ros.nodes.executables:bag_player_node',
+            'prepare_student = famda_ros.student.prepare_student:main',
         ],
     },
 )

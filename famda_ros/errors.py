@@ -9,6 +9,8 @@ from typing import TypeVar
 
 Value = TypeVar('Value')
 
+EXIT_OK, EXIT_ERROR, EXIT_INTERRUPTED = 0, 2, 130
+
 
 class FamdaError(Exception):
     """A fault with one clear sentence that says what is wrong and what to do.

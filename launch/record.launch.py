@@ -18,7 +18,7 @@ from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.substitutions import FindPackageShare
 
 import famda_ros
-from famda_ros.profiles import load_profile
+from famda_ros.profiles.profile_file import load_profile
 
 TOPICS = r'(/compressed|/camera_info|/segmentation/labels|/segmentation/label_info)$|^/tf(_static)?$'
 NOT_TOPICS = r'/(segmentation|depth)/(camera_info|.*compressed)$'

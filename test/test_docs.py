@@ -14,8 +14,8 @@ import torch
 from miniature_trees import WRITERS
 from small_street import write_checkpoint
 
-from famda_train.checkpoint import load_student
-from famda_train.cli import VERBS, build_parser, command_module, split_verb
+from famda_train.commands.cli import VERBS, build_parser, command_module, split_verb
+from famda_train.models.checkpoint import load_student
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]

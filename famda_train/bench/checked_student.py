@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from famda_ros.label_space import LabelSpace
-from famda_train.data.dataset import Dataset
+from famda_ros.student.label_space import LabelSpace
+from famda_train.datasets.dataset import Dataset
 from famda_train.evaluation.depth_checks import DepthChecks
 from famda_train.evaluation.evaluate import Predict
 from famda_train.teachers.depth import DepthTeacher

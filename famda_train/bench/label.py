@@ -20,15 +20,15 @@ from typing import Any
 import numpy as np
 
 from famda_ros.errors import FamdaError, choose
-from famda_train.data.frame_folder import FrameFolder
-from famda_train.environment import environment
+from famda_train.datasets.frame_folder import FrameFolder
+from famda_train.datasets.render_to_disk import write_frames
+from famda_train.evaluation.machine import environment
+from famda_train.labelling.engines import ENGINES, Engine, open_engine
+from famda_train.labelling.labelling import label_frames
+from famda_train.labelling.worker import Outcome
 from famda_train.teachers.depth import DEPTH_TEACHERS
-from famda_train.teachers.engines import ENGINES, Engine, open_engine
-from famda_train.teachers.labeller import Outcome
-from famda_train.teachers.labelling import label_frames
 from famda_train.teachers.masks import MASK_TEACHERS
 from famda_train.world import render_many
-from famda_train.world.recording import write_frames
 
 WORKERS = (1, 2)
 SCENES = 24

@@ -15,20 +15,36 @@ from torch import nn
 
 from famda_ros.errors import FamdaError
 from famda_ros.files import atomic_path
-from famda_ros.label_space import get_label_space
-from famda_ros.model_card import ModelCard
-from famda_ros.resize import resize_image
-from famda_train.bench.runtime import DEPTH_ANYTHING, OUTPUTS, SEED, SEGFORMER, STREET_WORLD, STUDENT
-from famda_train.checkpoint import check_options
-from famda_train.export import with_metadata
+from famda_ros.student.label_space import get_label_space
+from famda_ros.student.model_card import ModelCard
+from famda_ros.student.resize import resize_image
+from famda_train.export.export_student import with_metadata
+from famda_train.export.graph_passes import trace
+from famda_train.export.precision import convert
 from famda_train.models.blocks import enlarge
+from famda_train.models.checkpoint import check_options
 from famda_train.models.encoders.encoder import IMAGENET_MEAN, IMAGENET_STD
 from famda_train.models.pyramid import TYPICAL_LOG_DEPTH
 from famda_train.models.student import StudentNetwork
-from famda_train.onnx_graph import trace
-from famda_train.precision import convert
-from famda_train.student_graph import StudentGraph, decide
+from famda_train.models.student_graph import StudentGraph, decide
 from famda_train.world import render
+
+STUDENT, STREET_WORLD = 'student', 'street_world_student'
+
+SEGFORMER, DEPTH_ANYTHING = 'segformer_b0', 'depth_anything_small'
+
+OUTPUTS = {
+    STUDENT: ('labels', 'confidence', 'depth'),
+    STREET_WORLD: ('labels', 'confidence', 'depth'),
+    SEGFORMER: ('labels', 'confidence'),
+    DEPTH_ANYTHING: ('depth',),
+}
+"""Rows, and what each answers: what a user of it alone gets."""
+
+LITE0 = {'encoder': 'efficientnet_lite0', 'separable': True}
+"""The student that is meant for a robot, see docs/students.md."""
+
+SEED = 500_000
 
 FOCAL = 0.7
 """Of the width; the time does not depend on it."""
@@ -43,7 +59,7 @@ def export_network(
 
     Args:
         path: .onnx file to write.
-        name: a row of :data:`famda_train.bench.runtime.OUTPUTS`.
+        name: a row of :data:`OUTPUTS`.
         precision: 'fp32', 'fp16' or 'int8'.
         size: (height, width).
         label_space: that it tells apart.

@@ -24,16 +24,17 @@ import numpy as np
 import onnxruntime
 
 from famda_ros import __version__
-from famda_ros.bound_session import BoundSession
 from famda_ros.errors import FamdaError
 from famda_ros.files import write_atomically
-from famda_ros.model_card import read_card
-from famda_ros.perception_load import ANSWERS, COMMAND, READY, REPORT
-from famda_ros.play_through import Process, parameters, processes, read_report
-from famda_ros.providers import PROVIDERS, candidates, provider_options, session_options
-from famda_ros.resize import resize_image
-from famda_ros.student import STAGES
-from famda_train.bench.runtime import LITE0, STUDENT, camera_image
+from famda_ros.harness.load_protocol import ANSWERS, COMMAND, READY, REPORT
+from famda_ros.harness.play_bag import Process, parameters, processes, read_report
+from famda_ros.student.bound_session import BoundSession
+from famda_ros.student.model_card import read_card
+from famda_ros.student.providers import PROVIDERS, candidates, provider_options, session_options
+from famda_ros.student.resize import resize_image
+from famda_ros.student.runtime import STAGES
+from famda_train.bench.networks import LITE0, STUDENT
+from famda_train.bench.runtime import camera_image
 
 AS_FAST = 0.0
 """The rate of a camera that always has the next frame waiting."""
@@ -53,7 +54,7 @@ class NodeSetup:
         rates: of the camera, frames per second.
         seconds: of each phase.
         rounds: node and network take so many turns.
-        provider: a name of :data:`famda_ros.providers.PROVIDERS`.
+        provider: a name of :data:`famda_ros.student.providers.PROVIDERS`.
     """
 
     model: str
@@ -226,10 +227,10 @@ def started(setup: NodeSetup, threads: int) -> Iterator[Bench]:
     ):
         folder = Path(name)
         np.save(folder / 'image.npy', camera_image(*setup.image))
-        node = start('perception_timing_node', parameters(
+        node = start('harness.timing_node', parameters(
             model=Path(setup.model).absolute(), threads=threads, provider=setup.provider, times_file=folder / 'times',
         ))  # fmt: skip
-        load = start('perception_load_node', parameters(folder=folder, image=folder / 'image.npy'))
+        load = start('harness.load_node', parameters(folder=folder, image=folder / 'image.npy'))
         bench = Bench(node, load, folder)
         bench.wait_for((folder / READY).exists, START_S, 'starting the perception node')
         yield bench

@@ -20,7 +20,6 @@ import torch
 from famda_ros import __version__
 from famda_ros.errors import FamdaError, choose
 from famda_ros.files import make_output_folder
-from famda_train.adaptation.normalisation import write_with_statistics
 from famda_train.bench.checked_student import CheckedStudent
 from famda_train.bench.rows import (
     BASE,
@@ -35,19 +34,20 @@ from famda_train.bench.rows import (
 )
 from famda_train.bench.summary import summarise
 from famda_train.bench.trainings import Folder, Key, Run, Work, check_asked, check_jobs, counted, train_and_score
-from famda_train.data.adaptation_data import DataSource, spaced_images
-from famda_train.data.dataset import Dataset
-from famda_train.data.samples import Samples
-from famda_train.demo.pictures import COLUMNS, write_comparison
-from famda_train.environment import environment
+from famda_train.datasets.dataset import Dataset
+from famda_train.datasets.render_to_disk import write_frames
 from famda_train.evaluation.evaluate import Predict, evaluate
+from famda_train.evaluation.machine import environment
 from famda_train.evaluation.models import load_predictor
-from famda_train.export import export_student
+from famda_train.export.export_student import export_student
+from famda_train.labelling.engines import open_engine
+from famda_train.labelling.labelling import label_frames
+from famda_train.pictures.student_comparison import COLUMNS, write_comparison
 from famda_train.teachers.depth import build_depth_teacher
-from famda_train.teachers.engines import open_engine
-from famda_train.teachers.labelling import label_frames
+from famda_train.training.batch_norm_statistics import write_with_statistics
+from famda_train.training.data_module import DataSource, spaced_images
+from famda_train.training.samples import Samples
 from famda_train.world import render_many
-from famda_train.world.recording import write_frames
 
 
 @dataclass(frozen=True)
@@ -346,7 +346,7 @@ def run_real(
 
 
 def _drawn(frames: Dataset, index: int, predictors: Mapping[str, Predict]) -> dict[str, Any]:
-    """Return a row of :mod:`famda_train.demo.pictures`."""
+    """Return a row of :mod:`famda_train.pictures.student_comparison`."""
     frame, image, truth = frames.frames[index], frames.image(index), frames.labels(index)
     said = {name: predict(image, frame.focal) for name, predict in predictors.items()}
     outputs = {name: {'labels': labels, 'depth': depth} for name, (labels, depth) in said.items()}

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from famda_train.fitting import PLAIN, fit_arguments, fit_config
+from famda_train.training.parallel_fits import PLAIN, fit_arguments, fit_config
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def read_recipe(source: str, famda: str, base_steps: int | None = None, steps: i
 
 
 Where = str | Path | Mapping[str, Any]
-"""A frame folder, or the fields of a :class:`~famda_train.data.adaptation_data.DataSource`."""
+"""A frame folder, or the fields of a :class:`~famda_train.training.data_module.DataSource`."""
 
 
 def training_arguments(

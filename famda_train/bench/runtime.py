@@ -23,29 +23,24 @@ import numpy as np
 import onnxruntime
 
 from famda_ros import __version__
-from famda_ros.bound_session import BoundSession
 from famda_ros.errors import FamdaError
-from famda_ros.model_card import METADATA_KEY, ModelCard
-from famda_ros.providers import BUILDS_ENGINES, PROVIDERS, engine_folder, provider_options, session_options
-from famda_ros.resize import resize_image
-from famda_ros.student import predict_with
+from famda_ros.student.bound_session import BoundSession
+from famda_ros.student.model_card import METADATA_KEY, ModelCard
+from famda_ros.student.providers import BUILDS_ENGINES, PROVIDERS, engine_folder, provider_options, session_options
+from famda_ros.student.resize import resize_image
+from famda_ros.student.runtime import predict_with
+from famda_train.bench.networks import (
+    DEPTH_ANYTHING,
+    OUTPUTS,
+    SEED,
+    SEGFORMER,
+    STREET_WORLD,
+    STUDENT,
+    export_network,
+)
 from famda_train.world import render
 
-STUDENT, STREET_WORLD = 'student', 'street_world_student'
-SEGFORMER, DEPTH_ANYTHING = 'segformer_b0', 'depth_anything_small'
-OUTPUTS = {
-    STUDENT: ('labels', 'confidence', 'depth'),
-    STREET_WORLD: ('labels', 'confidence', 'depth'),
-    SEGFORMER: ('labels', 'confidence'),
-    DEPTH_ANYTHING: ('depth',),
-}
-"""Rows, and what each answers: what a user of it alone gets."""
-
-LITE0 = {'encoder': 'efficientnet_lite0', 'separable': True}
-"""The student that is meant for a robot, see docs/students.md."""
-
 STREET_WORLD_SPACE = 'flat7'
-SEED = 500_000
 PAUSE_S = 0.005
 """Between two runs: threads of the one before spin for a while before they sleep."""
 RARELY_MS = 1000.0
@@ -62,7 +57,7 @@ class RuntimeSetup:
         sizes: (height, width) of the networks.
         precisions: of the student.
         threads: of one inference.
-        providers: names of :data:`famda_ros.providers.PROVIDERS`.
+        providers: names of :data:`famda_ros.student.providers.PROVIDERS`.
         image: (height, width) of the camera.
         rounds: timed frames of each row.
     """
@@ -190,7 +185,6 @@ def _export(setup: RuntimeSetup, folder: Path, progress) -> dict[tuple, Path]:
         key = hashlib.sha256(f'{__version__} {about}'.encode()).hexdigest()[:8]
         path = folder / f'{name}-{precision}-{height}x{width}-{key}.onnx'
         if not path.exists():
-            from famda_train.bench.networks import export_network  # torch and transformers, only if they are needed
 
             export_network(path, name, precision, (height, width), space, network)
         models[name, precision, height, width] = path

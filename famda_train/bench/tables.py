@@ -14,7 +14,7 @@ from rich.table import Table
 from famda_ros.errors import FamdaError
 from famda_ros.files import write_atomically
 from famda_train.bench.rows import BASELINE, FULL, ORACLE, ROWS
-from famda_train.environment import environment_line
+from famda_train.evaluation.machine import environment_line
 
 COLUMNS = {'miou': ('mIoU %', 1), 'abs_rel': ('AbsRel', 3), 'rmse': ('RMSE m', 2), 'delta1': ('δ < 1.25 %', 1)}
 """Metric → (heading, digits)."""

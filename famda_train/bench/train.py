@@ -26,16 +26,16 @@ import torch
 import yaml
 
 from famda_ros.errors import FamdaError, choose
-from famda_train.adaptation.refine import refine_labels
 from famda_train.bench.world import FAMDA_CONFIG, SOURCE_CONFIG
-from famda_train.checkpoint import StudentSpec, build_network
-from famda_train.data.frame_folder import FrameFolder
-from famda_train.data.label_store import LabelStore
-from famda_train.environment import environment
-from famda_train.fitting import PLAIN, end_with_parent, fit_arguments, fit_here
-from famda_train.teachers.labelling import label_with_teachers
+from famda_train.datasets.frame_folder import FrameFolder
+from famda_train.datasets.render_to_disk import write_frames
+from famda_train.evaluation.machine import environment
+from famda_train.label_store.label_store import LabelStore
+from famda_train.labelling.labelling import label_with_teachers
+from famda_train.models.checkpoint import StudentSpec, build_network
+from famda_train.pseudo_labels.mask_vote import refine_labels
+from famda_train.training.parallel_fits import PLAIN, end_with_parent, fit_arguments, fit_here
 from famda_train.world import render_many
-from famda_train.world.recording import write_frames
 
 SOURCE_SCENES, TARGET_SCENES = 0, 100_000
 TEACHERS = {'masks': 'felzenszwalb', 'depth': 'street-world'}

@@ -15,7 +15,7 @@ import torch
 from famda_ros.errors import FamdaError
 from famda_ros.files import make_output_folder, write_atomically
 from famda_train.bench.rows import ROWS, TRAININGS, Training
-from famda_train.fitting import fit_all
+from famda_train.training.parallel_fits import fit_all
 
 Key = tuple[str, str, int]
 """(row, target, seed) of one scored student."""

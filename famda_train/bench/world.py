@@ -17,17 +17,17 @@ import torch
 
 from famda_ros import __version__
 from famda_ros.errors import FamdaError, choose
-from famda_train.adaptation.normalisation import write_with_statistics
 from famda_train.bench.rows import BASE, ROWS, TRAININGS, Recipe, read_recipe, training_arguments
 from famda_train.bench.summary import summarise
 from famda_train.bench.trainings import Folder, Key, Run, Work, check_asked, check_jobs, counted, train_and_score
-from famda_train.data.frame_folder import FrameFolder, FrameFolderWriter
-from famda_train.environment import environment
+from famda_train.datasets.frame_folder import FrameFolder, FrameFolderWriter
+from famda_train.datasets.render_to_disk import write_frames
 from famda_train.evaluation.evaluate import evaluate
+from famda_train.evaluation.machine import environment
 from famda_train.evaluation.models import load_predictor
-from famda_train.teachers.labelling import label_frames
+from famda_train.labelling.labelling import label_frames
+from famda_train.training.batch_norm_statistics import write_with_statistics
 from famda_train.world import DOMAINS, render_many
-from famda_train.world.recording import write_frames
 
 SCENES = {'source': 0, 'target': 100_000, 'val': 200_000, 'test': 9_500_000}
 """Purpose → first scene of bench seed 0.  Settings may be chosen on ``val``; nothing was ever chosen on ``test``."""

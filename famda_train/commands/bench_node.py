@@ -47,7 +47,7 @@ def run(
     from famda_train.bench.node import NodeSetup, check_ros, default_model, run_node_bench
     from famda_train.commands.bench_train import parse_size
     from famda_train.commands.progress import progress_bar
-    from famda_train.environment import environment
+    from famda_train.evaluation.machine import environment
 
     if min(*threads, rounds, 1) < 1 or min(*rates, seconds) <= 0:
         raise FamdaError('--threads and --rounds are 1 or more, --rates and --seconds greater than 0')
@@ -68,7 +68,7 @@ def print_result(result: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from famda_train.environment import environment_line
+    from famda_train.evaluation.machine import environment_line
 
     table = Table('threads', 'camera')
     for title in ('answers', 'dropped', 'before, network, after ms', 'overhead ms', 'end to end ms', 'CPU %', 'RSS MB'):

@@ -41,12 +41,13 @@ def run(
         rounds: timed frames of each network; of those slower than a second, a third.
     """
     from famda_ros.files import make_output_folder
-    from famda_ros.label_space import get_label_space
-    from famda_ros.providers import candidates
-    from famda_train.bench.runtime import LITE0, RuntimeSetup, run_runtime
+    from famda_ros.student.label_space import get_label_space
+    from famda_ros.student.providers import candidates
+    from famda_train.bench.networks import LITE0
+    from famda_train.bench.runtime import RuntimeSetup, run_runtime
     from famda_train.commands.bench_train import parse_size
     from famda_train.commands.progress import progress_bar
-    from famda_train.environment import environment
+    from famda_train.evaluation.machine import environment
 
     get_label_space(label_space)
     if rounds < 1 or any(count < 1 for count in threads):
@@ -75,7 +76,7 @@ def print_result(result: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from famda_train.environment import environment_line
+    from famda_train.evaluation.machine import environment_line
 
     table = Table('network', 'precision', 'provider')
     for title in ('threads', 'size', 'network ms', 'all ms', '10 % to 90 %', 'processor ms'):

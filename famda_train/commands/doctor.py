@@ -53,8 +53,8 @@ def exit_code(result: dict[str, Any]) -> int:
 
 def _check_trees(data: tuple[str, ...], frames: int, kind: str) -> dict[str, Any]:
     from famda_train.commands.progress import progress_bar
-    from famda_train.data.catalogue import KINDS
-    from famda_train.data.checkup import check_data
+    from famda_train.datasets.catalogue import KINDS
+    from famda_train.inspection.dataset_check import check_data
 
     if kind != 'auto':
         choose(KINDS, kind, 'kind of data set')

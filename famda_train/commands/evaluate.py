@@ -49,7 +49,7 @@ def run(
         provider: what an .onnx file runs on: cpu, openvino, cuda, tensorrt, or auto for the first that works; the
             baseline runs on the CPU, so that one file on both tells what a provider costs.
     """
-    from famda_train.data.catalogue import open_dataset
+    from famda_train.datasets.catalogue import open_dataset
     from famda_train.evaluation.delta_mtl import delta_mtl, task_gains
     from famda_train.evaluation.models import load_predictor
     from famda_train.evaluation.protocol import get_protocol
@@ -89,7 +89,7 @@ def check_picture(path: str) -> None:
 
 def validation_split(data: str, kind: str = 'auto') -> str | None:
     """Return the counterpart of the split that the layout trains on by default; None where there are no such splits."""
-    from famda_train.data.catalogue import KINDS, detect_kind
+    from famda_train.datasets.catalogue import KINDS, detect_kind
 
     cls = choose(KINDS, detect_kind(data) if kind == 'auto' else kind, 'kind of data set')
     split = inspect.signature(cls).parameters.get('split')
@@ -139,8 +139,8 @@ def _draw(picture: str, predict, space, frames, result: dict[str, Any]) -> None:
     import numpy as np
 
     from famda_train.evaluation.evaluate import grounds_of, predict_frame
-    from famda_train.evaluation.picture import write_comparison
     from famda_train.evaluation.protocol import get_protocol
+    from famda_train.pictures.scored_frames import write_comparison
 
     rules = get_protocol(result['protocol'])
     ground = grounds_of(space, frames.label_space)[0] if 'miou' in result else None

@@ -43,15 +43,15 @@ def run(
         split: of frames and of calibrate; default: the one meant for training.
         options: what else this kind of data set takes, for example --options.condition night.
     """
-    from famda_ros.model_card import read_card
-    from famda_ros.providers import candidates
-    from famda_ros.student import Student
+    from famda_ros.student.model_card import read_card
+    from famda_ros.student.providers import candidates
+    from famda_ros.student.runtime import Student
     from famda_train.commands.evaluate import validation_split
     from famda_train.commands.progress import progress_bar
-    from famda_train.data.catalogue import open_dataset
-    from famda_train.export import export_student
-    from famda_train.stored_weights import check_weights
-    from famda_train.teachers.licences import student_notice
+    from famda_train.datasets.catalogue import open_dataset
+    from famda_train.export.export_student import export_student
+    from famda_train.export.weight_storage import check_weights
+    from famda_train.label_store.licences import student_notice
 
     check_weights(weights, precision)  # before anything slow
     if check:

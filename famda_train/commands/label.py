@@ -58,7 +58,7 @@ def run(
     """
     from famda_ros.errors import FamdaError
     from famda_train.commands.outputs import check_output_file
-    from famda_train.data.catalogue import open_dataset
+    from famda_train.datasets.catalogue import open_dataset
 
     if not (masks or depth or verify or contact_sheet):
         raise FamdaError('nothing to do: name a mask teacher, a depth teacher, or both')
@@ -83,7 +83,7 @@ def run(
         settings = {'masks': masks_options or {}, 'depth': depth_options or {}}
         result = _label(dataset, {'masks': masks, 'depth': depth}, settings, (engine, workers, address))
     if contact_sheet and 'error' not in result:
-        from famda_train.teachers.contact_sheet import write_contact_sheet
+        from famda_train.inspection.contact_sheet import write_contact_sheet
 
         shown, faults = write_contact_sheet(contact_sheet, dataset, frames_shown or FRAMES_SHOWN)
         print(f'{contact_sheet}: {shown} frame{"s" * (shown != 1)}')
@@ -111,9 +111,9 @@ def _check_nothing_of_labelling(**given: Any) -> None:
 def _label(dataset, teachers, settings, how: tuple[str, int | None, str | None]) -> dict[str, Any]:
     from famda_ros.errors import FamdaError
     from famda_train.commands.progress import progress_bar
-    from famda_train.teachers.engines import open_engine
-    from famda_train.teachers.labelling import label_with_teachers
-    from famda_train.teachers.licences import teacher_notice
+    from famda_train.label_store.licences import teacher_notice
+    from famda_train.labelling.engines import open_engine
+    from famda_train.labelling.labelling import label_with_teachers
 
     if not any(teachers.values()):
         return {}
@@ -162,8 +162,8 @@ def _labelled_line(role: str, store: dict[str, Any]) -> str:
 def _verify(dataset) -> dict[str, Any]:
     from famda_ros.errors import FamdaError
     from famda_train.commands.progress import progress_bar
-    from famda_train.data.label_store import LabelStore
-    from famda_train.data.store_check import check_store
+    from famda_train.inspection.store_check import check_store
+    from famda_train.label_store.label_store import LabelStore
 
     names = LabelStore.names(dataset.store)
     if not names:

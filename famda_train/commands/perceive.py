@@ -35,7 +35,7 @@ def run(
         pictures: folder for one PNG per frame to look at: the image with its mask, beside the depth from 2 m (red) to
             80 m (blue); black = beyond range or unknown
     """
-    from famda_ros.perceive import perceive
+    from famda_ros.pipeline.offline import perceive
     from famda_train.commands.progress import progress_bar
 
     draw = picture_writer(pictures) if pictures else None
@@ -59,10 +59,10 @@ def picture_writer(folder: str):
     """Return a function that writes what is said about one image after the other as PNG files, in their order."""
     import numpy as np
 
-    from famda_ros.colorize import overlay
     from famda_ros.files import make_output_folder
-    from famda_train.data.frame_folder import write_png
-    from famda_train.depth_colors import depth_picture
+    from famda_ros.student.colorize import overlay
+    from famda_train.datasets.frame_folder import write_png
+    from famda_train.pictures.depth_colors import depth_picture
 
     out, numbers = make_output_folder(folder), count()
 

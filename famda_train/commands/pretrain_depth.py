@@ -34,8 +34,8 @@ def run(
         start: weights to go on from, a file that this command wrote; default: random ones.
         learning_rate: peak of the one-cycle schedule.
     """
-    from famda_train.commands.fit import quieten
-    from famda_train.teachers.pretrain import pretrain
+    from famda_train.training.pretrain_depth_teacher import pretrain
+    from famda_train.training.training_cli import quieten
 
     quieten()
     pretrain(Path(frames), Path(out), steps, batch_size, seed, Path(start) if start else None, learning_rate)

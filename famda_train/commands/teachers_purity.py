@@ -32,8 +32,8 @@ def run(
     """
     from famda_train.commands.evaluate import validation_split
     from famda_train.commands.progress import progress_bar
-    from famda_train.data.catalogue import open_dataset
-    from famda_train.evaluation.mask_purity import purity_of_store
+    from famda_train.datasets.catalogue import open_dataset
+    from famda_train.inspection.mask_purity import purity_of_store
 
     reading = {'split': split or validation_split(data, kind), 'label_space': label_space, **(options or {})}
     frames = open_dataset(data, kind, **reading)

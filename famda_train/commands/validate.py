@@ -3,9 +3,9 @@
 """``famda validate``: the metrics of what a configuration of ``famda fit`` has trained."""
 from __future__ import annotations
 
-from famda_train.commands import fit
+from famda_train.training import training_cli
 
 
-def main(args: list[str]) -> None:
+def main(args: list[str]) -> int | None:
     """Score the checkpoint ``--out`` on the frames of ``data.validate``."""
-    fit.main(args, verb='validate')
+    return training_cli.main(args, verb='validate')

@@ -41,9 +41,9 @@ def run(
 
     from famda_ros.errors import FamdaError
     from famda_train.commands.progress import progress_bar
+    from famda_train.datasets.render_to_disk import write_drive, write_frames
     from famda_train.world import drive as drive_through
     from famda_train.world import render_many
-    from famda_train.world.recording import write_drive, write_frames
 
     if frames < 1:
         raise FamdaError(f'--frames must be 1 or more, not {frames}')

@@ -23,21 +23,21 @@ import numpy as np
 from famda_ros import __version__
 from famda_ros.errors import FamdaError
 from famda_ros.files import make_output_folder, write_atomically
-from famda_ros.label_space import FLAT7
-from famda_ros.play_through import play_through_node
-from famda_train.adaptation.normalisation import write_with_statistics
-from famda_train.data.adaptation_data import AdaptationData
-from famda_train.data.frame_folder import FrameFolder
-from famda_train.demo.pictures import write_comparison
+from famda_ros.harness.play_bag import play_through_node
+from famda_ros.student.label_space import FLAT7
+from famda_train.datasets.frame_folder import FrameFolder
+from famda_train.datasets.render_to_disk import write_drive, write_frames
 from famda_train.demo.report import write_report
-from famda_train.environment import environment
 from famda_train.evaluation.evaluate import evaluate
+from famda_train.evaluation.machine import environment
 from famda_train.evaluation.models import load_predictor
-from famda_train.export import export_student
-from famda_train.fitting import PLAIN, fit_all, fit_arguments
-from famda_train.teachers.labelling import label_with_teachers
+from famda_train.export.export_student import export_student
+from famda_train.labelling.labelling import label_with_teachers
+from famda_train.pictures.student_comparison import write_comparison
+from famda_train.training.batch_norm_statistics import write_with_statistics
+from famda_train.training.data_module import AdaptationData
+from famda_train.training.parallel_fits import PLAIN, fit_all, fit_arguments
 from famda_train.world import drive, render_many
-from famda_train.world.recording import write_drive, write_frames
 
 STUDENTS = ('source_only_plain', 'source_only', 'famda')
 

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from famda_ros.colorize import BEYOND_RANGE_RGB, color_mask, overlay
 from famda_ros.files import write_atomically
-from famda_ros.label_space import LabelSpace
-from famda_train.demo.pictures import OUTPUTS, TITLES, encode_png, present_classes
+from famda_ros.student.colorize import BEYOND_RANGE_RGB, color_mask, overlay
+from famda_ros.student.label_space import LabelSpace
 from famda_train.demo.report_style import CSS
-from famda_train.depth_colors import TICKS_M, depth_picture, depth_position, depth_scale
+from famda_train.pictures.depth_colors import TICKS_M, depth_picture, depth_position, depth_scale
+from famda_train.pictures.student_comparison import OUTPUTS, TITLES, encode_png, present_classes
 
 STUDENTS = {
     'source_only_plain': (
@@ -79,7 +79,7 @@ def render_report(
     Args:
         results: what ``results.json`` holds: ``adaptation``, ``perception``,
             ``seconds``, ``environment`` and ``seed``.
-        rows: pictures, see :mod:`famda_train.demo.pictures`.
+        rows: pictures, see :mod:`famda_train.pictures.student_comparison`.
         space: label space of the masks.
         next_steps: (what, command) pairs.
     """

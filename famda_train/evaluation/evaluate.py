@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from famda_ros.errors import FamdaError
-from famda_ros.label_space import LabelSpace
-from famda_ros.resize import enlarge_depth, resize_image, resize_nearest
-from famda_train.data.dataset import Dataset
+from famda_ros.student.label_space import LabelSpace
+from famda_ros.student.resize import enlarge_depth, resize_image, resize_nearest
+from famda_train.datasets.dataset import Dataset
 from famda_train.evaluation.depth import DepthMeter
 from famda_train.evaluation.protocol import Protocol, get_protocol
+from famda_train.evaluation.scoring_space import Ground, common_grounds
 from famda_train.evaluation.segmentation import SegmentationMeter, iou_percent, mean_iou_percent, project_counts
-from famda_train.evaluation.spaces import Ground, common_grounds
 
 Predict = Callable[[np.ndarray, 'float | None'], 'tuple[np.ndarray, np.ndarray]']
 """(uint8 [H, W, 3] RGB, focal in pixels or None) -> (labels uint8 [H, W], depth float32 [H, W] metres)."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from famda_ros.errors import FamdaError
-from famda_ros.model_card import ModelCard
-from famda_ros.student import Student, predict_with
+from famda_ros.student.model_card import ModelCard
+from famda_ros.student.runtime import Student, predict_with
 from famda_train.evaluation.evaluate import Predict
 
 
@@ -19,7 +19,7 @@ def load_predictor(path: str | Path, provider: str = 'cpu') -> tuple[Predict, Mo
 
     Args:
         path: the file.
-        provider: what an .onnx file runs on, see :class:`famda_ros.student.Student`.
+        provider: what an .onnx file runs on, see :class:`famda_ros.student.runtime.Student`.
 
     Raises:
         FamdaError: the file is neither, or the provider cannot run it.
@@ -31,9 +31,9 @@ def load_predictor(path: str | Path, provider: str = 'cpu') -> tuple[Predict, Mo
     elif provider != 'cpu':
         raise FamdaError(f"'{path}' runs in PyTorch; export it to score it on the provider '{provider}'")
     else:
-        from famda_train.checkpoint import load_student
-        from famda_train.export import model_card
-        from famda_train.student_graph import StudentGraph, run_torch
+        from famda_train.models.card import model_card
+        from famda_train.models.checkpoint import load_student
+        from famda_train.models.student_graph import StudentGraph, run_torch
 
         network, spec = load_student(path)
         run, card = partial(run_torch, StudentGraph(network, spec.output_range_m)), model_card(spec, network, path.stem)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-from famda_ros.label_space import IGNORE
+from famda_ros.student.label_space import IGNORE
 
 
 def confusion_matrix(

@@ -9,8 +9,8 @@ from typing import Literal, Protocol
 import numpy as np
 import torch
 
-from famda_train.adaptation.align import fit_robustly, match_statistics
-from famda_train.adaptation.reliability import agreement
+from famda_train.pseudo_labels.depth_alignment import fit_robustly, match_statistics
+from famda_train.pseudo_labels.reliability import agreement
 
 Views = Literal['none', 'mirror', 'scale', 'both']
 """With which readings the first is compared: of the mirror image, of a smaller network input."""

@@ -8,11 +8,11 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from famda_ros.depth_units import rescale_to_focal
 from famda_ros.errors import FamdaError
+from famda_ros.student.depth_units import rescale_to_focal
+from famda_train.label_store.licences import APACHE, CC_BY_NC, UNKNOWN, licence
 from famda_train.teachers.agreement import Views, read_views
 from famda_train.teachers.hub import find_model, load_model
-from famda_train.teachers.licences import APACHE, CC_BY_NC, UNKNOWN, licence
 from famda_train.teachers.torch_runtime import FittingBatch, Precision, autocast, choose_device, choose_precision
 from famda_train.teachers.weights import Weights
 

@@ -15,12 +15,12 @@ import onnxruntime
 import torch
 import yaml
 
-from famda_ros.depth_units import rescale_to_focal
 from famda_ros.errors import FamdaError
 from famda_ros.files import sha256_of
-from famda_ros.providers import session_options
+from famda_ros.student.depth_units import rescale_to_focal
+from famda_ros.student.providers import session_options
+from famda_train.label_store.licences import UNKNOWN, licence
 from famda_train.teachers.agreement import Views, read_views
-from famda_train.teachers.licences import UNKNOWN, licence
 from famda_train.teachers.registry import typed_values
 from famda_train.teachers.weights import Weights
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from famda_ros.errors import FamdaError
-from famda_train.data.dataset import Dataset
+from famda_train.datasets.dataset import Dataset
 from famda_train.teachers.weights import NO_WEIGHTS, Weights
 
 

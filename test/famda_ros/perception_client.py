@@ -26,10 +26,10 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header, String
 
-from famda_ros.convert import fill_image
-from famda_ros.dds import environment
-from famda_ros.frame_answer import IMAGE_TOPICS, INFO_TOPICS
-from famda_ros.play_through import Process, parameters
+from famda_ros.harness.play_bag import Process, parameters
+from famda_ros.messages.image_messages import fill_image
+from famda_ros.nodes.dds import environment
+from famda_ros.pipeline.outputs import IMAGE_TOPICS, INFO_TOPICS
 
 KINDS = {**dict.fromkeys(IMAGE_TOPICS, Image), **dict.fromkeys(INFO_TOPICS, CameraInfo), 'depth/points': PointCloud2}
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -83,7 +83,7 @@ class PerceptionClient:
         arguments = parameters(**values)
         for name, other in (remappings or {}).items():
             arguments += ['-r', f'{name}:={other}']
-        self.process = Process('perception_node', arguments, env, folder)
+        self.process = Process('nodes.perception_node', arguments, env, folder)
         self._context = rclpy.Context()
         rclpy.init(context=self._context, domain_id=domain_id)
         self.node = rclpy.create_node('client', context=self._context)

@@ -8,7 +8,7 @@ import pytest
 
 from famda_ros.errors import FamdaError
 from famda_ros.resources import DEFAULT_MODEL, resolve, resource
-from famda_ros.student import Student
+from famda_ros.student.runtime import Student
 
 
 def test_paths_are_taken_as_they_are():

@@ -19,10 +19,10 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from famda_ros.label_space import LabelSpace
-from famda_ros.model_card import METADATA_KEY, ModelCard
-from famda_ros.parity import PROBES_KEY, encode_probes
-from famda_ros.providers import PROVIDERS, session_options
+from famda_ros.student.label_space import LabelSpace
+from famda_ros.student.model_card import METADATA_KEY, ModelCard
+from famda_ros.student.parity import PROBES_KEY, encode_probes
+from famda_ros.student.providers import PROVIDERS, session_options
 
 TINY_SPACE = LabelSpace('tiny2', ('dark', 'red'), ((10, 20, 30), (200, 0, 0)))
 WIDTH, HEIGHT, FOCAL, FARTHEST = 64, 48, 100.0, 80.0

@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 from famda_ros.errors import FamdaError
-from famda_train.data.frame_folder import FrameFolder
-from famda_train.teachers.engines import open_engine
-from famda_train.teachers.labelling import label_frames
+from famda_train.datasets.frame_folder import FrameFolder
+from famda_train.labelling.engines import open_engine
+from famda_train.labelling.labelling import label_frames
 
 STORE = 'teachers/masks-felzenszwalb'
 DEADLINE_S = 120

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 
-from famda_ros.label_space import FLAT7
-from famda_train.checkpoint import StudentSpec, build_network, save_student
+from famda_ros.student.label_space import FLAT7
+from famda_train.datasets.render_to_disk import write_frames
+from famda_train.models.checkpoint import StudentSpec, build_network, save_student
 from famda_train.models.pyramid import TYPICAL_LOG_DEPTH
 from famda_train.world import render
-from famda_train.world.recording import write_frames
 
 WIDTH, HEIGHT = 64, 32
 SMALL_NETWORK = {'widths': [4, 8, 8, 8, 8], 'channels': 8}

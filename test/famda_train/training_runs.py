@@ -16,13 +16,13 @@ import torch
 from small_street import SMALL_NETWORK, write_street
 
 from famda_ros.errors import FamdaError
-from famda_train.checkpoint import load_student
-from famda_train.commands.fit import main
-from famda_train.data.frame_folder import FrameFolder
-from famda_train.teachers.labelling import label_frames
+from famda_train.datasets.frame_folder import FrameFolder
+from famda_train.labelling.labelling import label_frames
+from famda_train.models.checkpoint import load_student
+from famda_train.training.training_cli import main
 
 SOURCE, SELF = 'SourceTraining', 'SelfTraining'
-CLASSES = {SOURCE: 'famda_train.adaptation.training', SELF: 'famda_train.adaptation.self_training'}
+CLASSES = {SOURCE: 'famda_train.training.source_training', SELF: 'famda_train.training.self_training'}
 DEADLINE_S = 200
 
 
@@ -117,7 +117,7 @@ def poison_second_process(trainer, batch) -> None:
 def start(worker, *args) -> multiprocessing.Process:
     """Run a function of this file in another process, which has imported torch but never used it."""
     context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(['famda_train.commands.fit', 'famda_train.teachers.labelling'])
+    context.set_forkserver_preload(['famda_train.training.training_cli', 'famda_train.labelling.labelling'])
     process = context.Process(target=worker, args=args, daemon=True)
     process.start()
     return process

@@ -23,9 +23,11 @@ from pathlib import Path
 
 import yaml
 
-from famda_ros.dds import environment
+from famda_ros.nodes.dds import environment
 
 ROOT = Path(__file__).resolve().parents[2]
+MODULES = {'perception_probe_node': 'harness.probe_node'}
+"""Nodes of the tests that are no executables of the package."""
 START_WITHIN_S, END_WITHIN_S = 30.0, 10.0
 
 
@@ -240,7 +242,7 @@ def started(context: Context, folder: Path, domain_id: int) -> Iterator[list[tup
             log = folder / f'{index}.log'
             with log.open('wb') as stdout:
                 process = subprocess.Popen(
-                    [sys.executable, '-m', f'famda_ros.{executable}', *rest],
+                    [sys.executable, '-m', f'famda_ros.{MODULES.get(executable, f"nodes.{executable}")}', *rest],
                     env={**environment(domain_id), **context.environment},
                     stdout=stdout,
                     stderr=subprocess.STDOUT,

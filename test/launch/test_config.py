@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from famda_ros.profiles import KEYS, SETTINGS, load_profile
+from famda_ros.profiles.profile_file import KEYS, SETTINGS, load_profile
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / 'config'

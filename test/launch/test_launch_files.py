@@ -19,8 +19,8 @@ import pytest
 import yaml
 
 import famda_ros
-from famda_ros.bag import BagWriter
-from famda_ros.dds import PROFILE_VARIABLE
+from famda_ros.messages.bag import BagWriter
+from famda_ros.nodes.dds import PROFILE_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(path.name for path in (ROOT / 'launch').glob('*.launch.py'))

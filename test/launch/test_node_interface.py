@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from famda_ros.dds import environment
+from famda_ros.nodes.dds import environment
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / 'test' / 'famda_ros'))
@@ -34,7 +34,8 @@ def inspect_node(folder, domain_id, listen_to, *arguments):
 
     env = environment(domain_id)
     model = save_tiny(folder / 'tiny.onnx')
-    command = [sys.executable, '-m', 'famda_ros.perception_node', '--ros-args', '-p', f'model:={model}', *arguments]
+    node = [sys.executable, '-m', 'famda_ros.nodes.perception_node']
+    command = [*node, '--ros-args', '-p', f'model:={model}', *arguments]
     probe = [sys.executable, str(ROOT / 'test' / 'launch' / 'node_interface_probe.py'), '/perception', listen_to]
     with open(folder / 'node.log', 'wb') as log:
         node = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)

@@ -41,7 +41,7 @@ def build_encoder(
         return encoder
     if widths is not None:
         raise FamdaError(f"the encoder '{name}' has fixed widths; leave widths out, or take the encoder '{SMALL}'")
-    from famda_train.models.encoders.foreign import build_foreign  # takes seconds to import
+    from famda_train.models.encoders.library_encoders import build_foreign  # takes seconds to import
 
     return build_foreign(name, weights, norm)
 
@@ -59,6 +59,6 @@ def weights_licence(name: str, weights: str | Path | None) -> str:
         return ''
     if name == SMALL:
         return f"unknown, weights of '{Path(weights).name}'"
-    from famda_train.models.encoders.foreign import foreign_licence
+    from famda_train.models.encoders.library_encoders import foreign_licence
 
     return foreign_licence(name, weights)

@@ -3,8 +3,8 @@
 """What the tests of the benches share."""
 import pytest
 
-from famda_train import fitting
 from famda_train.bench import trainings
+from famda_train.training import parallel_fits
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def fit_in_this_process(monkeypatch):
         while waiting:
             name = next(name for name in waiting if after.get(name) not in waiting)
             waiting.remove(name)
-            assert fitting.fit_here(runs[name], [fitting.StepReporter(name, Silent())], 1) is None
+            assert parallel_fits.fit_here(runs[name], [parallel_fits.StepReporter(name, Silent())], 1) is None
             finished(name, 1.0)
 
     class Silent:
@@ -24,4 +24,4 @@ def fit_in_this_process(monkeypatch):
             pass
 
     monkeypatch.setattr(trainings, 'fit_all', fit_all)
-    monkeypatch.setattr(fitting.signal, 'signal', lambda *_: None)  # Ctrl-C still ends the tests
+    monkeypatch.setattr(parallel_fits.signal, 'signal', lambda *_: None)  # Ctrl-C still ends the tests

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from famda_ros.errors import FamdaError
-from famda_train import cli
 from famda_train.bench.label import LabelSetup, ratios, run_label, slope
+from famda_train.commands import cli
 from famda_train.commands.progress import progress_bar
 
 

@@ -12,11 +12,11 @@ import pytest
 from tiny_student import save_tiny
 
 from famda_ros.errors import FamdaError
-from famda_ros.perception_load import ANSWERS
-from famda_ros.play_through import Process
-from famda_train import cli
+from famda_ros.harness.load_protocol import ANSWERS
+from famda_ros.harness.play_bag import Process
 from famda_train.bench import node
 from famda_train.bench.node import AS_FAST, Bench, NodeSetup, Phase, bare_rate, headlines, started
+from famda_train.commands import cli
 
 KEYS = {
     'ratio', 'ratio_2_threads', 'overhead_ms', 'end_to_end_ms', 'stages_ms', 'dropped', 'cpu_percent', 'rss_mb',

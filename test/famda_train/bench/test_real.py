@@ -10,13 +10,13 @@ from miniature_trees import write_camvid
 from PIL import Image
 
 from famda_ros.errors import FamdaError
-from famda_ros.model_card import read_card
+from famda_ros.student.model_card import read_card
 from famda_train.bench.real import REAL_ROWS, RealBench, RealPlan, RealSize, run_real
 from famda_train.bench.trainings import Run
-from famda_train.cli import build_parser, command_module
 from famda_train.commands.bench_real import command
+from famda_train.commands.cli import build_parser, command_module
 from famda_train.commands.progress import progress_bar
-from famda_train.data.adaptation_data import DataSource
+from famda_train.training.data_module import DataSource
 
 TINY = RealSize(source=4, width=64, height=48, crop=(64, 48), base_steps=2, steps=2)
 ROWS = ('source_only', 'source_only_continued', 'source_only_as_long', 'superpixels', 'oracle')

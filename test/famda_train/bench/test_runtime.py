@@ -6,19 +6,10 @@ import onnx
 import pytest
 from rich.progress import Progress
 
-from famda_train.bench.runtime import (
-    DEPTH_ANYTHING,
-    OUTPUTS,
-    SEGFORMER,
-    STREET_WORLD,
-    STUDENT,
-    RuntimeSetup,
-    profile,
-    ratios,
-    run_runtime,
-)  # fmt: skip
+from famda_train.bench.networks import DEPTH_ANYTHING, OUTPUTS, SEGFORMER, STREET_WORLD, STUDENT
+from famda_train.bench.runtime import RuntimeSetup, profile, ratios, run_runtime  # fmt: skip
 from famda_train.commands.bench_runtime import print_result
-from famda_train.environment import environment
+from famda_train.evaluation.machine import environment
 
 
 def row(name, network, total, precision='fp32', threads=2, size=(512, 1024), provider='cpu'):

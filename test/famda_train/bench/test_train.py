@@ -6,11 +6,11 @@ import json
 import pytest
 
 from famda_ros.errors import FamdaError
-from famda_train import cli
 from famda_train.bench.train import BLOCK, TrainSetup, Worker, run_train
+from famda_train.commands import cli
 from famda_train.commands.bench_train import parse_size
 from famda_train.commands.progress import progress_bar
-from famda_train.fitting import fit_arguments
+from famda_train.training.parallel_fits import fit_arguments
 
 
 def test_both_trainings_are_timed(tmp_path, capsys):

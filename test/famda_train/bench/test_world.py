@@ -13,10 +13,10 @@ from famda_ros.errors import FamdaError
 from famda_train.bench import trainings, world
 from famda_train.bench.rows import ROWS, TRAININGS, read_recipe, training_arguments
 from famda_train.bench.world import FAMDA_CONFIG, SCENES, SEED_STRIDE, SOURCE_CONFIG, BenchSize, Plan, run_world
-from famda_train.cli import build_parser, command_module
 from famda_train.commands.bench_world import command
+from famda_train.commands.cli import build_parser, command_module
 from famda_train.commands.progress import progress_bar
-from famda_train.data.frame_folder import FrameFolder
+from famda_train.datasets.frame_folder import FrameFolder
 
 TINY = BenchSize(source=5, target=4, test=2, width=WIDTH, height=HEIGHT, base_steps=4, steps=3)
 PLAN = Plan(('source_only', 'source_only_continued', 'full', 'oracle'), ('night',), (0,), size=TINY)

@@ -8,8 +8,7 @@ import sys
 import pytest
 from miniature_trees import write_camvid, write_cityscapes, write_synthia
 
-from famda_train import cli
-from famda_train.commands import doctor
+from famda_train.commands import cli, doctor
 
 
 def run(*arguments):

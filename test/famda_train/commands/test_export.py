@@ -7,8 +7,8 @@ import pytest
 from miniature_trees import write_cityscapes
 from small_street import write_checkpoint, write_street
 
-from famda_ros.model_card import read_card
-from famda_train import cli
+from famda_ros.student.model_card import read_card
+from famda_train.commands import cli
 
 
 def test_kind_split_and_options_choose_the_frames(tmp_path, capsys):

@@ -33,15 +33,15 @@ from training_runs import (
 )
 
 from famda_ros.errors import FamdaError
-from famda_train.checkpoint import load_student
 from famda_train.commands import fit as fit_command
 from famda_train.commands import validate
-from famda_train.data.frame_folder import FrameFolder
+from famda_train.datasets.frame_folder import FrameFolder
 from famda_train.evaluation.evaluate import evaluate
 from famda_train.evaluation.models import load_predictor
 from famda_train.evaluation.protocol import DEPTH_METRICS
+from famda_train.models.checkpoint import load_student
 
-NORMALS = '--model.extra_tasks=[{class_path: famda_train.tasks.SurfaceNormals}]'
+NORMALS = '--model.extra_tasks=[{class_path: famda_train.training.tasks.SurfaceNormals}]'
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -137,7 +137,8 @@ def test_a_fault_of_one_process_ends_all_with_one_reason(street, tmp_path):
 def test_the_launcher_starts_the_command_line_again(street):
     """As a user types it; one event file, one checkpoint, one line on the terminal."""
     args = arguments(SELF, street, 'launched.ckpt', '--data.batch_size=1', '--keep_every=2', steps=3, norm='group')
-    command = [sys.executable, '-m', 'famda_train.cli', 'fit', *args, '--trainer.devices=2', '--trainer.strategy=ddp']
+    launch = [sys.executable, '-m', 'famda_train.commands.cli', 'fit']
+    command = [*launch, *args, '--trainer.devices=2', '--trainer.strategy=ddp']
     done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert (done.returncode, done.stdout.count('\n'), done.stderr) == (0, 1, '')
     assert done.stdout.startswith(f'wrote {street / "launched.ckpt"} (3 steps, loss ')

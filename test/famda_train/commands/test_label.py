@@ -9,11 +9,11 @@ from miniature_trees import write_cityscapes
 from small_sam import small_sam
 from small_street import write_street
 
-from famda_train import cli
+from famda_train.commands import cli
 from famda_train.commands.label import EXIT_INCOMPLETE
-from famda_train.data.adaptation_data import DataSource
-from famda_train.data.label_store import LabelStore
-from famda_train.data.samples import Samples
+from famda_train.label_store.label_store import LabelStore
+from famda_train.training.data_module import DataSource
+from famda_train.training.samples import Samples
 
 NO_DEPTH = ('--depth', 'null', '--workers', '0')
 

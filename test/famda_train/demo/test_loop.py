@@ -10,7 +10,7 @@ from famda_ros.errors import FamdaError
 from famda_train.commands.demo import summary
 from famda_train.commands.progress import progress_bar
 from famda_train.demo import loop
-from famda_train.fitting import fit_all, fit_arguments
+from famda_train.training.parallel_fits import fit_all, fit_arguments
 
 TINY = loop.DemoSize(source=6, target=6, test=3, base_steps=4, steps=3, drive_s=1.0, drive_width=96, drive_height=48,
                      pictures=2)  # fmt: skip

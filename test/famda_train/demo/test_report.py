@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from famda_ros.colorize import BEYOND_RANGE_RGB, color_mask
-from famda_ros.label_space import VKITTI8
-from famda_train.demo.pictures import comparison_picture, write_comparison
+from famda_ros.student.colorize import BEYOND_RANGE_RGB, color_mask
+from famda_ros.student.label_space import VKITTI8
 from famda_train.demo.report import headline, render_report, write_report
-from famda_train.depth_colors import depth_picture, depth_position
+from famda_train.pictures.depth_colors import depth_picture, depth_position
+from famda_train.pictures.student_comparison import comparison_picture, write_comparison
 
 SIZE = (24, 40)
 VOID = {'area', 'base', 'br', 'col', 'embed', 'hr', 'img', 'input', 'link', 'meta', 'source', 'track', 'wbr'}

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from famda_ros.errors import FamdaError
-from famda_ros.label_space import CITYSCAPES19, SYNTHIA16, VKITTI8
-from famda_ros.resize import resize_nearest
-from famda_train.data.frame_folder import FrameFolder, FrameFolderWriter
+from famda_ros.student.label_space import CITYSCAPES19, SYNTHIA16, VKITTI8
+from famda_ros.student.resize import resize_nearest
+from famda_train.datasets.frame_folder import FrameFolder, FrameFolderWriter
 from famda_train.evaluation.evaluate import evaluate
 from famda_train.evaluation.protocol import METRIC, PROTOCOLS
 

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from famda_ros.errors import FamdaError
-from famda_train.models.encoders import build_encoder, foreign, weights_licence
+from famda_train.models.encoders import build_encoder, library_encoders, weights_licence
 from famda_train.models.encoders.weights import load_weights, packaged_lite0, read_tensors, rename_tensorflow_port
 from famda_train.models.student import StudentNetwork
 
@@ -145,7 +145,8 @@ def test_a_hub_out_of_reach_is_one_sentence(name, monkeypatch, tmp_path):
     monkeypatch.setattr(huggingface_hub.constants, 'ENDPOINT', 'http://127.0.0.1:9')  # refuses at once
     monkeypatch.setattr(huggingface_hub.constants, 'HF_HUB_CACHE', str(tmp_path))
     looks = []
-    monkeypatch.setattr(foreign, 'hub_answers', lambda honest=foreign.hub_answers: looks.append(honest()) or looks[-1])
+    honest = library_encoders.hub_answers
+    monkeypatch.setattr(library_encoders, 'hub_answers', lambda: looks.append(honest()) or looks[-1])
     with pytest.raises(FamdaError, match=rf"cannot get the ImageNet weights of '{name}' from http://127.0.0.1:9"):
         build_encoder(name, 'imagenet')
     assert looks == [False] and huggingface_hub.constants.HF_HUB_OFFLINE is False
@@ -153,8 +154,8 @@ def test_a_hub_out_of_reach_is_one_sentence(name, monkeypatch, tmp_path):
 
 def test_a_download_serves_without_the_hub(monkeypatch, tmp_path):
     torch.manual_seed(1)
-    body = foreign.create_body('mit_b0', 'mit_b0', pretrained=False)
-    settings = foreign.smp.encoders.encoders['mit_b0']['pretrained_settings']['imagenet']
+    body = library_encoders.create_body('mit_b0', 'mit_b0', pretrained=False)
+    settings = library_encoders.smp.encoders.encoders['mit_b0']['pretrained_settings']['imagenet']
     snapshot = tmp_path / f'models--{settings["repo_id"].replace("/", "--")}' / 'snapshots' / settings['revision']
     snapshot.mkdir(parents=True)
     (snapshot / 'config.json').write_text('{}')
@@ -166,7 +167,7 @@ def test_a_download_serves_without_the_hub(monkeypatch, tmp_path):
 
 def test_missing_imagenet_weights_are_said_before_any_download():
     with pytest.raises(FamdaError, match="there are no ImageNet weights of the encoder 'resnext101_32x32d'"):
-        foreign.create_body('resnext101_32x32d', 'resnext101_32x32d', pretrained=True)
+        library_encoders.create_body('resnext101_32x32d', 'resnext101_32x32d', pretrained=True)
 
 
 @pytest.mark.parametrize(

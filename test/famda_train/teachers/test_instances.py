@@ -5,7 +5,7 @@ import pytest
 from miniature_trees import write_camvid
 
 from famda_ros.errors import FamdaError
-from famda_train.data.catalogue import open_dataset
+from famda_train.datasets.catalogue import open_dataset
 from famda_train.teachers.masks import build_mask_teacher
 
 

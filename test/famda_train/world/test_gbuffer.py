@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from famda_ros.label_space import FLAT7
+from famda_ros.student.label_space import FLAT7
 from famda_train.world.camera import Camera, default_camera
 from famda_train.world.gbuffer import GROUND, SKY, GBuffer, make_gbuffer
 from famda_train.world.layout import make_layout

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from famda_ros.label_space import FLAT7
+from famda_ros.student.label_space import FLAT7
 from famda_train.world import render
 from famda_train.world.domains import grammar_of
 from famda_train.world.grammar import PLAIN, varied_grammar

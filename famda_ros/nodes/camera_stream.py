@@ -1,0 +1,236 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""One camera of the perception node: its topics, subscribed to only while somebody listens to an answer."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.lifecycle import LifecycleNode
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
+
+from famda_ros.messages.camera_info import (
+    calibrated_size,
+    calibration_fault,
+    fill_camera_info,
+    focal_of,
+    intrinsics_of,
+    shape_fault,
+)
+from famda_ros.messages.image_messages import fill_image
+from famda_ros.messages.point_cloud import fill_point_cloud, organised_points
+from famda_ros.nodes.label_publisher import LabelPublisher
+from famda_ros.nodes.qos_overrides import overridable
+from famda_ros.pipeline.outputs import IMAGE_TOPICS, INFO_TOPICS, POINTS_TOPIC, FrameAnswer
+from famda_ros.pipeline.statistics import CameraStatistics
+from famda_ros.pipeline.throttle import Throttle
+from famda_ros.pipeline.worker import Frame
+from famda_ros.student.model_card import ModelCard
+
+PATIENCE_S = 0.5
+"""So long the first image waits for the calibration, without which its depth would not be metric."""
+WARN_PERIOD_S = 5.0
+"""A camera repeats a warning of one kind after so long."""
+
+
+class CameraStream:
+    """Publishers and subscriptions of one camera.
+
+    Attributes:
+        name: of the camera; '' = the one camera without a name.
+        statistics: counters and times since the node was activated.
+        camera_info: the newest calibration; None before the first.
+        focal: fx in pixels of the newest frame; None where it is not calibrated.
+        brightness, confidence: of the newest measured frame; None before the first.
+    """
+
+    def __init__(self, node: LifecycleNode, name: str, compressed: bool, points_stride: int):
+        """Create the publishers; nothing is subscribed to yet.
+
+        Args:
+            node: owner of the topics.
+            name: namespace of the camera's topics; '' = that of the node.
+            compressed: whether to subscribe to image/compressed.
+            points_stride: pixels from point to point; 0 = no point cloud.
+
+        Raises:
+            FamdaError: a ``qos_overrides`` parameter of an input or output is wrong.
+        """
+        self.name = name
+        self.compressed = compressed
+        self.camera_info: CameraInfo | None = None
+        self.focal: float | None = None
+        self.brightness: float | None = None
+        self.confidence: float | None = None
+        self.statistics = CameraStatistics()
+        self._node = node
+        self._prefix = f'{name}/' if name else ''
+        self._points_stride = points_stride
+        self._on_frame: Callable[[str, Frame], None] | None = None
+        self._info_subscription: Subscription | None = None
+        self._image_subscription: Subscription | None = None
+        self._waiting_since = 0.0
+        self._throttle = Throttle()
+        for topic, latched in ((self._info_name, True), (self._image_name, False)):  # used much later
+            overridable(node, 'subscription', topic, _input_qos(), durability=latched)
+        kinds: dict[str, Any] = {topic: Image for topic in IMAGE_TOPICS}
+        kinds |= {topic: CameraInfo for topic in INFO_TOPICS}
+        if points_stride:
+            kinds[POINTS_TOPIC] = PointCloud2
+        self._outputs = {topic: self._publisher(kind, topic) for topic, kind in kinds.items()}
+        self._labels = LabelPublisher(node, self._prefix)
+
+    def _publisher(self, kind: Any, topic: str) -> Publisher:
+        name, qos = self._prefix + topic, QoSProfile(depth=5)
+        options = overridable(self._node, 'publisher', name, qos)
+        return self._node.create_publisher(kind, name, qos, qos_overriding_options=options)
+
+    def publish_labels(self, card: ModelCard) -> None:
+        """Tell the classes, to everybody who ever listens."""
+        self._labels.publish(card)
+
+    def start(self, on_frame: Callable[[str, Frame], None]) -> None:
+        """Begin to listen, as soon as somebody listens to an answer."""
+        self._on_frame = on_frame
+        self.statistics.restart()
+        self.update()
+
+    def stop(self) -> None:
+        """Leave the inputs."""
+        self._on_frame = None
+        self._unsubscribe()
+
+    def close(self) -> None:
+        """Leave inputs and outputs."""
+        self.stop()
+        self._labels.close()
+        for publisher in self._outputs.values():
+            self._node.destroy_publisher(publisher)
+
+    def wanted(self) -> frozenset[str]:
+        """Return the output topics with subscribers."""
+        return frozenset(topic for topic, output in self._outputs.items() if output.get_subscription_count())
+
+    def update(self) -> None:
+        """Subscribe or unsubscribe, as there are listeners or not; to be called a few times a second."""
+        if self._on_frame is None:
+            return
+        if not self.wanted():
+            self._unsubscribe()
+        elif self._info_subscription is None:
+            self._waiting_since = time.monotonic()
+            self._info_subscription = self._subscribe(CameraInfo, self._info_name, self._on_camera_info, latched=True)
+        elif self._image_subscription is None and self._may_begin():
+            self._subscribe_images()
+
+    def _may_begin(self) -> bool:
+        """Tell whether images are of use: the calibration is known, or is not to be expected."""
+        if self.camera_info is not None or time.monotonic() - self._waiting_since > PATIENCE_S:
+            return True
+        info_topic = self._node.resolve_topic_name(self._info_name)
+        return bool(self._node.count_publishers(self.image_topic)) and not self._node.count_publishers(info_topic)
+
+    @property
+    def image_topic(self) -> str:
+        """Full name of the topic of the images, after remapping."""
+        return self._node.resolve_topic_name(self._image_name)
+
+    @property
+    def _image_name(self) -> str:
+        """What to subscribe to; remapped once more then."""
+        image = f'{self._prefix}image'
+        # As image_transport does: remapping 'image' moves 'image/compressed' with it.
+        return f'{self._node.resolve_topic_name(image)}/compressed' if self.compressed else image
+
+    @property
+    def _info_name(self) -> str:
+        return f'{self._prefix}camera_info'
+
+    def _subscribe(self, kind: Any, topic: str, callback: Callable[[Any], None], latched: bool = False) -> Subscription:
+        qos = _input_qos()
+        options = overridable(self._node, 'subscription', topic, qos, durability=latched)
+        return self._node.create_subscription(kind, topic, callback, qos, qos_overriding_options=options)
+
+    def _subscribe_images(self) -> None:
+        kind = CompressedImage if self.compressed else Image
+        self._image_subscription = self._subscribe(kind, self._image_name, self._on_image)
+        self.statistics.listen(True, time.monotonic())
+
+    def _unsubscribe(self) -> None:
+        self.statistics.listen(False, time.monotonic())
+        for subscription in (self._image_subscription, self._info_subscription):
+            if subscription is not None:
+                self._node.destroy_subscription(subscription)
+        self._image_subscription = self._info_subscription = None
+
+    def _on_camera_info(self, msg: CameraInfo) -> None:
+        if fault := calibration_fault(msg):
+            # The last good one stays: a driver does not change its lens in between.
+            self.statistics.malformed_calibration(fault)
+            self._warn('calibration', fault)
+            return
+        self.camera_info = msg
+        if self._image_subscription is None and self._info_subscription is not None:
+            self._subscribe_images()
+
+    def _on_image(self, msg: Any) -> None:
+        self.statistics.received(time.monotonic())
+        if self._on_frame is not None:
+            self._on_frame(self.name, Frame(msg, self.camera_info))
+
+    def focal_of_frame(self, frame: Frame, width: int, height: int) -> float | None:
+        """Return fx of the frame's camera at the image's width; None and a warning where it is not calibrated."""
+        self.focal = focal_of(frame.camera_info, width)
+        if self.focal is None:
+            sentence = "no calibrated camera_info: depth is for the model's focal length, not for this camera"
+            self._warn('no calibration', sentence, math.inf)
+        self.statistics.calibration_of_shape(shape_fault(frame.camera_info, width, height))
+        return self.focal
+
+    def age_ms(self, frame: Frame) -> float | None:
+        """Return now minus the header stamp; None where that cannot be told, or would be negative."""
+        now = self._node.get_clock().now().nanoseconds
+        stamp = frame.message.header.stamp  # not by rclpy.time.Time, which refuses stamps before 1970
+        age = (now - stamp.sec * 10**9 - stamp.nanosec) * 1e-6
+        return age if now and age >= 0 else None  # simulated time is 0 before the first /clock
+
+    def malformed(self, sentence: str) -> None:
+        """Count a frame that cannot be read, and warn now and then."""
+        self.statistics.malformed(sentence)
+        self._warn('image', sentence)
+
+    def _warn(self, kind: str, sentence: str, period_s: float = WARN_PERIOD_S) -> None:
+        if self._throttle.passes(kind, time.monotonic(), period_s):
+            camera = f"camera '{self.name}'" if self.name else 'camera'
+            self._node.get_logger().warning(f'{camera}: {sentence}')
+
+    def publish(self, frame: Frame, wanted: frozenset[str], answer: FrameAnswer) -> None:
+        """Publish everything that is said about a frame, with the frame's own header."""
+        header, info = frame.message.header, frame.camera_info
+        # All are made before the first is published, which wakes who listens, to compete for the cores.
+        images = {t: fill_image(Image(), array, IMAGE_TOPICS[t], header) for t, array in answer.images.items()}
+        for topic, message in images.items():
+            self._outputs[topic].publish(message)
+        if info is None:
+            return
+        width, height = answer.size
+        info_width, info_height = calibrated_size(info)
+        for topic in INFO_TOPICS:
+            if topic in wanted and info_width and info_height:
+                scaled = fill_camera_info(CameraInfo(), info, header, width / info_width, height / info_height)
+                self._outputs[topic].publish(scaled)
+        intrinsics = intrinsics_of(info, width, height)
+        if POINTS_TOPIC in wanted and intrinsics is not None:
+            assert answer.image is not None and answer.labels is not None and answer.depth is not None
+            points = organised_points(answer.image, answer.labels, answer.depth, intrinsics, self._points_stride)
+            self._outputs[POINTS_TOPIC].publish(fill_point_cloud(PointCloud2(), points, header, PointField))
+
+
+def _input_qos() -> QoSProfile:
+    return QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)

@@ -1,0 +1,168 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""Run a student over a recording and write its answers as a bag, without a ROS graph."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from famda_ros import __version__
+from famda_ros.errors import FamdaError
+from famda_ros.messages.bag import BagFrame, BagWriter, count_frames, iter_frames
+from famda_ros.messages.camera_info import namespace_of
+from famda_ros.messages.image_messages import MalformedImage
+from famda_ros.student.colorize import color_mask
+from famda_ros.student.label_space import LabelSpace
+from famda_ros.student.runtime import STAGES, Prediction, Student
+
+IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.ppm', '.tif', '.tiff')
+FOLDER_TOPIC = '/image'
+FOLDER_FRAME_ID = 'camera_optical'
+FOLDER_PERIOD_NS = 100_000_000
+"""Images of a folder have no time: they are stamped 10 Hz apart, beginning at 1 s."""
+
+
+def perceive(
+    source: str | Path,
+    model: str | Path,
+    out: str | Path,
+    topic: str | None = None,
+    threads: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
+    on_answer: Callable[[BagFrame, Prediction, LabelSpace], None] | None = None,
+) -> dict[str, Any]:
+    """Run a student over every image of a recording.
+
+    The bag ``out`` gets, in the camera's namespace and with the header of the image:
+    ``segmentation/mask``, ``segmentation/confidence``, ``segmentation/color``,
+    ``depth/image``, ``camera_info`` where the recording has one, and once the latched
+    ``segmentation/labels``.
+
+    Args:
+        source: bag (folder, .mcap, .db3), frame folder or folder of images.
+        model: student .onnx file.
+        out: bag to write; must not exist.
+        topic: image topic; None = the only one of the bag.
+        threads: CPU threads of one inference; 0 = one per core.
+        on_progress: called with (frames done, frames in all).
+        on_answer: called with every image, what the student says about it, and its label space.
+
+    Returns:
+        ``frames``, ``malformed`` (left out), ``seconds``, ``fps`` (reading and writing
+        included), ``milliseconds`` (mean of each stage of the student), ``provider``,
+        ``model``, ``bag``.
+
+    Raises:
+        FamdaError: the source has no images, the model is no student, or ``out`` exists.
+    """
+    student = Student(model, threads)
+    malformed: list[MalformedImage] = []
+    total, frames = open_source(source, topic, malformed.append)
+    done, times = 0, dict.fromkeys(STAGES, 0.0)
+    custom_data = {
+        'famda_version': __version__,
+        'model': student.card.name,
+        'weights_sha256': student.card.weights_sha256,
+        'source': str(source),
+    }
+    start = time.perf_counter()
+    with BagWriter(out, custom_data) as bag:
+        for frame in frames:
+            prediction = student.predict(frame.image, frame.focal)
+            if not done:
+                labels_topic = f'{namespace_of(frame.topic)}/segmentation/labels'
+                bag.write_string(labels_topic, frame.stamp_ns, student.card.labels_json(), latched=True)
+            write_answer(bag, frame, prediction, student)
+            if on_answer:
+                on_answer(frame, prediction, student.card.label_space)
+            done += 1
+            for stage in STAGES:
+                times[stage] += prediction.times_ms[stage]
+            if on_progress:
+                on_progress(done, total)
+        if not done:
+            reason = f': {malformed[0]}' if malformed else ''
+            raise FamdaError(f"'{source}' has no image that can be read{reason}")
+    seconds = time.perf_counter() - start
+    return {
+        'frames': done,
+        'malformed': len(malformed),
+        'seconds': round(seconds, 3),
+        'fps': round(done / seconds, 2),
+        'milliseconds': {stage: round(value / done, 3) for stage, value in times.items()},
+        'provider': student.provider,
+        'model': student.card.name,
+        'bag': str(out),
+    }
+
+
+def write_answer(bag: BagWriter, frame: BagFrame, prediction: Any, student: Student) -> None:
+    """Write all answers to one frame with the frame's header."""
+    namespace, header = namespace_of(frame.topic), (frame.stamp_ns, frame.frame_id)
+    bag.write_mono8(f'{namespace}/segmentation/mask', *header, prediction.labels)
+    bag.write_mono8(f'{namespace}/segmentation/confidence', *header, prediction.confidence)
+    bag.write_image(f'{namespace}/segmentation/color', *header, color_mask(prediction.labels, student.card.label_space))
+    bag.write_depth(f'{namespace}/depth/image', *header, prediction.depth)
+    info_topic = f'{namespace}/camera_info'
+    if frame.camera_info is not None:
+        stamp = dataclasses.replace(
+            frame.camera_info.header.stamp, sec=frame.stamp_ns // 10**9, nanosec=frame.stamp_ns % 10**9
+        )
+        head = dataclasses.replace(frame.camera_info.header, stamp=stamp, frame_id=frame.frame_id)
+        bag.write_message(info_topic, frame.stamp_ns, dataclasses.replace(frame.camera_info, header=head))
+    elif frame.focal is not None:
+        height, width = frame.image.shape[:2]
+        bag.write_camera_info(info_topic, *header, width, height, frame.focal)
+
+
+def open_source(
+    source: str | Path, topic: str | None, on_malformed: Callable[[MalformedImage], None]
+) -> tuple[int, Iterator[BagFrame]]:
+    """Return (number of frames, the frames) of a bag, a frame folder or a folder of images."""
+    path = Path(source)
+    if not path.exists():
+        raise FamdaError(f"'{source}' does not exist; give a bag or a folder of images")
+    if path.is_file() or (path / 'metadata.yaml').is_file():
+        return count_frames(path, topic), iter_frames(path, topic, on_malformed)
+    if topic is not None:
+        raise FamdaError(f"'{source}' is a folder of images, which has no topics; leave --topic out")
+    entries = _frame_folder(path) if (path / 'frames.jsonl').is_file() else _image_folder(path)
+    if not entries:
+        raise FamdaError(f"'{source}' is neither a bag nor a folder with images; check the path")
+    return len(entries), _read_images(entries, on_malformed)
+
+
+def _image_folder(path: Path) -> list[tuple[Path, float | None, int | None]]:
+    files = sorted(f for f in path.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES)
+    return [(file, None, None) for file in files]
+
+
+def _frame_folder(path: Path) -> list[tuple[Path, float | None, int | None]]:
+    """Return (image, focal, stamp) of a frame folder's index."""
+    try:
+        records = [json.loads(line) for line in (path / 'frames.jsonl').read_text().splitlines() if line.strip()]
+        return [
+            (path / record['image'], record.get('focal'), (record.get('extra') or {}).get('stamp_ns'))
+            for record in records
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FamdaError(f"'{path / 'frames.jsonl'}' is damaged ({error}); make the frame folder again") from error
+
+
+def _read_images(entries, on_malformed) -> Iterator[BagFrame]:
+    for index, (file, focal, stamp_ns) in enumerate(entries):
+        bgr = cv2.imread(str(file), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        if bgr is None:
+            on_malformed(MalformedImage(f"'{file}' is missing or a damaged image file"))
+            continue
+        if stamp_ns is None:
+            stamp_ns = 10**9 + index * FOLDER_PERIOD_NS
+        rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+        yield BagFrame(int(stamp_ns), FOLDER_FRAME_ID, FOLDER_TOPIC, rgb, focal)

@@ -1,0 +1,159 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""Replace the student while frames flow: load beside the old one, check, swap between two frames."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from famda_ros.errors import FamdaError
+from famda_ros.profiles.profile_file import Profile
+from famda_ros.student.label_space import IGNORE, LabelSpace
+from famda_ros.student.runtime import Student
+
+
+class Active(NamedTuple):
+    """What answers frames.
+
+    Attributes:
+        student: the model.
+        file: identity of its file, to know it again; () = unknown.
+        profile: what it belongs to; None = no profile.
+    """
+
+    student: Student
+    file: tuple[int, ...] = ()
+    profile: Profile | None = None
+
+
+@dataclass
+class Attempt:
+    """A switch under way.
+
+    Attributes:
+        profile: name or path of the profile to switch to; '' = none.
+        requested: what the user asked for: the same, or 'auto'.
+        by_light: whether 'auto' decided it while it was on.
+        done: set when the switch has succeeded or failed.
+        fault: why it failed; '' where it did not.
+    """
+
+    profile: str
+    requested: str
+    by_light: bool = False
+    done: threading.Event = field(default_factory=threading.Event)
+    fault: str = ''
+
+
+class StudentSwitch:
+    """Holds what answers now; a frame takes :attr:`current` once and is answered by that alone.
+
+    Attributes:
+        current: what answers now.
+        example: newest image known, uint8 [H, W, 3]: what a new student is tried on; None = random pixels.
+    """
+
+    def __init__(
+        self,
+        first: Active,
+        load: Callable[[str, Active], Active],
+        loader: Executor,
+        on_end: Callable[[Attempt], None] = lambda _: None,
+    ):
+        """Begin with ``first``.
+
+        Args:
+            first: what answers now.
+            load: builds what a profile asks for, given what answers now; raises FamdaError.
+            loader: its one thread makes the switches.
+            on_end: told about every attempt when it has ended, in that thread, before another one can begin.
+        """
+        self.current = first
+        self.example: np.ndarray | None = None
+        self._load = load
+        self._loader = loader
+        self._on_end = on_end
+        self._lock = threading.Lock()
+        self._under_way: Attempt | None = None
+        self._closed = False
+
+    @property
+    def under_way(self) -> str | None:
+        """The profile that is being loaded; None = nothing is."""
+        attempt = self._under_way
+        return None if attempt is None else attempt.profile
+
+    def begin(self, attempt: Attempt) -> None:
+        """Start a switch in the loader's thread; the old student goes on until the swap.
+
+        Raises:
+            FamdaError: another switch is under way, or this is closed.
+        """
+        with self._lock:
+            if self._closed:
+                raise FamdaError('the node was cleaned up; ask again when it is configured')
+            if self._under_way is not None:
+                raise FamdaError(f"a switch to '{self._under_way.profile}' is under way; ask again when it has ended")
+            self._loader.submit(self._run, attempt)
+            self._under_way = attempt
+
+    def close(self) -> None:
+        """Let a switch that is under way come to nothing."""
+        with self._lock:
+            self._closed = True
+
+    def _run(self, attempt: Attempt) -> None:
+        try:
+            new = self._load(attempt.profile, self.current)
+            if new.student is not self.current.student:
+                check_successor(new.student, self.current.student.card.label_space, self.example)
+            with self._lock:
+                if self._closed:
+                    raise FamdaError('the node was cleaned up while the profile was being loaded; ask again')
+                self.current = new
+        except FamdaError as error:
+            attempt.fault = str(error)
+        except Exception as error:  # whatever a broken file does, the old student goes on
+            attempt.fault = f'{type(error).__name__}: {error}'
+        try:
+            self._on_end(attempt)
+        except Exception as error:
+            attempt.fault = attempt.fault or f'{type(error).__name__}: {error}'
+        finally:
+            with self._lock:
+                self._under_way = None
+            attempt.done.set()
+
+
+def check_successor(student: Student, label_space: LabelSpace, example: np.ndarray | None) -> None:
+    """Refuse a student that may not take over from one with ``label_space``.
+
+    Args:
+        student: the new one; it has been warmed up.
+        label_space: that of the old one: who listens has been told these classes.
+        example: an image uint8 [H, W, 3] to try it on; None = random pixels.
+
+    Raises:
+        FamdaError: other classes, or answers that are no labels or no depth.
+    """
+    name, card = student.path.name, student.card
+    if card.label_space != label_space:
+        raise FamdaError(
+            f"the model '{name}' has the label space '{card.label_space.name}' with {len(card.label_space)} classes "
+            f"instead of '{label_space.name}' with {len(label_space)}; start another node for it"
+        )
+    if example is None:
+        example = np.random.default_rng(0).integers(0, 256, (card.network_height, card.network_width, 3), np.uint8)
+    prediction = student.predict(example)
+    labels, depth = prediction.labels, prediction.depth
+    assert labels is not None and depth is not None
+    if ((labels >= len(label_space)) & (labels != IGNORE)).any():
+        raise FamdaError(f"the model '{name}' answers labels beyond its {len(label_space)} classes; export it again")
+    if np.isnan(depth).all() or (depth < 0).any():
+        raise FamdaError(f"the model '{name}' answers NaN or negative depth; export it again, with another precision")

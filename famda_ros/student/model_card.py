@@ -1,0 +1,264 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a student file says about itself, and the check that it is a student file.
+
+The card travels as JSON in the ONNX metadata under :data:`METADATA_KEY`.  Only this
+file knows its layout; the exporter writes ``card.to_json()``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+
+from famda_ros.errors import FamdaError
+from famda_ros.student.label_space import IGNORE, LabelSpace
+from famda_ros.student.parity import Limits
+from famda_ros.student.providers import session_options
+
+METADATA_KEY = 'famda'
+SCHEMA_VERSION = 1
+PRECISIONS = ('fp32', 'fp16', 'int8')
+WEIGHTS = ('fp32', 'fp16')
+
+INPUT = ('image', 'tensor(uint8)')
+OUTPUTS = {'labels': 'tensor(uint8)', 'confidence': 'tensor(uint8)', 'depth': 'tensor(float)'}
+
+# First bytes of a StringStringEntryProto {key: 'location', value: ...}, which only external tensors carry.
+_EXTERNAL_DATA_MARK = b'\x0a\x08location\x12'
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Everything the robot must know about a student.
+
+    Attributes:
+        name: what a person calls this model.
+        label_space: name, classes and colours of the train ids in ``labels``.
+        network_width, network_height: size in pixels the network was made for.
+        focal: fx in pixels at network width that the metres of ``depth`` are for.
+        depth_range_m: (nearest, farthest) metres the network was trained for; at or
+            beyond the farthest the depth is +inf.
+        domain: light or place it was trained for: 'day', 'night', ...
+        precision: 'fp32', 'fp16' or 'int8'.
+        weights: how a file of precision 'fp32' stores its weights: 'fp32' or 'fp16'; other precisions have 'fp32' here
+            and store their own.
+        provenance: data, teachers, seed, package version.
+        metrics: measured numbers, each with its protocol.
+        licence: licence of the weights.
+        weights_sha256: hexadecimal digest of the weights it was exported from.
+        limits: how far the answers of a provider may be from those of the CPU.
+        schema_version: layout of this card.
+    """
+
+    name: str
+    label_space: LabelSpace
+    network_width: int
+    network_height: int
+    focal: float
+    depth_range_m: tuple[float, float]
+    domain: str
+    precision: str = 'fp32'
+    weights: str = 'fp32'
+    provenance: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    licence: str = ''
+    weights_sha256: str = ''
+    limits: Limits = field(default_factory=Limits)
+    schema_version: int = SCHEMA_VERSION
+
+    def validate(self) -> ModelCard:
+        """Return self if every value makes sense.
+
+        Raises:
+            FamdaError: the first value that does not.
+        """
+        near, far = self.depth_range_m
+        checks = (
+            (isinstance(self.name, str) and self.name.strip(), 'name must be a non-empty text'),
+            (len(self.label_space) > 0, 'the label space has no classes'),
+            (_is_size(self.network_width) and _is_size(self.network_height), 'network size must be positive pixels'),
+            (_is_number(self.focal) and self.focal > 0, 'focal must be positive pixels'),
+            (_is_number(near) and _is_number(far) and 0 <= near < far, 'depth_range_m must be 0 <= near < far metres'),
+            (isinstance(self.domain, str) and self.domain, "domain must be a text such as 'night'"),
+            (self.precision in PRECISIONS, f'precision must be one of {", ".join(PRECISIONS)}'),
+            (self.weights in WEIGHTS, f'weights must be one of {", ".join(WEIGHTS)}'),
+            (self.weights == 'fp32' or self.precision == 'fp32', f'weights {self.weights} need the precision fp32'),
+            (isinstance(self.provenance, dict) and isinstance(self.metrics, dict), 'provenance, metrics: mappings'),
+            (all(_is_number(v) and 0 <= v <= 1 for v in asdict(self.limits).values()), 'limits must be 0 to 1'),
+            (
+                self.weights_sha256 == '' or _is_sha256(self.weights_sha256),
+                'weights_sha256 must be 64 hexadecimal digits',
+            ),
+        )
+        for good, sentence in checks:
+            if not good:
+                raise FamdaError(f'the model card is not valid: {sentence}; export the model again')
+        return self
+
+    def to_json(self) -> str:
+        """Return the card as JSON text for the ONNX metadata; validates it first."""
+        self.validate()
+        return json.dumps(asdict(self), ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelCard:
+        """Read and validate a card; unknown extra keys are ignored.
+
+        Raises:
+            FamdaError: no JSON, another schema version, a key is missing or wrong.
+        """
+        try:
+            values = json.loads(text)
+            version = values['schema_version']
+        except (ValueError, KeyError, TypeError) as error:
+            raise FamdaError('the model card is damaged; export the model again') from error
+        if version != SCHEMA_VERSION:
+            raise FamdaError(
+                f'the model card has schema version {version}, this famda_ros reads version {SCHEMA_VERSION}; '
+                'export the model again, or install the famda_ros it was exported with'
+            )
+        try:
+            space = values['label_space']
+            values['label_space'] = LabelSpace(
+                space['name'],
+                tuple(space['classes']),
+                tuple((_color(r), _color(g), _color(b)) for r, g, b in space['colors']),
+            )
+            near, far = values['depth_range_m']
+            values['depth_range_m'] = (float(near), float(far))
+            values['limits'] = Limits(**values.get('limits', {}))
+            known = {f.name for f in fields(cls)}
+            return cls(**{k: v for k, v in values.items() if k in known}).validate()
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise FamdaError(f'the model card is not valid ({error}); export the model again') from error
+
+    def labels_json(self) -> str:
+        """Return the text of the latched topic ``segmentation/labels``: ids, names, colours."""
+        space = self.label_space
+        classes = [
+            {'id': i, 'name': name, 'color': list(color)}
+            for i, (name, color) in enumerate(zip(space.classes, space.colors, strict=True))
+        ]
+        return json.dumps({'label_space': space.name, 'ignore': IGNORE, 'classes': classes, 'model': self.name})
+
+
+def _color(value: Any) -> int:
+    if int(value) != value or not 0 <= value <= 255:
+        raise ValueError(f'colour value {value} is not 0..255')
+    return int(value)
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_sha256(text: Any) -> bool:
+    return isinstance(text, str) and len(text) == 64 and all(c in '0123456789abcdefABCDEF' for c in text)
+
+
+def read_model(path: str | Path) -> bytes:
+    """Return the content of a model file.
+
+    Raises:
+        FamdaError: missing, or its weights are in another file.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise FamdaError(f"cannot read the model '{path}' ({error.strerror}); check the path") from error
+    if _EXTERNAL_DATA_MARK in data:
+        raise FamdaError(f"the model '{path}' keeps its weights in another file; export it as a single .onnx file")
+    return data
+
+
+def open_model(
+    path: str | Path, data: bytes, options: onnxruntime.SessionOptions
+) -> tuple[onnxruntime.InferenceSession, ModelCard]:
+    """Open a student on the CPU and check everything that can be checked without running it.
+
+    Args:
+        path: of the file, for messages.
+        data: its content, see :func:`read_model`.
+        options: of the session.
+
+    Raises:
+        FamdaError: no ONNX, no valid card, or inputs and outputs that are not those of a student.
+    """
+    try:
+        session = onnxruntime.InferenceSession(data, options, providers=['CPUExecutionProvider'])
+    except Exception as error:  # ONNX Runtime raises types of its own that it does not export
+        raise FamdaError(
+            f"'{path}' is no ONNX model that this onnxruntime {onnxruntime.__version__} can load "
+            f'({first_line(error)}); export it again'
+        ) from error
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if text is None:
+        raise FamdaError(f"the model '{path}' has no FAMDA model card; make it with 'famda export'")
+    try:
+        card = ModelCard.from_json(text)
+    except FamdaError as error:
+        raise FamdaError(f"'{path}': {error}") from error
+    fault = contract_fault(session, card)
+    if fault:
+        raise FamdaError(f"the model '{path}' is no FAMDA student: {fault}; make it with 'famda export'")
+    return session, card
+
+
+def read_card(path: str | Path) -> ModelCard:
+    """Return the model card of a student file.
+
+    Raises:
+        FamdaError: as :func:`read_model` and :func:`open_model`.
+    """
+    options = session_options(threads=1)
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # only the card is read
+    return open_model(path, read_model(path), options)[1]
+
+
+def contract_fault(session: Any, card: ModelCard) -> str:
+    """Return what is wrong with a session's inputs and outputs, '' when nothing is.
+
+    The contract: input ``image`` uint8 [1, H, W, 3]; outputs ``labels`` uint8,
+    ``confidence`` uint8 and ``depth`` float32, each [1, H, W]; H and W are the card's
+    network size, or dynamic.
+    """
+    size = (card.network_height, card.network_width)
+    inputs = session.get_inputs()
+    if [(i.name, i.type) for i in inputs] != [INPUT]:
+        return f"its inputs are {_listed(inputs)} instead of 'image' tensor(uint8)"
+    fault = _shape_fault(inputs[0], (1, *size, 3))
+    if fault:
+        return fault
+    outputs = {o.name: o for o in session.get_outputs()}
+    if {name: o.type for name, o in outputs.items()} != OUTPUTS:
+        return f'its outputs are {_listed(outputs.values())} instead of {", ".join(OUTPUTS)} (uint8, uint8, float)'
+    return next(filter(None, (_shape_fault(o, (1, *size)) for o in outputs.values())), '')
+
+
+def _shape_fault(value: Any, expected: tuple[int, ...]) -> str:
+    shape = value.shape
+    # Only height and width (axes 1 and 2) may be dynamic; ONNX Runtime gives those as a name or None.
+    good = len(shape) == len(expected) and all(
+        have == want or (axis in (1, 2) and not isinstance(have, int))
+        for axis, (have, want) in enumerate(zip(shape, expected, strict=False))
+    )
+    return '' if good else f"'{value.name}' has the shape {list(shape)} instead of {list(expected)}"
+
+
+def _listed(values: Any) -> str:
+    return ', '.join(f"'{v.name}' {v.type}" for v in values) or 'none'
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error says first."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,307 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""Run a student: one image in, labels, confidence and metric depth out."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from famda_ros.errors import FamdaError
+from famda_ros.resources import resolve
+from famda_ros.student.bound_session import BoundSession
+from famda_ros.student.depth_units import rescale_to_focal
+from famda_ros.student.model_card import OUTPUTS as OUTPUT_TYPES
+from famda_ros.student.model_card import ModelCard, first_line, open_model, read_model
+from famda_ros.student.parity import PROBES_KEY, Agreement, compare, decode_probes
+from famda_ros.student.providers import (
+    AUTO,
+    BUILDS_ENGINES,
+    PROVIDERS,
+    candidates,
+    engine_folder,
+    provider_options,
+    session_options,
+)  # fmt: skip
+from famda_ros.student.resize import beyond_range, enlarge_depth, resize_image, resize_nearest
+
+OUTPUTS = tuple(OUTPUT_TYPES)
+STAGES = ('preprocess', 'inference', 'postprocess')
+STILL_BUILDING_S = 10.0
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the student says about one image, at the image's size; None = not asked for.
+
+    Attributes:
+        labels: uint8 [H, W] train ids; 255 = unlabelled.
+        confidence: uint8 [H, W], 255 = certain.
+        depth: float32 [H, W] metres; NaN = unknown, +inf = beyond range.
+        times_ms: milliseconds of each of :data:`STAGES`.
+    """
+
+    labels: np.ndarray | None
+    confidence: np.ndarray | None
+    depth: np.ndarray | None
+    times_ms: dict[str, float] = field(default_factory=dict)
+
+
+class Student:
+    """A loaded student file, checked on what it runs on.
+
+    Not for several threads at a time: the memory of input and outputs is used again and again.
+
+    Attributes:
+        card: its model card.
+        provider: what it runs on, a name of :data:`famda_ros.student.providers.PROVIDERS`.
+        agreement: with the CPU on the file's probe frames; None on the CPU itself.
+        passed_over: better providers that are not used → why.
+        path: the file.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        threads: int = 0,
+        provider: str = AUTO,
+        fallback: bool = False,
+        cache: str | Path | None = None,
+        progress: Callable[[str], None] | None = None,
+    ):
+        """Load a model, run it once, and compare an accelerator with the CPU.
+
+        Args:
+            path: the .onnx file; ``package://famda_ros/...`` is one of this package.
+            threads: CPU threads of one inference; 0 = one per core.
+            provider: 'tensorrt', 'cuda', 'openvino', 'cpu', or 'auto': the first of them that works and agrees
+                with the CPU within the limits of the model's card.
+            fallback: take the CPU where the provider that was asked for does not work or agree.
+            cache: folder of built engines; None = the user's, see :func:`famda_ros.student.providers.default_cache`.
+            progress: is told what takes long, in sentences.
+
+        Raises:
+            FamdaError: the file is no valid student or does not run; the provider is not there, does not run
+                the model, or answers otherwise than the CPU.
+        """
+        if threads < 0:
+            raise FamdaError(f'threads must be 0 (one per core) or more, not {threads}')
+        self.path = resolve(path)
+        self._data = read_model(self.path)
+        session, self.card = open_model(self.path, self._data, session_options(threads))
+        self.provider = 'cpu'
+        self.agreement: Agreement | None = None
+        self.passed_over: dict[str, str] = {}
+        self._size = (self.card.network_height, self.card.network_width)
+        self._session = BoundSession(session, self._size)
+        self._warm_up()
+        for name in self._candidates(provider, fallback):
+            if name == 'cpu':
+                break
+            try:
+                self._accelerate(name, threads, cache, progress or (lambda sentence: None))
+                break
+            except FamdaError as error:
+                if provider != AUTO and not fallback:
+                    raise
+                self.passed_over[name] = str(error)
+        del self._data  # the sessions have their own copy
+
+    def predict(
+        self,
+        image: np.ndarray,
+        focal: float | None = None,
+        outputs: Collection[str] = OUTPUTS,
+        on_prepared: Callable[[], None] = lambda: None,
+    ) -> Prediction:
+        """Segment one image and measure its depth.
+
+        Args:
+            image, focal, outputs: see :func:`predict_with`.
+            on_prepared: called when nothing is left to do but to run the network; not if no output is wanted.
+        """
+
+        def run(small: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+            on_prepared()
+            return self._session(small, names)
+
+        return predict_with(run, self.card, image, focal, outputs, self._session.image)
+
+    def run(self, small: np.ndarray, names: Sequence[str] = OUTPUTS) -> dict[str, np.ndarray]:
+        """Run the bare network.
+
+        Args:
+            small: uint8 [h, w, 3] RGB at network size.
+            names: which of :data:`OUTPUTS` are wanted.
+
+        Returns:
+            [h, w] arrays by name; depth in metres for the card's focal.
+        """
+        return {name: array.copy() for name, array in self._session(small, names).items()}
+
+    def _candidates(self, provider: str, fallback: bool) -> list[str]:
+        try:
+            return candidates(provider)
+        except FamdaError as error:
+            if not fallback or provider not in PROVIDERS:
+                raise
+            self.passed_over[provider] = str(error)
+            return []
+
+    def _warm_up(self) -> None:
+        """Run once: the first inference is slow, and a model that cannot run is found at start."""
+        grey = np.full((*self._size, 3), 128, np.uint8)
+        try:
+            depth = self._session(grey, ['depth'])['depth']
+        except Exception as error:  # ONNX Runtime raises types of its own that it does not export
+            raise FamdaError(
+                f"the model '{self.path}' loads but does not run; export it again ({first_line(error)})"
+            ) from error
+        if not np.isfinite(depth).all() or (depth < 0).any():
+            raise FamdaError(
+                f"the model '{self.path}' answers a grey image with depth that is infinite, NaN or negative; "
+                'export it again, with another precision if it is fp16 or int8'
+            )
+
+    def _accelerate(self, name: str, threads: int, cache: str | Path | None, progress: Callable[[str], None]) -> None:
+        """Go on with a provider instead of the CPU.
+
+        Raises:
+            FamdaError: it does not run the model, or answers otherwise than the CPU; all is as it was before.
+        """
+        frames = self._probes()
+        expected = iter([self.run(frame) for frame in frames])
+        on_cpu = self._session
+        try:
+            with _Reminder(f"building the engine of '{self.path.name}' for {name}", progress):
+                self._session = BoundSession(self._open(name, threads, cache), self._size)
+                self._warm_up()
+                agreement = compare(lambda frame: next(expected), self.run, frames)
+            if fault := agreement.fault(self.card.limits):
+                raise FamdaError(
+                    f"the provider '{name}' answers otherwise than the CPU on the probe frames of '{self.path}': "
+                    f"{fault}; take the provider 'cpu', or a model of another precision"
+                )
+        except FamdaError:
+            self._session = on_cpu
+            raise
+        self.provider, self.agreement = name, agreement
+
+    def _open(self, name: str, threads: int, cache: str | Path | None) -> onnxruntime.InferenceSession:
+        """Return a session of a provider, built for this device or taken from the cache."""
+        precision, folder = self.card.precision, None
+        if name in BUILDS_ENGINES:
+            folder = engine_folder(self._data, name, precision, cache)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise FamdaError(
+                    f"cannot keep engines in '{folder}' ({error.strerror}); set FAMDA_CACHE to a folder that can be "
+                    'written'
+                ) from error
+        wanted = [(PROVIDERS[name], provider_options(name, precision, threads, folder)), PROVIDERS['cpu']]
+        try:
+            session = onnxruntime.InferenceSession(self._data, session_options(threads), providers=wanted)
+        except Exception as error:  # ONNX Runtime raises types of its own that it does not export
+            raise FamdaError(
+                f"the provider '{name}' cannot load '{self.path}' ({first_line(error)}); take the provider 'cpu'"
+            ) from error
+        if session.get_providers()[0] != PROVIDERS[name]:
+            raise FamdaError(
+                f"the provider '{name}' does not start here: its device or libraries are missing; "
+                "take the provider 'cpu'"
+            )
+        return session
+
+    def _probes(self) -> list[np.ndarray]:
+        """Return the probe frames of the file.
+
+        Raises:
+            FamdaError: there are none, or they are not of network size.
+        """
+        text = self._session.session.get_modelmeta().custom_metadata_map.get(PROBES_KEY, '[]')
+        frames = decode_probes(text)
+        if not frames or any(frame.shape != (*self._size, 3) for frame in frames):
+            raise FamdaError(
+                f"the model '{self.path}' holds no probe frames to compare providers with; export it again, or take "
+                "the provider 'cpu'"
+            )
+        return frames
+
+
+class _Reminder:
+    """Say every few seconds that something still goes on."""
+
+    def __init__(self, sentence: str, say: Callable[[str], None]):
+        self._sentence, self._say = sentence, say
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._remind, name='reminder', daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *exception: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _remind(self) -> None:
+        start = time.monotonic()
+        while not self._done.wait(STILL_BUILDING_S):
+            self._say(f'{self._sentence}: {time.monotonic() - start:.0f} s so far')
+
+
+def predict_with(
+    run: Callable[[np.ndarray, Sequence[str]], dict[str, np.ndarray]],
+    card: ModelCard,
+    image: np.ndarray,
+    focal: float | None = None,
+    outputs: Collection[str] = OUTPUTS,
+    small: np.ndarray | None = None,
+) -> Prediction:
+    """Take an image to network size, run a network, bring its answer back to image size.
+
+    Args:
+        run: the network, as :meth:`Student.run`; its arrays may be overwritten by the next call.
+        card: what the network is.
+        image: uint8 [H, W, 3] RGB of any size.
+        focal: fx of the camera in pixels at this image's width; None = the depth is
+            left as the card's focal gives it.
+        outputs: which of :data:`OUTPUTS` are wanted; the others are None and are not brought to the image's size.
+        small: uint8 at network size for the resized image; None = new memory.
+
+    Returns:
+        Arrays of the image's height and width, with memory of their own.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ValueError(f'image must be uint8 [H, W, 3], not {image.dtype} {image.shape}')
+    height, width = image.shape[:2]
+    names = [name for name in OUTPUTS if name in outputs]
+    times = [time.perf_counter()]
+    small = resize_image(image, card.network_width, card.network_height, small)
+    times.append(time.perf_counter())
+    arrays = run(small, names) if names else {}
+    times.append(time.perf_counter())
+    labels, confidence, depth = (arrays.get(name) for name in OUTPUTS)
+    if labels is not None:
+        labels = _own(resize_nearest(labels, width, height), labels)
+    if confidence is not None:
+        confidence = _own(resize_nearest(confidence, width, height), confidence)
+    if depth is not None:
+        depth = beyond_range(depth, card.depth_range_m[1])
+        if focal is not None:
+            depth = rescale_to_focal(depth, card.focal, focal * card.network_width / width)
+        depth = enlarge_depth(depth, width, height)
+    times.append(time.perf_counter())
+    stages = dict(zip(STAGES, (1e3 * np.diff(times)).tolist(), strict=True))
+    return Prediction(labels, confidence, depth, stages)
+
+
+def _own(array: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """Return ``array``, copied if it is the network's."""
+    return array.copy() if array is source else array

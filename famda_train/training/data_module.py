@@ -1,0 +1,231 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""The data module of training: a labelled source, an unlabelled target, frames to validate on."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from famda_ros.errors import FamdaError
+from famda_train.augmentation.sample_rng import run_seed
+from famda_train.datasets.catalogue import open_dataset
+from famda_train.datasets.dataset import Dataset
+from famda_train.training.rare_class_sampling import (
+    choose_crop,
+    class_probabilities,
+    class_shares,
+    count_classes,
+    draw_frame,
+    frames_with_class,
+    is_varied,
+    shows_class,
+)
+from famda_train.training.samples import Arrays, Samples
+from famda_train.training.stream import SOURCE, TARGET, Choose, InOrder, Places, Stream, loader, to_tensors
+
+
+@dataclass
+class DataSource:
+    """A data set on disk.
+
+    Attributes:
+        path: frame folder, or the root of a data set in its owner's layout.
+        kind: cityscapes, synthia, vkitti2, ...; auto = seen from the layout.
+        split: train, val, ...; None = the one meant for training.
+        label_space: label space to read the labels in; None = the data set's own.
+        size: width and height in pixels that images are resized to; None = as they are.
+        options: what else this kind of data set takes, for example ``{condition: night}``.
+    """
+
+    path: str
+    kind: str = 'auto'
+    split: str | None = None
+    label_space: str | None = None
+    size: tuple[int, int] | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def open(self) -> Dataset:
+        """Return the data set."""
+        return open_dataset(self.path, self.kind, self.split, self.label_space, **self.options)
+
+
+@dataclass
+class RareClassSampling:
+    """Show frames with rare classes more often (DAFormer, arXiv 2111.14887).
+
+    Attributes:
+        temperature: the smaller, the more the rarest classes are preferred.
+        min_share_of_pixels: a frame counts for a class from this share of its pixels on, 0..1.
+        min_crop_ratio: the crop is drawn again, up to ten times, until the class has this
+            multiple of ``min_share_of_pixels`` of it.
+    """
+
+    temperature: float = 0.01
+    min_share_of_pixels: float = 0.003
+    min_crop_ratio: float = 0.5
+
+
+class AdaptationData(lightning.LightningDataModule):
+    """Labelled source frames, unlabelled target frames and frames to validate on.
+
+    Args:
+        source: labelled frames, with depth where depth is to be learnt: a path or a DataSource.
+        target: unlabelled frames; their ground truth, if any, is never read.
+        validate: labelled frames on which progress is measured, read in the source's label space;
+            None = no validation.
+        masks: mask teacher of the target's label store; None = no refinement.
+        depth: depth teacher of the target's label store; None = no depth supervision.
+        reliability: weigh the depth teacher's pixels by how far it agrees with itself; its store must
+            have been filled with the setting ``reliability``.
+        batch_size: source frames per step and process, and as many target frames.
+        crop: width and height in pixels of the part of an image that is trained on; None = all.
+        focal: canonical focal in pixels at image size; None = the source's.
+        rare_classes: options of rare class sampling; None = every source frame equally often.
+        max_share: a crop of the source in which one class has more than this share is drawn again.
+        workers: processes per data set that read images; 0 = the training process itself.
+        cache_gb: memory for samples that were read already, per data set and process, 10^9 bytes.
+    """
+
+    def __init__(
+        self,
+        source: str | DataSource,
+        target: str | DataSource | None = None,
+        validate: str | DataSource | None = None,
+        masks: str | None = None,
+        depth: str | None = None,
+        reliability: bool = False,
+        batch_size: int = 4,
+        crop: tuple[int, int] | None = None,
+        focal: float | None = None,
+        rare_classes: RareClassSampling | None = None,
+        max_share: float = 0.75,
+        workers: int = 0,
+        cache_gb: float = 4.0,
+    ):
+        super().__init__()
+        self.source = self._samples(source, focal, truth=True, cache_gb=cache_gb)
+        focal = self.source.focal
+        teachers: dict[str, Any] = {'masks': masks, 'depth': depth, 'reliability': reliability}
+        self.target = self._samples(target, focal, **teachers, cache_gb=cache_gb) if target else None
+        self.validation = self._validation(validate, focal, cache_gb) if validate else None
+        self.batch_size, self.workers = batch_size, workers
+        self.crop: tuple[int, int] = (crop[0], crop[1]) if crop else self.source.size
+        self.rare_classes, self.max_share = rare_classes, max_share
+        self.seed: int | None = None
+        self._check_sizes()
+
+    def setup(self, stage: str) -> None:
+        """Take the seed of the run, before layers draw from its generator."""
+        self.seed = run_seed()
+
+    @staticmethod
+    def _samples(where: str | DataSource, focal: float | None, **options) -> Samples:
+        where = DataSource(where) if isinstance(where, str) else where
+        return Samples(where.open(), where.size, focal, **options)
+
+    def _validation(self, where: str | DataSource, focal: float | None, cache_gb: float) -> Samples:
+        where = DataSource(where) if isinstance(where, str) else where
+        try:
+            asked = where if where.label_space else replace(where, label_space=self.label_space)
+            samples = self._samples(asked, focal, truth=True, cache_gb=cache_gb)
+        except FamdaError:  # it cannot be read so, or something else is wrong with it
+            samples = self._samples(where, focal, truth=True, cache_gb=cache_gb)
+        space = samples.dataset.label_space
+        if space is None or space.name != self.label_space:
+            found = space.name if space else 'no label space'
+            raise FamdaError(
+                f'data.validate is labelled in {found}, the student in {self.label_space}; '
+                'give data.validate.label_space'
+            )
+        return samples
+
+    def _check_sizes(self) -> None:
+        for samples in filter(None, (self.source, self.target)):
+            if samples.size[0] < self.crop[0] or samples.size[1] < self.crop[1]:
+                raise FamdaError(
+                    f"'{samples.dataset.path}' has images of {by(samples.size)} pixels, smaller than those of the "
+                    f'source or than data.crop {by(self.crop)}; give both a size or a crop'
+                )
+        if self.target and self.target.size != self.source.size and self.crop in (self.source.size, self.target.size):
+            raise FamdaError(
+                f"'{self.source.dataset.path}' has images of {by(self.source.size)} pixels and "
+                f"'{self.target.dataset.path}' of {by(self.target.size)}; bring them to one size or give data.crop"
+            )
+
+    @property
+    def label_space(self) -> str:
+        """Name of the source's label space."""
+        space = self.source.dataset.label_space
+        if space is None:
+            raise FamdaError(f"'{self.source.dataset.path}' says no label space")
+        return space.name
+
+    def train_dataloader(self) -> dict[str, DataLoader]:
+        """Return endless loaders of source batches and, with a target, of target batches.
+
+        They begin with the step at which the trainer is.
+        """
+        rank, processes = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        places = Places(self.batch_size, rank, processes, self._batches_done)
+        seed = run_seed() if self.seed is None else self.seed
+        streams = {'source': self._source_stream(seed)}
+        if self.target:
+            streams['target'] = Stream(self.target, seed, TARGET, crop_size=self.crop)
+        return {name: loader(stream, places, self.batch_size, self.workers) for name, stream in streams.items()}
+
+    def _batches_done(self) -> int:
+        return self.trainer.global_step * self.trainer.accumulate_grad_batches if self.trainer else 0
+
+    def _source_stream(self, seed: int) -> Stream:
+        options = self.rare_classes
+        choose, least = None, 0.0
+        if options is not None:
+            choose = rare_choice(self.source.dataset, options)
+            least = options.min_share_of_pixels * options.min_crop_ratio
+
+        def window(generator: np.random.Generator, arrays: Arrays, wanted: int | None) -> tuple[int, int]:
+            def accept(labels: np.ndarray) -> bool:
+                return is_varied(labels, self.max_share) and (wanted is None or shows_class(labels, wanted, least))
+
+            top, left = choose_crop(arrays['labels'], (self.crop[1], self.crop[0]), generator, accept)
+            return left, top
+
+        return Stream(self.source, seed, SOURCE, choose, self.crop, window)
+
+    def val_dataloader(self) -> list[DataLoader]:
+        """Return a loader over the frames to validate on, one by one; none without."""
+        if self.validation is None:
+            return []
+        return [DataLoader(InOrder(self.validation), batch_size=1)]
+
+    def target_images(self, count: int, batch_size: int = 8) -> list[torch.Tensor]:
+        """Return up to ``count`` target images, evenly spaced, as float batches."""
+        if self.target is None:
+            raise FamdaError('normalisation statistics need target frames; give data.target')
+        return spaced_images(self.target, count, batch_size)
+
+
+def spaced_images(samples: Samples, count: int, batch_size: int = 8) -> list[torch.Tensor]:
+    """Return up to ``count`` images, evenly spaced, as float [B, 3, H, W] batches of 0..1."""
+    indices = np.linspace(0, len(samples) - 1, min(count, len(samples))).astype(int)
+    images = torch.stack([to_tensors(samples[int(i)])['image'] for i in indices])
+    return list(images.split(batch_size))
+
+
+def by(size: tuple[int, int]) -> str:
+    """Return (width, height) as text, for example 64x32."""
+    return f'{size[0]}x{size[1]}'
+
+
+def rare_choice(dataset: Dataset, options: RareClassSampling) -> Choose:
+    """Return a chooser of (frame, rare class); reads all label maps once."""
+    assert dataset.label_space is not None
+    counts = count_classes(dataset, len(dataset.label_space))
+    holds = frames_with_class(counts, options.min_share_of_pixels)
+    probabilities = class_probabilities(class_shares(counts), np.any(holds, axis=0), options.temperature)
+    return lambda generator: draw_frame(holds, probabilities, generator)

@@ -1,0 +1,138 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""Frames of a data set as training samples: resized, in canonical metres, with teacher outputs."""
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import cv2
+import numpy as np
+
+from famda_ros.errors import FamdaError
+from famda_train.datasets.dataset import Dataset
+from famda_train.label_store.label_store import LabelStore
+
+Arrays = dict[str, np.ndarray]
+
+
+class Samples:
+    """Samples of a data set, kept in memory as far as they fit.
+
+    Keys of a sample: ``image`` uint8 [H, W, 3]; with ``truth`` also ``labels`` uint8 [H, W]
+    and ``depth`` float32 [H, W]; with a mask teacher ``segments`` int32 [H, W]; with a depth
+    teacher ``teacher_depth`` (metres) or ``teacher_disparity`` (unknown scale and shift),
+    float32 [H, W], and where asked for ``teacher_reliability`` float32 [H, W] in 0..1; and
+    scalars float32: ``focal`` (fx of this camera, pixels at this size), ``canonical_focal``,
+    ``centre`` [2] (principal point x, y; the middle of the image).
+
+    All metres are those of one canonical focal length, so that frames of cameras with
+    different focal lengths can train one student.  A data set that does not know its focal
+    length is taken to have the canonical one.
+
+    Args:
+        dataset: images, with ground truth where ``truth`` is asked for.
+        size: (width, height) in pixels that images are resized to; None = as they are.
+        focal: canonical focal in pixels at ``size``; None = that of the first frame.
+        truth: read labels and depth.
+        masks, depth: names of teachers whose outputs are read from the label store.
+        reliability: read what the depth teacher's store says about the reliability of its pixels, too.
+        cache_gb: memory for samples that were read already, 10^9 bytes.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        size: tuple[int, int] | None = None,
+        focal: float | None = None,
+        truth: bool = False,
+        masks: str | None = None,
+        depth: str | None = None,
+        reliability: bool = False,
+        cache_gb: float = 4.0,
+    ):
+        if not len(dataset):
+            raise FamdaError(f"'{dataset.path}' holds no frames")
+        if truth and not dataset.has('labels'):
+            raise FamdaError(f"'{dataset.path}' has no labels; training and validation need them")
+        self.dataset = dataset
+        first = dataset.frames[0]
+        width, height = size or (first.width, first.height)
+        self.size: tuple[int, int] = (int(width), int(height))
+        self.focal = focal or (first.focal and first.focal * self.size[0] / first.width)
+        self._truth = truth
+        self._masks = LabelStore.open(dataset.store, 'masks', masks) if masks else None
+        self._depth = LabelStore.open(dataset.store, 'depth', depth) if depth else None
+        self.reliability = reliability and self._depth is not None
+        self._cache: OrderedDict[int, Arrays] = OrderedDict()
+        self._room = cache_gb * 1e9
+
+    @property
+    def teacher_identities(self) -> dict[str, dict]:
+        """Identity of the mask and depth teacher that take part, by role."""
+        return {role: s.identity for role, s in (('masks', self._masks), ('depth', self._depth)) if s}
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Arrays:
+        if index in self._cache:
+            return self._cache[index]
+        arrays = self._read(index)
+        size = sum(array.nbytes for array in arrays.values())
+        if size <= self._room:
+            self._room -= size
+            self._cache[index] = arrays
+        return arrays
+
+    def _read(self, index: int) -> Arrays:
+        frame = self.dataset.frames[index]
+        image = self.dataset.image(index)
+        own_focal = frame.focal and frame.focal * self.size[0] / image.shape[1]
+        focal = own_focal or self.focal or float(self.size[0])
+        canonical = self.focal or focal
+        to_canonical = np.float32(canonical / focal)
+        width, height = self.size
+        arrays = {
+            'image': resize(image, self.size, cv2.INTER_AREA if width < image.shape[1] else cv2.INTER_LINEAR),
+            'focal': np.float32(focal),
+            'canonical_focal': np.float32(canonical),
+            'centre': np.array([(width - 1) / 2, (height - 1) / 2], np.float32),
+        }
+        if self._truth:
+            arrays['labels'] = resize(self.dataset.labels(index), self.size)
+            unknown = np.full((height, width), np.nan, np.float32)
+            has_depth = self.dataset.has('depth')
+            arrays['depth'] = resize(self.dataset.depth(index), self.size) * to_canonical if has_depth else unknown
+        if self._masks:
+            arrays['segments'] = resize(self._masks.read_segments(frame.stem), self.size).astype(np.int32)
+        if self._depth:
+            values = resize(self._depth.read_depth(frame.stem), self.size)
+            metric = self._depth.kind == 'depth'
+            arrays['teacher_depth' if metric else 'teacher_disparity'] = values * to_canonical if metric else values
+            if self.reliability:
+                arrays['teacher_reliability'] = resize(self._read_reliability(self._depth, frame.stem), self.size)
+        return {key: np.asarray(value) for key, value in arrays.items()}
+
+    @staticmethod
+    def _read_reliability(store: LabelStore, stem: str) -> np.ndarray:
+        values = store.read_reliability(stem)
+        if values is None:
+            raise FamdaError(
+                f"'{store.path}' holds no reliability for frame {stem}; label again with --depth-options.reliability "
+                'mirror and --depth-options.name NAME, or leave out data.reliability'
+            )
+        return values
+
+
+def resize(array: np.ndarray, size: tuple[int, int], interpolation: int = cv2.INTER_NEAREST_EXACT) -> np.ndarray:
+    """Resize [H, W] or [H, W, C] to (width, height); nearest unless told otherwise."""
+    if (array.shape[1], array.shape[0]) == tuple(size):
+        return array
+    return cv2.resize(array, tuple(size), interpolation=interpolation)
+
+
+def crop(arrays: Arrays, x: int, y: int, size: tuple[int, int]) -> Arrays:
+    """Cut (width, height) pixels out of every array of a sample, from column x and row y on."""
+    width, height = size
+    cut = {k: v[y : y + height, x : x + width] if v.ndim >= 2 else v for k, v in arrays.items()}
+    return {**cut, 'centre': arrays['centre'] - np.array([x, y], np.float32)}

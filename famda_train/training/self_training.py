@@ -1,0 +1,278 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""FAMDA: self-training on the target with an EMA teacher and foundation-model teachers."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch.utilities import CombinedLoader
+from torch import nn
+
+from famda_ros.errors import FamdaError
+from famda_train.augmentation.class_mix import class_mask, paste
+from famda_train.augmentation.masked_images import hide_blocks
+from famda_train.augmentation.photometric import photometric, strong
+from famda_train.augmentation.sample_rng import Draws
+from famda_train.label_store.licences import inherited_licence, teacher_notice
+from famda_train.losses.feature_distance import feature_distance, thing_ids
+from famda_train.models.encoders import IMAGENET, SMALL, build_encoder
+from famda_train.pseudo_labels.forgotten_classes import died_out
+from famda_train.training.batch_norm_statistics import reestimate_batch_norm
+from famda_train.training.ema import ema_decay, make_teacher, teacher_mode, update_teacher
+from famda_train.training.samples import Samples
+from famda_train.training.source_training import Sample, SourceTraining, plain_settings
+from famda_train.training.stream import SOURCE, TARGET
+from famda_train.training.tasks import Segmentation, Target
+
+
+@dataclass
+class MaskedImages:
+    """Masked image consistency (MIC, arXiv 2212.01322): one more pass over the target per step.
+
+    Attributes:
+        weight: of its loss.
+        ratio: share of the image that is hidden, 0..1.
+        block: side of a hidden square, pixels.
+    """
+
+    weight: float = 1.0
+    ratio: float = 0.7
+    block: int = 64
+
+
+@dataclass
+class FeatureDistance:
+    """ImageNet feature distance (DAFormer, arXiv 2111.14887), for encoders with ImageNet weights.
+
+    Attributes:
+        weight: of its loss.
+        min_share: share that one class must have of a coarse pixel, 0..1.
+    """
+
+    weight: float = 0.005
+    min_share: float = 0.75
+
+
+class SelfTraining(SourceTraining):
+    """The student learns on the target from its EMA teacher, masks and a depth teacher.
+
+    Which teachers take part follows from the data module: without masks the EMA labels
+    stay as they are, without a depth teacher the target has no depth loss.
+
+    Args:
+        ema_limit: largest decay of the EMA teacher.
+        ema_buffers: average normalisation statistics as well; the teacher does not use them, as it
+            normalises with those of the target batch.
+        mix_augmentation: of target-side images; ``photometric`` = gamma, gain, colour, blur, noise;
+            ``strong`` = colour jitter and Gaussian blur as in DAFormer.
+        mix_strength: of ``photometric``, 0 = none, 1 = strong.
+        whole_frames: every second target frame stays whole and teaches only those tasks that have a
+            foundation teacher; otherwise source classes are pasted on all frames.
+        masked_images: options of masked image consistency; None = off.
+        feature_distance: options of the ImageNet feature distance; None = off.
+        statistics_batches: batches from which normalisation statistics are re-estimated at the end; 0 = keep
+            those of training, in which the source is mixed up.
+        statistics_of: ``mixed`` = target-side images as in training, with source classes pasted on them; ``target``
+            = target images as they come from the camera.
+        options: see :class:`famda_train.training.source_training.SourceTraining`.
+    """
+
+    def __init__(
+        self,
+        ema_limit: float = 0.99,
+        ema_buffers: bool = False,
+        mix_augmentation: Literal['photometric', 'strong'] = 'photometric',
+        mix_strength: float = 0.7,
+        whole_frames: bool = True,
+        masked_images: MaskedImages | None = None,
+        feature_distance: FeatureDistance | None = None,
+        statistics_batches: int = 40,
+        statistics_of: Literal['mixed', 'target'] = 'mixed',
+        **options,
+    ):
+        super().__init__(**options)
+        self.settings = {**self.settings, **plain_settings(locals(), SelfTraining)}
+        self.ema_limit, self.ema_buffers = ema_limit, ema_buffers
+        self.mix_augmentation, self.mix_strength, self.whole_frames = mix_augmentation, mix_strength, whole_frames
+        self.masked_images, self.distance = masked_images, feature_distance
+        self.statistics_batches, self.statistics_of = statistics_batches, statistics_of
+        self.teacher = make_teacher(self.network)
+        self.imagenet = frozen_encoder(self.spec.network.get('encoder', SMALL)) if feature_distance else None
+
+    @property
+    def segmentation(self) -> Segmentation:
+        """The task whose labels decide what is pasted and believed."""
+        return self.tasks[0]  # type: ignore[return-value]
+
+    @property
+    def target(self) -> Samples:
+        """The target frames of the running training."""
+        if self.data.target is None:
+            raise FamdaError('self-training needs target frames; give data.target')
+        return self.data.target
+
+    @property
+    def depth_taught(self) -> bool:
+        """Whether the source, or a depth teacher that knows metres, tells the student how many there are."""
+        teacher = self.target.teacher_identities.get('depth', {})
+        return super().depth_taught or teacher.get('kind') == 'depth'
+
+    def provenance(self) -> dict[str, Any]:
+        """Add the target and its teachers."""
+        return {
+            **super().provenance(),
+            'target': self.target.dataset.info,
+            'target_frames': len(self.target),
+            'teachers': self.target.teacher_identities,
+            'reliability': self.target.reliability,
+        }
+
+    def licence(self) -> str:
+        """Add the licences of the target's images, and of those teachers whose weights are not free for every use."""
+        teachers = self.target.teacher_identities.items()
+        inherited = [inherited_licence(role, identity) for role, identity in teachers]
+        parts = [*super().licence().split('; '), self.target.dataset.info.get('licence'), *inherited]
+        return '; '.join(dict.fromkeys(part for part in parts if part))
+
+    def on_fit_start(self) -> None:
+        """Say, too, which teachers' weights are not free for every use."""
+        super().on_fit_start()
+        for identity in self.target.teacher_identities.values():
+            if notice := teacher_notice(identity):
+                self.print(f'note: {notice}')
+
+    def training_step(self, batch: dict[str, Sample], _: int) -> torch.Tensor:
+        """Return the loss of one step: source frames, and target frames with source classes pasted on some."""
+        update_teacher(self.teacher, self.network, ema_decay(self.global_step, self.ema_limit), self.ema_buffers)
+        source, draws = self.prepare(batch['source'], SOURCE)
+        target, target_draws = self.prepare(batch['target'], TARGET)
+        for task in self.tasks:
+            task.observe(source)
+        loss = self.source_loss(source, draws)
+        if self.distance:
+            loss = loss + self.distance.weight * self.distance_loss(source)
+        taught = self.teach(target)
+        target_loss = self.mixed_loss(source, target, taught, target_draws)
+        if self.masked_images:
+            target_loss = target_loss + self.masked_images.weight * self.masked_loss(target, taught, target_draws)
+        sure = taught['segmentation'].weight.mean()
+        total = loss + target_loss
+        self.check_finite(total, batch)
+        numbers = {'loss': total.detach(), 'target': target_loss.detach(), 'sure': sure}
+        self.log_dict(numbers, prog_bar=True, sync_dist=True)
+        return total
+
+    @torch.no_grad()
+    def teach(self, target: Sample) -> dict[str, Target]:
+        """Return what the teachers say about target frames, by task."""
+        raw = self.predict(teacher_mode(self.teacher), target['image'])
+        taught: dict[str, Target] = {}
+        for task in self.tasks:
+            taught[task.name] = task.teach(raw[task.name], target, taught)
+        return taught
+
+    def lessons(self, sample: Sample) -> dict[str, Target]:
+        """Return the truth of source frames, and what the teachers say about target frames."""
+        if 'labels' in sample:
+            return super().lessons(sample)
+        shares = self.segmentation.target_share.clone()  # looking must not change what is learnt
+        taught = self.teach(sample)
+        self.segmentation.target_share = shares
+        return taught
+
+    def mixed_loss(self, source: Sample, target: Sample, taught: dict[str, Target], draws: Draws) -> torch.Tensor:
+        """Return the loss on target frames with source classes pasted on them."""
+        mask = self.paste_mask(source, draws)
+        mixed = self.is_mixed(target['place'])[:, None, None].float()
+        targets = {}
+        for task in self.tasks:
+            truth, lesson = task.truth(source), taught[task.name]
+            # Labels of whole frames would confirm the EMA teacher in its mistakes: without pasted
+            # pixels that contradict it, a class that is rarely seen right dies out.
+            believed = lesson.weight if task.whole_frames_teach else lesson.weight * mixed
+            values, weight = paste(mask, truth.values, lesson.values), paste(mask, truth.weight, believed)
+            targets[task.name] = Target(values, weight)
+        image = self.augment(paste(mask, source['image'], target['image']), draws)
+        return self.total_loss(self.predict(self.network, image), targets, 'mixed')
+
+    def is_mixed(self, place: torch.Tensor) -> torch.Tensor:
+        """Return bool [B]: on which target frames source classes are pasted."""
+        return (place % 2 == 0) if self.whole_frames else torch.ones_like(place, dtype=torch.bool)
+
+    def paste_mask(self, source: Sample, draws: Draws) -> torch.Tensor:
+        """Return bool [B, H, W]: what is pasted; nothing on the frames that stay whole."""
+        mask = class_mask(source['labels'], draws)
+        return mask & self.is_mixed(source['place'])[:, None, None]
+
+    def augment(self, image: torch.Tensor, draws: Draws) -> torch.Tensor:
+        """Return target-side images as the student sees them."""
+        if self.mix_augmentation == 'strong':
+            return strong(image, draws)
+        return photometric(image, self.mix_strength, draws)
+
+    def masked_loss(self, target: Sample, taught: dict[str, Target], draws: Draws) -> torch.Tensor:
+        """Return the loss of the labels on target frames of which the student sees parts only."""
+        options = self.masked_images
+        assert options is not None
+        image = hide_blocks(self.augment(target['image'], draws), options.block, draws, options.ratio)
+        raw = self.predict(self.network, image)
+        return self.segmentation.loss(raw['segmentation'], taught['segmentation'])
+
+    def distance_loss(self, source: Sample) -> torch.Tensor:
+        """Return how far the encoder's features of source things are from those of ImageNet."""
+        assert self.imagenet is not None and self.distance is not None
+        image = self.network.normalise(source['image'])
+        with torch.no_grad():
+            anchor = self.imagenet.eval()(image)[-1]
+        features = self.network.encoder(image)[-1]
+        things = thing_ids(self.segmentation.space)
+        return feature_distance(features, anchor, source['labels'], things, self.distance.min_share)
+
+    def on_train_end(self) -> None:
+        """Warn of classes that died out; re-estimate normalisation statistics."""
+        task = self.segmentation
+        for name in died_out(task.target_share, task.source_share, task.space.classes):
+            self.print(
+                f"warning: class '{name}' is hardly predicted on the target any more; raise "
+                'segmentation.prior_strength or its weight in segmentation.class_weights'
+            )
+        if self.statistics_batches:
+            reestimate_batch_norm(self.network, self.statistics_images())
+
+    def statistics_images(self) -> Iterator[torch.Tensor]:
+        """Yield the batches of images from which normalisation statistics are taken."""
+        if self.statistics_of == 'target':
+            size = self.data.batch_size
+            images = self.data.target_images(self.statistics_batches * size, size)
+            yield from (batch.to(self.device) for batch in images)
+            return
+        loader = CombinedLoader(self.data.train_dataloader(), 'min_size')
+        for batch, _, _ in islice(loader, self.statistics_batches):
+            yield self.mixed_image(batch)
+
+    def mixed_image(self, batch: dict[str, Sample]) -> torch.Tensor:
+        """Return a batch of target-side images as in training."""
+        batch = {side: {k: v.to(self.device) for k, v in sample.items()} for side, sample in batch.items()}
+        source, target = batch['source'], batch['target']
+        draws = Draws(self.seed, TARGET, target['place'].tolist(), self.device)
+        return self.augment(paste(self.paste_mask(source, draws), source['image'], target['image']), draws)
+
+
+def frozen_encoder(name: str) -> nn.Module:
+    """Return an encoder as ImageNet left it, for comparison.
+
+    Raises:
+        FamdaError: it has no ImageNet weights, or they cannot be had.
+    """
+    if name == SMALL:
+        raise FamdaError(
+            f"feature_distance needs an encoder with ImageNet weights; '{name}' has none; leave feature_distance out"
+        )
+    try:
+        return build_encoder(name, IMAGENET).requires_grad_(False)
+    except FamdaError as error:
+        raise FamdaError(f'feature_distance needs an encoder with ImageNet weights: {error}') from error

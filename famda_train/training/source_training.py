@@ -1,0 +1,312 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""Supervised training of a student on the source, as a Lightning module."""
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from dataclasses import asdict, is_dataclass, replace
+from typing import Any
+
+import lightning
+import torch
+from torch import nn
+
+from famda_ros import __version__
+from famda_ros.errors import FamdaError
+from famda_ros.student.label_space import get_label_space
+from famda_train.augmentation.photometric import flip_horizontally, photometric
+from famda_train.augmentation.sample_rng import Draws, run_seed, seed_of
+from famda_train.losses.cross_entropy import mean_over_processes
+from famda_train.models.blocks import enlarge
+from famda_train.models.checkpoint import (
+    KEY,
+    NETWORK_DEFAULTS,
+    StudentSpec,
+    build_network,
+    checkpoint_entry,
+    load_student,
+)
+from famda_train.models.encoders import SMALL, weights_licence
+from famda_train.training.callbacks.checkpoints import kept_step
+from famda_train.training.data_module import AdaptationData
+from famda_train.training.schedule import poly_factor
+from famda_train.training.stream import SOURCE
+from famda_train.training.tasks import Depth, DepthSettings, Segmentation, SegmentationSettings, Target, Task
+
+Sample = dict[str, torch.Tensor]
+
+SEGMENTATION_DEFAULTS, DEPTH_DEFAULTS = SegmentationSettings(), DepthSettings()
+
+DEFAULT_FOCAL = 0.7
+"""Focal in image widths that is written down where the source's is unknown."""
+
+LEARNING_RATE = 'model.init_args.learning_rate'
+"""Where the settings of a training have it."""
+
+NETWORK_NOISE = 100
+"""Stream of the random numbers that layers such as dropout draw for themselves."""
+
+
+class SourceTraining(lightning.LightningModule):
+    """Source-only training of the student on labels and depth.
+
+    Args:
+        label_space: label space of the source.
+        init_from: checkpoint whose weights are the starting point; None = a fresh network.
+        network: encoder, decoder and their options, see famda_train.models.student; ignored
+            with ``init_from``, whose network is taken.
+        learning_rate: peak of the schedule.
+        encoder_rate: learning rate of the encoder as a multiple of ``learning_rate``;
+            below 1 for an encoder that comes with weights.
+        weight_decay: of AdamW; not applied to normalisation layers and biases.
+        ramp_steps: length of the linear ramp, steps.
+        power: of the polynomial decay to 0.
+        source_strength: photometric augmentation of source images, 0 = none, 1 = strong.
+        segmentation: options of segmentation.
+        depth: options of depth.
+        extra_tasks: further dense tasks, for example famda_train.training.tasks.SurfaceNormals.
+        domain: name of the domain that the student is for; goes into the model card.
+    """
+
+    def __init__(
+        self,
+        label_space: str = 'flat7',
+        init_from: str | None = None,
+        network: dict[str, Any] | None = NETWORK_DEFAULTS,
+        learning_rate: float = 2e-3,
+        encoder_rate: float = 1.0,
+        weight_decay: float = 0.01,
+        ramp_steps: int = 50,
+        power: float = 0.9,
+        source_strength: float = 1.0,
+        segmentation: SegmentationSettings = SEGMENTATION_DEFAULTS,
+        depth: DepthSettings = DEPTH_DEFAULTS,
+        extra_tasks: list[Task] | None = None,
+        domain: str = 'unknown',
+    ):
+        super().__init__()
+        self.settings = plain_settings(locals(), SourceTraining)
+        self.learning_rate, self.encoder_rate, self.weight_decay = learning_rate, encoder_rate, weight_decay
+        self.ramp_steps, self.power, self.source_strength = ramp_steps, power, source_strength
+        self.domain = domain
+        labels = Segmentation(get_label_space(label_space), segmentation)
+        metres = Depth(depth, labels.sky)
+        self.output_range_m = metres.settings.range_m
+        self.task_modules = nn.ModuleList([labels, metres, *(extra_tasks or [])])
+        heads = {task.name: (task.outputs, task.start) for task in self.tasks}
+        if init_from:
+            self.network, self.spec = load_student(init_from, heads)
+            check_label_space(self.spec, label_space, init_from)
+        else:
+            self.spec = StudentSpec(label_space, 0, 0, 0.0, network=network_options(network), heads=heads)
+            self.network = build_network(self.spec, fresh=True)
+        self.network.to(memory_format=torch.channels_last).train()
+        self.seed = 0
+
+    @property
+    def tasks(self) -> list[Task]:
+        """What is learnt: segmentation, depth, then the extra tasks."""
+        return list(self.task_modules)  # type: ignore[arg-type]
+
+    @property
+    def data(self) -> AdaptationData:
+        """The data module of the running training."""
+        return self.trainer.datamodule  # type: ignore[attr-defined]
+
+    def setup(self, stage: str) -> None:
+        """Take seed, image size and focal from the run."""
+        self.seed = run_seed()
+        source = self.data.source
+        check_label_space(self.spec, self.data.label_space, str(source.dataset.path))
+        width, height = source.size
+        self.spec = replace(
+            self.spec,
+            width=width,
+            height=height,
+            focal=source.focal or DEFAULT_FOCAL * width,
+            output_range_m=self.output_range_m,
+            domain=self.domain,
+            provenance=self.provenance(),
+            licence=self.licence(),
+        )
+
+    def licence(self) -> str:
+        """Return the licences that the weights are under: of the data, of the encoder, of the starting point."""
+        network = self.spec.network
+        encoder = weights_licence(network.get('encoder', SMALL), network.get('weights'))
+        parts = [self.data.source.dataset.info.get('licence'), encoder, *self.spec.licence.split('; ')]
+        return '; '.join(dict.fromkeys(part for part in parts if part))
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what the model card tells about the training."""
+        return {
+            'famda_version': __version__,
+            'method': type(self).__name__,
+            'source': self.data.source.dataset.info,
+            'source_frames': len(self.data.source),
+            'depth_taught': self.depth_taught,
+            'steps': self.trainer.max_steps,
+            'seed': self.seed,
+            # What was trained, not what was asked for: ``init_from`` brings a network of its own.
+            'settings': {k: v for k, v in self.settings.items() if k != 'init_from'} | {'network': self.spec.network},
+        }
+
+    @property
+    def depth_taught(self) -> bool:
+        """Whether anything tells the student how many metres there are."""
+        return self.data.source.dataset.has('depth')
+
+    def on_fit_start(self) -> None:
+        """Warn of a student that will know nothing of depth."""
+        if not self.depth_taught:
+            self.print(f"warning: '{self.data.source.dataset.path}' has no depth; the student's depth is not taught")
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Make what layers draw (dropout) a function of the step, so that a resumed run draws the same."""
+        self.log('learning_rate', self.trainer.optimizers[0].param_groups[-1]['lr'])
+        torch.manual_seed(seed_of(self.seed, NETWORK_NOISE, self.global_step, self.global_rank))
+
+    def training_step(self, batch: dict[str, Sample], _: int) -> torch.Tensor:
+        """Return the loss of one step."""
+        source, draws = self.prepare(batch['source'], SOURCE)
+        loss = self.source_loss(source, draws)
+        self.check_finite(loss, batch)
+        self.log('loss', loss.detach(), prog_bar=True, sync_dist=True)
+        return loss
+
+    def prepare(self, sample: Sample, stream: int) -> tuple[Sample, Draws]:
+        """Return a batch, mirrored by chance, and its random numbers."""
+        draws = Draws(self.seed, stream, sample['place'].tolist(), self.device)
+        sample = dict(sample)
+        for task in self.tasks:
+            task.prepare(sample)
+        return flip_horizontally(sample, draws), draws
+
+    def source_loss(self, source: Sample, draws: Draws) -> torch.Tensor:
+        """Return the loss of all tasks on labelled source frames."""
+        raw = self.predict(self.network, photometric(source['image'], self.source_strength, draws))
+        return self.total_loss(raw, {task.name: task.truth(source) for task in self.tasks}, 'source')
+
+    def predict(self, network: nn.Module, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return raw outputs [B, outputs, H, W] at image size, by task."""
+        size = (image.shape[-2], image.shape[-1])
+        raw = network(image.contiguous(memory_format=torch.channels_last))
+        return {name: enlarge(value, size) for name, value in raw.items()}
+
+    def total_loss(self, raw: dict[str, torch.Tensor], targets: dict[str, Target], side: str) -> torch.Tensor:
+        """Return the weighted sum of the tasks' losses, and log each."""
+        losses = {task.name: task.weight * task.loss(raw[task.name], targets[task.name]) for task in self.tasks}
+        self.log_dict({f'{side}/{name}': loss.detach() for name, loss in losses.items()}, sync_dist=True)
+        return torch.stack(list(losses.values())).sum()
+
+    def lessons(self, sample: Sample) -> dict[str, Target]:
+        """Return what a batch of either domain teaches, by task, for pictures; nothing without truth or teachers."""
+        return {task.name: task.truth(sample) for task in self.tasks} if 'labels' in sample else {}
+
+    def check_finite(self, loss: torch.Tensor, batch: dict[str, Sample]) -> None:
+        """Stop a training that has gone wrong, all processes of it, naming the frames at hand."""
+        loss = mean_over_processes(loss.detach())
+        if torch.isfinite(loss):
+            return
+        frames: list[str] = []
+        for name, sample in batch.items():
+            folder = getattr(self.data, name).dataset
+            indices = torch.as_tensor(self.all_gather(sample['index'])).flatten().tolist()
+            frames += [f"{name} '{folder.frames[index].stem}'" for index in indices]
+        raise FamdaError(
+            f'the loss is {float(loss)} at step {self.global_step} with {", ".join(dict.fromkeys(frames))}; look at '
+            f'these frames (famda doctor) or lower {LEARNING_RATE}{self.what_is_left()}'
+        )
+
+    def what_is_left(self) -> str:
+        """Return the end of a sentence about a training that has gone wrong."""
+        step = kept_step(self.trainer)
+        return '' if step is None else f'; the checkpoint of step {step} is intact'
+
+    def on_validation_epoch_start(self) -> None:
+        """Begin counting."""
+        self.meters = {task.name: task.meter() for task in self.tasks}
+
+    def validation_step(self, batch: Sample, _: int) -> None:
+        """Score frames with truth."""
+        batch = dict(batch)
+        for task in self.tasks:
+            task.prepare(batch)
+        raw = self.predict(self.network, batch['image'])
+        for task in self.tasks:
+            task.score(self.meters[task.name], raw[task.name], batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the metrics of all tasks."""
+        for task in self.tasks:
+            numbers = {k: v for k, v in self.meters[task.name].compute().items() if isinstance(v, float)}
+            self.log_dict({f'val/{key}': value for key, value in numbers.items()}, prog_bar=False, rank_zero_only=True)
+
+    def configure_optimizers(self):
+        """AdamW with linear ramp and polynomial decay."""
+        optimizer = torch.optim.AdamW(self.parameter_groups(), self.learning_rate)
+        total, ramp = self.trainer.max_steps, self.ramp_steps
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: poly_factor(step, total, ramp, self.power)
+        )
+        return {'optimizer': optimizer, 'lr_scheduler': {'scheduler': schedule, 'interval': 'step'}}
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return encoder and rest, each with and without weight decay."""
+        groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+        for name, parameter in self.network.named_parameters():
+            # Scales and shifts of normalisation layers, and biases, are vectors.
+            key = (name.startswith('encoder.'), parameter.ndim > 1)
+            groups.setdefault(key, []).append(parameter)
+        return [
+            {
+                'params': parameters,
+                'lr': self.learning_rate * (self.encoder_rate if in_encoder else 1.0),
+                'weight_decay': self.weight_decay if decays else 0.0,
+            }
+            for (in_encoder, decays), parameters in groups.items()
+        ]
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the student with its description, readable without this class."""
+        checkpoint.update(self.student())
+
+    def student(self) -> dict[str, Any]:
+        """Return a checkpoint of the student alone.
+
+        Raises:
+            FamdaError: its weights are not finite.
+        """
+        if not all(torch.isfinite(parameter).all() for parameter in self.network.parameters()):
+            raise FamdaError(
+                f'the weights are not finite after step {self.global_step}; lower {LEARNING_RATE}{self.what_is_left()}'
+            )
+        return {KEY: checkpoint_entry(self.spec, self.network)}
+
+
+def network_options(network: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the options of the network; jsonargparse hands over the null of ``--….weights=null`` as text."""
+    return {name: None if value == 'None' else value for name, value in (network or {}).items()}
+
+
+def check_label_space(spec: StudentSpec, label_space: str, where: str) -> None:
+    """Raise FamdaError when data or a checkpoint have another label space than the student."""
+    if spec.label_space != label_space:
+        raise FamdaError(f"the label spaces differ: {spec.label_space} and {label_space} ('{where}')")
+
+
+def plain_settings(values: dict[str, Any], module: type) -> dict[str, Any]:
+    """Return the constructor arguments among ``values`` as JSON values, for the model card."""
+    names: Iterable[str] = inspect.signature(module.__init__).parameters  # type: ignore[misc]
+    return {name: _plain(values[name]) for name in names if name in values and name not in ('self', 'options')}
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value.name if isinstance(value, Task) else value

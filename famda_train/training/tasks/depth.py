@@ -1,0 +1,139 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""Metric depth: taught on the target by a depth foundation model, relative or metric."""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+
+from famda_train.evaluation.depth import DepthMeter
+from famda_train.losses.cross_entropy import mean_over_processes
+from famda_train.losses.depth_losses import DEPTH_LOSSES, beyond_range, gradient_matching
+from famda_train.models.pyramid import TYPICAL_LOG_DEPTH
+from famda_train.pictures.depth_colors import depth_picture
+from famda_train.pseudo_labels.class_prior import moving_average
+from famda_train.pseudo_labels.depth_alignment import align_disparity, align_to_statistics, robust_statistics
+from famda_train.pseudo_labels.reliability import agreement
+from famda_train.training.tasks.task import Sample, Target, Task, constant_like
+
+FAR_M = 70.0
+"""EMA depth beyond this is not used to align a relative teacher."""
+
+
+@dataclass
+class DepthSettings:
+    """Options of depth.
+
+    Attributes:
+        weight: of the loss in the total.
+        loss: log_l1, silog, berhu (inverse depth as in DenseMTL; give it weight 0.001) or midas
+            (scale and shift invariant, with gradients: says nothing about metres).
+        gradient_weight: weight of gradient matching over four scales; 0 = none.
+        sky_weight: weight with which sky is pushed to the end of the range; 0 = its depth is not taught.
+        range_m: depth is predicted and taught within this range, metres.
+        teacher_weight: weight of the depth teacher on target pixels.
+        align: what gives a relative teacher its metres: ``ema`` = the EMA teacher's depth of
+            the same image, ``source`` = how disparities are distributed on the source.
+        tolerance: a teacher's pixel weighs exp(-|log ratio to the EMA teacher| / tolerance);
+            0 = all pixels weigh the same.
+    """
+
+    weight: float = 1.0
+    loss: Literal['log_l1', 'silog', 'berhu', 'midas'] = 'log_l1'
+    gradient_weight: float = 0.0
+    sky_weight: float = 0.0
+    range_m: tuple[float, float] = (0.5, 120.0)
+    teacher_weight: float = 1.0
+    align: Literal['ema', 'source'] = 'ema'
+    tolerance: float = 0.0
+
+
+class Depth(Task):
+    """Metric depth for the canonical focal length; the head predicts log metres.
+
+    Args:
+        settings: options.
+        sky: train id of sky in the label space; -1 = it has none.
+    """
+
+    name = 'depth'
+    outputs = 1
+    start = TYPICAL_LOG_DEPTH
+    whole_frames_teach = True
+
+    def __init__(self, settings: DepthSettings | None = None, sky: int = -1):
+        super().__init__()
+        self.settings, self.sky = settings or DepthSettings(), sky
+        self.weight = self.settings.weight
+        self.source_disparity: torch.Tensor
+        self.register_buffer('source_disparity', torch.tensor([0.1, 0.05]))  # median, spread; 1/m
+
+    def log_depth(self, raw: torch.Tensor) -> torch.Tensor:
+        """Return float32 [B, H, W], log metres inside the range."""
+        near, far = self.settings.range_m
+        return raw[:, 0].float().clamp(math.log(near), math.log(far))
+
+    def observe(self, source: Sample) -> None:
+        """Follow how disparities are distributed on the source."""
+        if self.settings.align == 'source':
+            disparity = 1.0 / source['depth'].clamp_min(1.0)
+            statistics = robust_statistics(disparity, torch.isfinite(source['depth']))
+            now = mean_over_processes(torch.stack([value.nanmean() for value in statistics]))
+            self.source_disparity = moving_average(self.source_disparity, now.nan_to_num(0.1))
+
+    def decode(self, raw: torch.Tensor) -> torch.Tensor:
+        """Return float32 [B, H, W] metres for the canonical focal."""
+        return self.log_depth(raw).exp()
+
+    def picture(self, values: np.ndarray) -> np.ndarray:
+        """Return depth in colour, near warm and far cool, by its logarithm."""
+        return depth_picture(values)
+
+    def truth(self, source: Sample) -> Target:
+        """Return the metres; unknown and infinite ones are left to the losses."""
+        return Target(source['depth'], constant_like(source['depth']))
+
+    def teach(self, raw: torch.Tensor, target: Sample, taught: dict[str, Target]) -> Target:
+        """Return the depth teacher's metres; sky is beyond range, without a teacher all is unknown."""
+        reference = self.decode(raw)
+        if 'teacher_depth' not in target and 'teacher_disparity' not in target:
+            return Target(torch.full_like(reference, torch.nan), torch.zeros_like(reference))
+        sky = taught['segmentation'].values == self.sky
+        metres = self.teacher_metres(target, reference, ~sky & (reference < FAR_M))
+        weight = constant_like(metres, self.settings.teacher_weight)
+        if 'teacher_reliability' in target:
+            weight = weight * torch.where(sky, 1.0, target['teacher_reliability'])
+        if self.settings.tolerance > 0:
+            weight = weight * torch.where(sky, 1.0, agreement(metres, reference, self.settings.tolerance))
+        return Target(torch.where(sky, torch.inf, metres), weight)
+
+    def teacher_metres(self, target: Sample, reference: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+        """Return float [B, H, W] metres of the depth teacher; NaN = unknown."""
+        if 'teacher_depth' in target:
+            return target['teacher_depth']
+        if self.settings.align == 'ema':
+            return align_disparity(target['teacher_disparity'], reference, valid)
+        return align_to_statistics(target['teacher_disparity'], valid, *self.source_disparity)
+
+    def loss(self, raw: torch.Tensor, target: Target) -> torch.Tensor:
+        """Return the loss over pixels of known depth, and over sky where that is taught."""
+        settings, log_depth = self.settings, self.log_depth(raw)
+        loss = DEPTH_LOSSES[settings.loss](log_depth, *target)
+        if settings.gradient_weight:
+            loss = loss + settings.gradient_weight * gradient_matching(log_depth, *target)
+        if settings.sky_weight:
+            loss = loss + settings.sky_weight * beyond_range(log_depth, *target, far_m=settings.range_m[1])
+        return loss
+
+    def meter(self) -> DepthMeter:
+        """Return a depth meter of the protocol ``metric``."""
+        return DepthMeter()
+
+    def score(self, meter: DepthMeter, raw: torch.Tensor, sample: Sample) -> None:
+        """Add the metres, those of each frame's own camera, to the meter."""
+        own = (sample['focal'] / sample['canonical_focal'])[:, None, None]
+        meter.update((self.decode(raw) * own).cpu().numpy(), (sample['depth'] * own).cpu().numpy())

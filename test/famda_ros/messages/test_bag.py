@@ -1,0 +1,185 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+import yaml
+
+from famda_ros.errors import FamdaError
+from famda_ros.messages.bag import (
+    CAMERA_INFO,
+    BagWriter,
+    count_frames,
+    custom_data,
+    iter_frames,
+    open_bag,
+    read_messages,
+    topics_of,
+    typestore,
+)
+from famda_ros.messages.bag_recorder import BagRecorder
+from famda_ros.messages.image_messages import MalformedImage
+
+STAMP = 1_700_000_000_123_456_789
+
+
+def picture(seed=0, height=24, width=32):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def write(path, frames=3, topic='/cam/image', info=True):
+    with BagWriter(path, {'domain': 'night'}) as bag:
+        for i in range(frames):
+            bag.write_image(topic, STAMP + i, 'optical', picture(i))
+            if info:
+                bag.write_camera_info('/cam/camera_info', STAMP + i, 'optical', 32, 24, 50.0 + i)
+    return path
+
+
+def test_frames_come_back_equal(tmp_path):
+    bag = write(tmp_path / 'bag')
+    frames = list(iter_frames(bag))
+    assert [f.stamp_ns for f in frames] == [STAMP, STAMP + 1, STAMP + 2]
+    assert all((f.frame_id, f.topic) == ('optical', '/cam/image') for f in frames)
+    assert all((f.image == picture(i)).all() for i, f in enumerate(frames))
+    assert frames[0].focal == 50.0  # the first frame comes before the first calibration, and still has one
+    assert frames[2].focal == 51.0
+    assert count_frames(bag) == 3
+    assert custom_data(bag) == {'domain': 'night'}
+    assert len(list(iter_frames([bag, bag / 'bag.mcap']))) == 6
+
+
+def test_layout_on_disk(tmp_path):
+    write(tmp_path / 'drive')
+    assert sorted(os.listdir(tmp_path)) == ['drive']
+    assert sorted(os.listdir(tmp_path / 'drive')) == ['drive.mcap', 'metadata.yaml']
+    info = yaml.safe_load((tmp_path / 'drive' / 'metadata.yaml').read_text())['rosbag2_bagfile_information']
+    assert (info['version'], info['storage_identifier']) == (9, 'mcap')
+    assert info['relative_file_paths'] == ['drive.mcap']
+
+
+def test_compressed_image_and_strings(tmp_path):
+    flat = np.full((24, 32, 3), (200, 30, 60), np.uint8)
+    with BagWriter(tmp_path / 'bag') as bag:
+        bag.write_compressed_image('/image/compressed', STAMP, 'optical', flat)
+        bag.write_string('/labels', STAMP, '{"a": 1}', latched=True)
+        bag.write_static_transform(STAMP, 'base', 'optical', (1, 2, 3), (0, 0, 0, 1))
+        bag.write_mono8('/mask', STAMP, 'optical', flat[..., 0])
+        bag.write_depth('/depth', STAMP, 'optical', np.array([[1.5, np.inf], [np.nan, 2]], np.float32))
+    (frame,) = iter_frames(tmp_path / 'bag', '/image/compressed')
+    assert np.abs(frame.image.astype(int) - flat).max() <= 3
+    assert frame.encoded[:2] == b'\xff\xd8' and frame.format == 'jpeg' and frame.focal is None
+    messages = {topic: message for topic, _, _, message in read_messages(tmp_path / 'bag')}
+    assert messages['/labels'].data == '{"a": 1}'
+    transform = messages['/tf_static'].transforms[0]
+    assert (transform.header.frame_id, transform.child_frame_id) == ('base', 'optical')
+    assert transform.transform.translation.z == 3.0
+    assert (messages['/mask'].encoding, messages['/mask'].step) == ('mono8', 32)
+    assert messages['/depth'].encoding == '32FC1'
+    np.testing.assert_array_equal(messages['/depth'].data.view(np.float32), [1.5, np.inf, np.nan, 2])
+    with open_bag(tmp_path / 'bag') as reader:
+        durability = {c.topic: [q.durability.name for q in c.ext.offered_qos_profiles] for c in reader.connections}
+    assert durability['/labels'] == durability['/tf_static'] == ['TRANSIENT_LOCAL']
+    assert durability['/mask'] == []
+
+
+def test_an_existing_bag_is_refused(tmp_path):
+    write(tmp_path / 'bag')
+    with pytest.raises(FamdaError, match='exists already'):
+        BagWriter(tmp_path / 'bag')
+    (tmp_path / 'empty').mkdir()
+    write(tmp_path / 'empty')
+    assert count_frames(tmp_path / 'empty') == 3
+
+
+def test_a_broken_off_bag_leaves_nothing(tmp_path):
+    with pytest.raises(RuntimeError), BagWriter(tmp_path / 'bag') as bag:
+        bag.write_image('/image', STAMP, '', picture())
+        assert not (tmp_path / 'bag').exists()
+        raise RuntimeError
+    assert os.listdir(tmp_path) == []
+
+
+def test_missing_damaged_or_foreign_bags(tmp_path):
+    with pytest.raises(FamdaError, match='does not exist'):
+        list(iter_frames(tmp_path / 'nope'))
+    (tmp_path / 'folder').mkdir()
+    with pytest.raises(FamdaError, match=r'no metadata\.yaml'):
+        list(iter_frames(tmp_path / 'folder'))
+    bag = write(tmp_path / 'bag', frames=40)
+    data = (bag / 'bag.mcap').read_bytes()
+    for length in (0, 5, 100, len(data) // 2, len(data) - 1):
+        (bag / 'bag.mcap').write_bytes(data[:length])
+        with pytest.raises(FamdaError, match='damaged or was cut short'):
+            list(iter_frames(bag))
+    (bag / 'bag.mcap').write_bytes(data)
+    (bag / 'metadata.yaml').write_text('rosbag2_bagfile_information: {version: 9}')
+    with pytest.raises(FamdaError, match='damaged'):
+        list(iter_frames(bag))
+
+
+def test_choice_of_the_topic(tmp_path):
+    with BagWriter(tmp_path / 'none') as bag:
+        bag.write_string('/chat', STAMP, 'hello')
+    with pytest.raises(FamdaError, match=r"none' holds no images \(its topics: /chat\)"):
+        list(iter_frames(tmp_path / 'none'))
+    with BagWriter(tmp_path / 'two') as bag:
+        bag.write_image('/left/image', STAMP, '', picture(1))
+        bag.write_image('/right/image', STAMP, '', picture(2))
+    with pytest.raises(FamdaError, match=r'2 image topics \(/left/image, /right/image\); choose one of them'):
+        list(iter_frames(tmp_path / 'two'))
+    (frame,) = iter_frames(tmp_path / 'two', '/right/image')
+    assert (frame.image == picture(2)).all()
+    with pytest.raises(FamdaError, match="no image topic '/front/image'; it has /left/image"):
+        list(iter_frames(tmp_path / 'two', '/front/image'))
+
+
+def test_malformed_images_raise_or_are_left_out(tmp_path):
+    image = typestore().types['sensor_msgs/msg/Image']
+    with BagWriter(tmp_path / 'bag') as bag:
+        bag.write_image('/image', STAMP, 'optical', picture())
+        header = next(m for *_, m in _messages_of(tmp_path)).header
+        broken = image(header, 24, 32, 'rgb8', 0, 96, np.zeros(7, np.uint8))
+        bag.write_message('/image', STAMP + 1, broken)
+    with pytest.raises(MalformedImage, match='data has 7 bytes'):
+        list(iter_frames(tmp_path / 'bag'))
+    left_out = []
+    assert len(list(iter_frames(tmp_path / 'bag', on_malformed=left_out.append))) == 1
+    assert len(left_out) == 1 and '/image' in str(left_out[0])
+
+
+def _messages_of(tmp_path):
+    write(tmp_path / 'other', frames=1, info=False)
+    return read_messages(tmp_path / 'other')
+
+
+def test_recorder_writes_from_its_thread(tmp_path):
+    write(tmp_path / 'bag')
+    recorder = BagRecorder(tmp_path / 'copy')
+    with open_bag(tmp_path / 'bag') as reader:
+        for connection, time_ns, data in reader.messages():
+            recorder.put(connection.topic, connection.msgtype, data, time_ns)
+    recorder.close()
+    assert topics_of(tmp_path / 'copy') == topics_of(tmp_path / 'bag')
+    assert topics_of(tmp_path / 'copy')['/cam/camera_info'] == (CAMERA_INFO, 3)
+
+
+def test_recorder_reports_a_fault(tmp_path):
+    recorder = BagRecorder(tmp_path / 'bag')
+    recorder.put('/x', 'no_such_msgs/msg/Type', b'', STAMP)
+    with pytest.raises(Exception):  # noqa: B017  (whatever the library raises)
+        recorder.close()
+    assert not (tmp_path / 'bag').exists()
+
+
+def test_readable_by_another_mcap_reader(tmp_path):
+    mcap = pytest.importorskip('mcap.reader', reason='the package mcap is not installed')
+    bag = write(tmp_path / 'bag')
+    with open(bag / 'bag.mcap', 'rb') as file:
+        topics = [channel.topic for _, channel, _ in mcap.make_reader(file).iter_messages()]
+    assert sorted(set(topics)) == ['/cam/camera_info', '/cam/image'] and len(topics) == 6
+    shutil.rmtree(bag)

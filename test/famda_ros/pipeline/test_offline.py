@@ -1,0 +1,165 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from tiny_student import FOCAL, HEIGHT, WIDTH, expected, save_tiny
+
+from famda_ros.errors import FamdaError
+from famda_ros.messages.bag import BagWriter, custom_data, read_messages, stamp_ns_of, topics_of
+from famda_ros.messages.image_messages import image_to_array
+from famda_ros.pipeline.offline import FOLDER_PERIOD_NS, perceive
+from famda_ros.resources import resource
+from famda_ros.student.colorize import overlay
+from famda_ros.student.model_card import read_card
+
+PHOTOGRAPHS = Path(__file__).resolve().parents[4] / 'shared' / 'data' / 'camvid' / 'dusk_val' / 'images'
+STAMP = 1_700_000_000_000_000_007
+
+
+@pytest.fixture
+def model(tmp_path):
+    return save_tiny(tmp_path / 'tiny.onnx')
+
+
+def pictures(count=4):
+    rng = np.random.default_rng(5)
+    return [rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8) for _ in range(count)]
+
+
+def answers(bag, namespace=''):
+    result = {}
+    for topic, _, _, message in read_messages(bag):
+        result.setdefault(topic.removeprefix(namespace), []).append(message)
+    return result
+
+
+def test_bag_by_value(tmp_path, model):
+    with BagWriter(tmp_path / 'drive') as bag:
+        for i, image in enumerate(pictures()):
+            bag.write_camera_info('/cam/camera_info', STAMP + i, 'optical', WIDTH, HEIGHT, 2 * FOCAL)
+            bag.write_image('/cam/image', STAMP + i, 'optical', image)
+    progress = []
+    result = perceive(
+        tmp_path / 'drive', model, tmp_path / 'out', on_progress=lambda done, total: progress.append((done, total))
+    )
+    assert result['frames'] == 4 and result['malformed'] == 0 and result['fps'] > 0
+    assert progress == [(i, 4) for i in range(1, 5)]
+    assert custom_data(tmp_path / 'out')['model'] == 'tiny'
+    have = answers(tmp_path / 'out', '/cam')
+    assert {topic: len(messages) for topic, messages in have.items()} == {
+        '/segmentation/labels': 1, '/segmentation/mask': 4, '/segmentation/confidence': 4,
+        '/segmentation/color': 4, '/depth/image': 4, '/camera_info': 4,
+    }  # fmt: skip
+    for i, image in enumerate(pictures()):
+        labels, confidence, depth = expected(image)
+        for topic, want in (
+            ('/segmentation/mask', labels),
+            ('/segmentation/confidence', confidence),
+            ('/depth/image', 2 * depth),
+        ):
+            message = have[topic][i]
+            assert stamp_ns_of(message.header) == STAMP + i and message.header.frame_id == 'optical'
+            np.testing.assert_array_equal(image_to_array(message), want)
+        assert stamp_ns_of(have['/camera_info'][i].header) == STAMP + i
+        assert have['/camera_info'][i].k[0] == 2 * FOCAL
+
+
+def test_folders(tmp_path, model):
+    folder = tmp_path / 'images'
+    folder.mkdir()
+    for i, image in enumerate(pictures(2)):
+        cv2.imwrite(str(folder / f'{i}.png'), image[..., ::-1])
+    (folder / '2.png').write_text('no image')
+    assert perceive(folder, model, tmp_path / 'a')['malformed'] == 1
+    masks = answers(tmp_path / 'a')['/segmentation/mask']
+    assert [stamp_ns_of(m.header) for m in masks] == [10**9, 10**9 + FOLDER_PERIOD_NS]
+    np.testing.assert_array_equal(image_to_array(masks[1]), expected(pictures(2)[1])[0])
+
+    lines = [{'stem': '1', 'image': '1.png', 'focal': 2 * FOCAL, 'extra': {'stamp_ns': STAMP}}]
+    (folder / 'frames.jsonl').write_text('\n'.join(map(json.dumps, lines)))
+    assert perceive(folder, model, tmp_path / 'b')['frames'] == 1
+    have = answers(tmp_path / 'b')
+    assert stamp_ns_of(have['/depth/image'][0].header) == STAMP
+    np.testing.assert_array_equal(image_to_array(have['/depth/image'][0]), 2 * expected(pictures(2)[1])[2])
+    assert have['/camera_info'][0].k[0] == 2 * FOCAL
+
+
+def test_faults_leave_no_bag(tmp_path, model):
+    (tmp_path / 'empty').mkdir()
+    with pytest.raises(FamdaError, match='neither a bag nor a folder with images'):
+        perceive(tmp_path / 'empty', model, tmp_path / 'out')
+    (tmp_path / 'empty' / 'x.png').write_text('no image')
+    with pytest.raises(FamdaError, match='no image that can be read'):
+        perceive(tmp_path / 'empty', model, tmp_path / 'out')
+    with pytest.raises(FamdaError, match='leave --topic out'):
+        perceive(tmp_path / 'empty', model, tmp_path / 'out', topic='/image')
+    with pytest.raises(FamdaError, match='does not exist'):
+        perceive(tmp_path / 'nope', model, tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()
+
+
+def test_real_photographs(tmp_path, model):
+    if not PHOTOGRAPHS.is_dir():
+        pytest.skip(f'no photographs at {PHOTOGRAPHS}')
+    files = sorted(PHOTOGRAPHS.iterdir())[:6]
+    with BagWriter(tmp_path / 'drive') as bag:
+        for i, file in enumerate(files):
+            image = cv2.imread(str(file))[..., ::-1]
+            bag.write_compressed_image('/cam/image/compressed', STAMP + i, 'optical', np.ascontiguousarray(image))
+            bag.write_camera_info('/cam/camera_info', STAMP + i, 'optical', image.shape[1], image.shape[0], 900.0)
+    result = perceive(tmp_path / 'drive', model, tmp_path / 'out')
+    assert result['frames'] == len(files)
+    have = answers(tmp_path / 'out', '/cam')
+    assert topics_of(tmp_path / 'out')['/cam/depth/image'][1] == len(files)
+    limit = 80.0 * 900.0 * WIDTH / image.shape[1] / FOCAL
+    for i in range(len(files)):
+        mask, depth = have['/segmentation/mask'][i], have['/depth/image'][i]
+        assert (mask.encoding, depth.encoding) == ('mono8', '32FC1')
+        assert (mask.height, mask.width) == (depth.height, depth.width) == image.shape[:2]
+        assert mask.header == depth.header == have['/camera_info'][i].header
+        assert set(np.unique(image_to_array(mask))) <= {0, 1}
+        metres = image_to_array(depth)
+        finite = metres[np.isfinite(metres)]
+        assert 0 <= finite.min() < finite.max() <= limit * 1.0001
+
+
+def test_verb(tmp_path, model, capsys):
+    pytest.importorskip('jsonargparse', reason='the workspace ([train]) is not installed')
+    from famda_train.commands.cli import main
+    from famda_train.pictures.depth_colors import depth_picture
+
+    (tmp_path / 'images').mkdir()
+    for i, image in enumerate(pictures(3)):
+        cv2.imwrite(str(tmp_path / 'images' / f'{i}.png'), image)
+    looked_at = tmp_path / 'looked_at'
+    arguments = [str(tmp_path / 'images'), '--model', model, '--out', str(tmp_path / 'out')]
+    extra = ['--json', str(tmp_path / 'result.json'), '--pictures', str(looked_at)]
+    assert main(['perceive', *arguments, *extra]) == 0
+    assert json.loads((tmp_path / 'result.json').read_text())['frames'] == 3
+    assert '3 frames at' in capsys.readouterr().out
+    assert sorted(path.name for path in looked_at.iterdir()) == ['000000.png', '000001.png', '000002.png']
+    shown = cv2.imread(str(looked_at / '000001.png'))[..., ::-1]
+    image = pictures(3)[1][..., ::-1].copy()  # OpenCV wrote RGB as if it were BGR
+    labels, _, depth = expected(image)
+    np.testing.assert_array_equal(shown[:, :WIDTH], overlay(image, labels, read_card(model).label_space))
+    np.testing.assert_array_equal(shown[:, WIDTH:], depth_picture(depth))
+    assert main(['perceive', *arguments]) == 2
+    assert 'exists already' in capsys.readouterr().err
+
+
+def test_verb_without_a_model(tmp_path):
+    """It takes the one that comes with the package."""
+    pytest.importorskip('jsonargparse', reason='the workspace ([train]) is not installed')
+    from famda_train.commands.cli import main
+
+    (tmp_path / 'images').mkdir()
+    cv2.imwrite(str(tmp_path / 'images' / '0.png'), pictures(1)[0])
+    assert main(['perceive', str(tmp_path / 'images'), '--out', str(tmp_path / 'out')]) == 0
+    card = read_card(resource('models/street.onnx'))
+    assert custom_data(tmp_path / 'out')['weights_sha256'] == card.weights_sha256

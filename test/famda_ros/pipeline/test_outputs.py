@@ -1,0 +1,95 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_student import FOCAL, HEIGHT, TINY_SPACE, WIDTH, expected, save_tiny
+
+from famda_ros.pipeline.outputs import IMAGE_TOPICS, INFO_TOPICS, POINTS_TOPIC, AnswerSettings, answer, ask, scaled_size
+from famda_ros.student.runtime import Student
+
+TOPICS = (*IMAGE_TOPICS, *INFO_TOPICS, POINTS_TOPIC)
+
+
+def answer_image(*arguments):
+    return answer(ask(*arguments))
+
+
+@pytest.fixture(scope='module')
+def student(tmp_path_factory):
+    return Student(save_tiny(tmp_path_factory.mktemp('model') / 'tiny.onnx'), threads=1)
+
+
+@pytest.fixture
+def image():
+    return np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+
+
+def test_everything(student, image):
+    made = answer_image(AnswerSettings(student), image, FOCAL, TOPICS)
+    labels, confidence, depth = expected(image)
+    assert made.size == (WIDTH, HEIGHT) and set(made.images) == set(IMAGE_TOPICS)
+    np.testing.assert_array_equal(made.images['segmentation/mask'], labels)
+    np.testing.assert_array_equal(made.images['segmentation/confidence'], confidence)
+    np.testing.assert_array_equal(made.images['segmentation/color'], TINY_SPACE.palette()[labels])
+    np.testing.assert_array_equal(made.images['depth/image'], depth)
+    np.testing.assert_array_equal(made.image, image)
+    assert made.confidence == pytest.approx(confidence.mean() / 255)
+    assert all(time >= 0 for time in made.times_ms.values())
+
+
+@settings(max_examples=30)
+@given(wanted=st.sets(st.sampled_from(TOPICS)), measure=st.booleans())
+def test_only_what_is_wanted(student, wanted, measure):
+    """The student is asked for no more than the topics need."""
+    asked = []
+
+    class Asked:
+        card = student.card
+
+        def predict(self, image, focal, outputs, on_prepared):
+            asked.append(set(outputs))
+            return student.predict(image, focal, outputs, on_prepared)
+
+    made = answer_image(AnswerSettings(Asked()), np.zeros((HEIGHT, WIDTH, 3), np.uint8), None, wanted, measure)
+    assert set(made.images) == wanted & set(IMAGE_TOPICS)
+    (outputs,) = asked
+    assert ('depth' in outputs) == bool(wanted & {'depth/image', POINTS_TOPIC})
+    assert ('confidence' in outputs) == (measure or 'segmentation/confidence' in wanted)
+    colored = {'segmentation/mask', 'segmentation/color', 'segmentation/overlay', POINTS_TOPIC}
+    assert ('labels' in outputs) == bool(wanted & colored)
+    assert (made.confidence is None) == ('confidence' not in outputs)
+
+
+@settings(max_examples=30)
+@given(share=st.floats(0.01, 1.0))
+def test_uncertain_labels_become_unlabelled(student, share):
+    image = np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+    made = answer_image(AnswerSettings(student, min_confidence=share), image, None, ['segmentation/mask'])
+    labels, confidence, _ = expected(image)
+    np.testing.assert_array_equal(
+        made.images['segmentation/mask'], np.where(confidence / 255 < share, 255, labels)
+    )
+
+
+@pytest.mark.parametrize('scale', [0.5, 0.3, 1.0, 1.7])
+def test_output_scale(student, image, scale):
+    """All outputs have the new size, and no label or depth is invented where it shrinks."""
+    made = answer_image(AnswerSettings(student, output_scale=scale), image, FOCAL, TOPICS)
+    width, height = made.size
+    assert (width, height) == scaled_size(WIDTH, HEIGHT, scale) == (round(WIDTH * scale), round(HEIGHT * scale))
+    assert all(array.shape[:2] == (height, width) for array in made.images.values())
+    assert made.image.shape[:2] == made.labels.shape == made.depth.shape == (height, width)
+    if scale <= 1:
+        assert set(np.unique(made.depth)) <= set(np.unique(expected(image)[2]))
+
+
+def test_only_the_student_sees_the_brightened_image(student):
+    dark = np.full((HEIGHT, WIDTH, 3), 40, np.uint8)
+    lit = AnswerSettings(student, target_brightness=120.0)
+    made = answer_image(lit, dark, FOCAL, ['segmentation/confidence', POINTS_TOPIC])
+    assert (made.images['segmentation/confidence'] > 80).all()  # green, as the student sees it
+    assert (made.image == 40).all()

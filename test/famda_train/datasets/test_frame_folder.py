@@ -1,0 +1,171 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""Frame folders: what is written comes back, what is cut short is recognised."""
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from famda_ros.errors import FamdaError
+from famda_train.datasets.frame_folder import FrameFolder, FrameFolderWriter
+
+SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9))
+
+
+@st.composite
+def frames(draw):
+    """Return keyword arguments of ``add``, or some of them."""
+    shape = draw(SHAPES)
+    metres = st.floats(0.03125, 600, width=32) | st.sampled_from([float('nan'), float('inf')])
+    optional = {
+        'focal': st.floats(1, 5000),
+        'labels': hnp.arrays(np.uint8, shape),
+        'depth': hnp.arrays(np.float32, shape, elements=metres),
+        'instances': hnp.arrays(np.uint16, shape),
+        'stamp': st.integers(0, 2**62),
+    }
+    frame = {'image': draw(hnp.arrays(np.uint8, (*shape, 3)))}
+    for key in draw(st.sets(st.sampled_from(sorted(optional)))):
+        frame[key] = draw(optional[key])
+    return frame
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(frames(), min_size=1, max_size=3))
+def test_what_is_written_comes_back(given_frames):
+    with tempfile.TemporaryDirectory() as path:
+        with FrameFolderWriter(path, name='any', label_space='vkitti8', origin='a test', seed=3) as writer:
+            for index, frame in enumerate(given_frames):
+                writer.add(f'{index:06d}', **frame)
+        folder = FrameFolder(path)
+        assert len(folder) == len(given_frames)
+        assert folder.label_space is not None and folder.label_space.name == 'vkitti8'
+        assert (folder.info['origin'], folder.info['seed']) == ('a test', 3)
+        assert not list(Path(path).rglob('*.tmp*'))
+        for index, frame in enumerate(given_frames):
+            record = folder.frames[index]
+            np.testing.assert_array_equal(folder.image(index), frame['image'])
+            assert (record.height, record.width) == frame['image'].shape[:2]
+            assert record.focal == frame.get('focal')
+            assert record.extra.get('stamp') == frame.get('stamp')
+            if 'labels' in frame:
+                np.testing.assert_array_equal(folder.labels(index), frame['labels'])
+            if 'instances' in frame:
+                np.testing.assert_array_equal(folder.instances(index), frame['instances'])
+            if 'depth' in frame:
+                np.testing.assert_allclose(folder.depth(index), frame['depth'], rtol=1e-6, atol=0.00501)
+        for kind in ('labels', 'depth', 'instances'):
+            assert folder.has(kind) == (kind in given_frames[0])
+
+
+def write_two(path):
+    with FrameFolderWriter(path, name='two') as writer:
+        for index in range(2):
+            writer.add(f'{index:06d}', np.full((4, 6, 3), index, np.uint8))
+
+
+def test_a_run_that_fails_leaves_no_folder_that_opens(tmp_path):
+    def fail():
+        with FrameFolderWriter(tmp_path, name='failing') as writer:
+            writer.add('000000', np.zeros((4, 6, 3), np.uint8))
+            raise RuntimeError('stop')
+
+    with pytest.raises(RuntimeError):
+        fail()
+    with pytest.raises(FamdaError, match='no frame folder'):
+        FrameFolder(tmp_path)
+
+
+def test_finished_frames_are_never_overwritten(tmp_path):
+    """What teachers said about the old frames would be taken for the new ones."""
+    write_two(tmp_path)
+    with pytest.raises(FamdaError, match='holds frames already'):
+        write_two(tmp_path)
+    assert len(FrameFolder(tmp_path)) == 2
+
+
+def test_a_killed_run_leaves_whole_images_and_no_folder_that_opens(tmp_path):
+    script = textwrap.dedent(f"""
+        import itertools, numpy as np
+        from famda_train.datasets.frame_folder import FrameFolderWriter
+        with FrameFolderWriter({str(tmp_path)!r}, name='endless') as writer:
+            for index in itertools.count():
+                writer.add(f'{{index:06d}}', np.full((40, 60, 3), index % 256, np.uint8))
+                print(index, flush=True)
+    """)
+    with subprocess.Popen([sys.executable, '-c', script], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if int(line) >= 20:
+                process.send_signal(signal.SIGKILL)
+                break
+        process.wait(10)
+    with pytest.raises(FamdaError, match='no frame folder'):
+        FrameFolder(tmp_path)
+    images = sorted(path for path in (tmp_path / 'images').iterdir() if not path.name.startswith('.'))
+    assert len(images) >= 21
+    assert all(path.read_bytes().endswith(b'IEND\xaeB`\x82') for path in images)
+    write_two(tmp_path)  # the same folder can be written again
+    assert len(FrameFolder(tmp_path)) == 2
+
+
+@pytest.mark.parametrize('damage', [b'', b'\x89PNG\r\n\x1a\n', None], ids=['empty', 'header only', 'missing'])
+def test_a_damaged_image_is_one_sentence_with_its_name(tmp_path, damage):
+    write_two(tmp_path)
+    image = tmp_path / 'images' / '000001.png'
+    if damage is None:
+        image.unlink()
+    else:
+        image.write_bytes(damage)
+    folder = FrameFolder(tmp_path)
+    assert folder.image(0).shape == (4, 6, 3)
+    with pytest.raises(FamdaError, match=r'000001\.png.*damaged'):
+        folder.image(1)
+
+
+@pytest.mark.parametrize('content', ['{"stem": 1', '[]', '{"stem": "a", "colour": 3}'])
+def test_a_damaged_index_is_one_sentence(tmp_path, content):
+    write_two(tmp_path)
+    (tmp_path / 'frames.jsonl').write_text(content + '\n')
+    with pytest.raises(FamdaError, match=r'frames\.jsonl.*damaged'):
+        FrameFolder(tmp_path)
+
+
+@pytest.mark.parametrize('line', ['{"stem": 1', '[]', '3', '{"stem": "a", "colour": 3}'])
+def test_the_damaged_line_of_an_index_is_told_by_its_number(tmp_path, line):
+    write_two(tmp_path)
+    index = tmp_path / 'frames.jsonl'
+    good = index.read_text().splitlines()
+    index.write_text('\n'.join([good[0], '', line, good[1]]))  # an empty line counts, as in an editor
+    with pytest.raises(FamdaError, match=r'frames\.jsonl., line 3 is damaged') as error:
+        FrameFolder(tmp_path)
+    assert 'line 1' not in str(error.value)
+
+
+def test_a_missing_index_is_one_sentence(tmp_path):
+    write_two(tmp_path)
+    os.unlink(tmp_path / 'frames.jsonl')
+    with pytest.raises(FamdaError, match=r'frames\.jsonl.*missing'):
+        FrameFolder(tmp_path)
+
+
+def test_an_unlabelled_folder_says_so(tmp_path):
+    write_two(tmp_path)
+    folder = FrameFolder(tmp_path)
+    assert folder.label_space is None
+    assert not folder.has('labels')
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
+    (tmp_path / 'file').touch()
+    with pytest.raises(FamdaError, match='choose another --out'):
+        FrameFolderWriter(tmp_path / 'file', name='x')

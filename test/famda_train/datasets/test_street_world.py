@@ -1,0 +1,70 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+import os
+
+import numpy as np
+import pytest
+
+from famda_ros.errors import FamdaError
+from famda_train.datasets.catalogue import detect_kind, open_dataset
+from famda_train.datasets.street_world import StreetWorld
+from famda_train.world import render
+
+SMALL = {'frames': 3, 'width': 64, 'height': 32}
+
+
+def test_frames_are_renderings_of_their_seeds(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    dataset = open_dataset('street-world:night', split='val', **SMALL)
+    truth = render(200_001, 'night', 64, 32)
+    np.testing.assert_array_equal(dataset.image(1), truth.image)
+    np.testing.assert_array_equal(dataset.labels(1), truth.labels)
+    np.testing.assert_array_equal(dataset.depth(1), truth.depth)
+    np.testing.assert_array_equal(dataset.instances(1), truth.instances)
+    assert dataset.frames[1].focal == truth.camera.focal
+    assert len(dataset) == 3 and dataset.info['label_space'] == 'flat7'
+    assert not os.listdir(tmp_path)
+
+
+def test_a_frame_is_rendered_once(monkeypatch):
+    calls = []
+    monkeypatch.setattr('famda_train.datasets.street_world.render', lambda *a: calls.append(a) or render(*a))
+    dataset = StreetWorld('day', **SMALL)
+    first = dataset.image(2)
+    assert dataset.image(2) is first and dataset.labels(2) is not None
+    assert len(calls) == 1
+
+
+def test_splits_share_no_street():
+    stems = [frame.stem for split in ('train', 'adapt', 'val') for frame in StreetWorld(split=split, **SMALL).frames]
+    assert len(set(stems)) == 9
+    later = StreetWorld(split='train', seed=2, **SMALL)
+    assert later.frames[0] == StreetWorld(split='train', **SMALL).frames[2]
+
+
+def test_truth_can_be_withheld():
+    dataset = open_dataset('street-world:night', truth=False, **SMALL)
+    assert dataset.label_space is None and not dataset.has('depth')
+    with pytest.raises(FamdaError, match='has no labels'):
+        dataset.labels(0)
+
+
+@pytest.mark.parametrize(
+    ('path', 'options', 'sentence'),
+    [
+        ('street-world:dusk', {}, 'dusk.*choose one of'),
+        ('street-world:day', {'split': 'test'}, 'choose one of train, adapt, val'),
+        ('street-world:day', {'frames': 0}, '1 to 100000 frames'),
+        ('street-world:day', {'seed': 99_999, 'frames': 2}, '1 to 100000 frames'),
+        ('street-world:day', {'label_space': 'synthia16'}, 'take flat7'),
+    ],
+)
+def test_what_cannot_be_rendered_is_one_sentence(path, options, sentence):
+    assert detect_kind(path) == 'street-world'
+    with pytest.raises(FamdaError, match=sentence):
+        open_dataset(path, **options)
+
+
+def test_teachers_outputs_of_another_size_lie_elsewhere():
+    stores = {StreetWorld('day', width=width, height=32).store for width in (64, 96)} | {StreetWorld('night').store}
+    assert len(stores) == 3

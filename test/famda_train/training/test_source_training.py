@@ -1,0 +1,217 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""Both Lightning modules, driven through ``famda fit`` as a user would."""
+import numpy as np
+import pytest
+import torch
+from small_street import SMALL_NETWORK, write_street
+
+from famda_ros.errors import FamdaError
+from famda_ros.student.model_card import read_card
+from famda_train.commands.export import run as export
+from famda_train.datasets.frame_folder import FrameFolder
+from famda_train.label_store.label_store import LabelStore
+from famda_train.labelling.labelling import label_frames
+from famda_train.models.blocks import enlarge
+from famda_train.models.checkpoint import load_student
+from famda_train.training.batch_norm_statistics import reestimate_batch_norm
+from famda_train.training.data_module import AdaptationData
+from famda_train.training.samples import Samples
+from famda_train.training.stream import to_tensors
+from famda_train.training.training_cli import main
+
+SMALL = [f'--model.network={SMALL_NETWORK}']
+QUICK = ['--trainer.enable_progress_bar=false', '--data.batch_size=2', '--seed_everything=3']
+SOURCE = ['--model=famda_train.training.source_training.SourceTraining', *SMALL]
+FAMDA = ['--model=famda_train.training.self_training.SelfTraining', '--model.statistics_batches=4']
+
+
+@pytest.fixture(scope='module')
+def street(tmp_path_factory):
+    """Folder with a labelled source, a labelled-by-teachers target and a source-only checkpoint."""
+    folder = tmp_path_factory.mktemp('street')
+    write_street(folder / 'source', 'synthetic', 4)
+    target = FrameFolder(write_street(folder / 'target', 'night', 4, first=50, truth=False))
+    for role, name in (('masks', 'felzenszwalb'), ('depth', 'street-world'), ('depth', 'street-world-relative')):
+        label_frames(target, role, name)
+    fit_source(folder, 'base.ckpt')
+    return folder
+
+
+def fit_source(folder, out, steps=6, extra=()):
+    main([*SOURCE, *QUICK, f'--data.source={folder / "source"}', f'--trainer.max_steps={steps}',
+          f'--out={folder / out}', *extra])  # fmt: skip
+    return folder / out
+
+
+def fit_famda(folder, out, *extra, steps=3):
+    main([*FAMDA, *QUICK, f'--model.init_from={folder / "base.ckpt"}', f'--data.source={folder / "source"}',
+          f'--data.target={folder / "target"}', f'--trainer.max_steps={steps}', f'--out={folder / out}',
+          '--model.domain=night', *extra])  # fmt: skip
+    return folder / out
+
+
+def weights(path):
+    return load_student(path)[0].state_dict()
+
+
+def test_source_training_learns(street):
+    """Longer training on four frames fits them better than a few steps do."""
+    fit_source(street, 'longer.ckpt', steps=60)
+    samples = Samples(FrameFolder(street / 'source'), truth=True)
+    frames = [to_tensors(samples[i]) for i in range(4)]
+    image = torch.stack([frame['image'] for frame in frames])
+    labels = torch.stack([frame['labels'] for frame in frames])
+
+    def accuracy(path):
+        network = load_student(path)[0].train()  # statistics of these very frames
+        logits = enlarge(network(image)['segmentation'], labels.shape[-2:])
+        return (logits.argmax(1) == labels).float().mean()
+
+    assert accuracy(street / 'longer.ckpt') > accuracy(street / 'base.ckpt') + 0.1
+
+
+@pytest.mark.parametrize('depth', ['street-world', 'street-world-relative'])
+def test_famda_trains_with_either_kind_of_depth_teacher(street, depth):
+    out = fit_famda(street, f'{depth}.ckpt', '--data.masks=felzenszwalb', f'--data.depth={depth}')
+    _, spec = load_student(out)
+    assert spec.domain == 'night'
+    assert spec.provenance['method'] == 'SelfTraining'
+    # that of the checkpoint it starts from
+    assert spec.network | spec.provenance['settings']['network'] == spec.network
+    assert {t['name'] for t in spec.provenance['teachers'].values()} == {'felzenszwalb', depth}
+    assert all(torch.isfinite(value).all() for value in weights(out).values())
+
+
+def test_every_teacher_changes_what_is_learnt(street):
+    believe = '--model.segmentation.sure_from=0.0'  # so early, the EMA teacher is sure of nothing
+    plain = weights(fit_famda(street, 'plain.ckpt', believe))
+    always = '--model.segmentation.min_share=0.0'
+    masks = weights(fit_famda(street, 'masks.ckpt', believe, '--data.masks=felzenszwalb', always))
+    depth = weights(fit_famda(street, 'depth.ckpt', believe, '--data.depth=street-world'))
+    key = 'heads.depth.1.weight'
+    assert not torch.equal(plain[key], depth[key])
+    assert not torch.equal(plain['heads.segmentation.1.weight'], masks['heads.segmentation.1.weight'])
+
+
+def test_same_seed_same_weights(street):
+    once = weights(fit_famda(street, 'once.ckpt', '--data.masks=felzenszwalb'))
+    again = weights(fit_famda(street, 'again.ckpt', '--data.masks=felzenszwalb'))
+    assert all(torch.equal(value, again[key]) for key, value in once.items())
+
+
+def test_statistics_at_the_end_are_those_of_the_target(street):
+    """The same run without re-estimation ends with the same weights and other statistics."""
+    with_target = weights(fit_famda(street, 'target.ckpt'))
+    without = weights(fit_famda(street, 'training.ckpt', '--model.statistics_batches=0'))
+    means = [key for key in with_target if key.endswith('running_mean')]
+    parameters = [key for key in with_target if key.endswith(('conv.weight', '1.bias'))]
+    assert all(torch.equal(with_target[key], without[key]) for key in parameters)
+    assert not any(torch.equal(with_target[key], without[key]) for key in means)
+
+
+def test_statistics_may_be_those_of_target_images_as_they_come(street):
+    """Taken again by hand from all images of the target, they are the same."""
+    path = fit_famda(street, 'as_they_come.ckpt', '--model.statistics_of=target')
+    network, _ = load_student(path)
+    stored = {key: value.clone() for key, value in network.state_dict().items()}
+    data = AdaptationData(str(street / 'source'), str(street / 'target'))
+    reestimate_batch_norm(network, data.target_images(count=4, batch_size=2))
+    taken = network.state_dict()
+    assert all(torch.allclose(value, taken[key], atol=1e-5) for key, value in stored.items() if 'running' in key)
+    mixed = weights(fit_famda(street, 'mixed.ckpt'))
+    means = [key for key in stored if key.endswith('running_mean')]
+    assert means and not any(torch.allclose(stored[key], mixed[key], atol=1e-5) for key in means)
+
+
+def test_spec_tells_what_the_robot_must_know(street):
+    _, spec = load_student(street / 'base.ckpt')
+    frame = FrameFolder(street / 'source').frames[0]
+    assert (spec.width, spec.height, spec.focal) == (frame.width, frame.height, frame.focal)
+    assert spec.provenance['steps'] == 6 and spec.provenance['seed'] == 3 and spec.licence == 'Apache-2.0'
+    assert spec.provenance['settings']['learning_rate'] == 2e-3
+    assert not any(key.startswith('_') for key in spec.provenance['settings'])
+    assert spec.network | spec.provenance['settings']['network'] == spec.network
+
+
+@pytest.mark.parametrize(
+    ('extra', 'sentence'),
+    [
+        (['--data.masks=other'], "no teacher 'other' that could make it"),
+        (['--model.init_from=nowhere.ckpt'], "there is no checkpoint 'nowhere.ckpt'"),
+        (['--data.source=nowhere'], 'give the root of a data set'),
+    ],
+)
+def test_bad_input_gets_one_sentence(street, extra, sentence):
+    with pytest.raises(FamdaError, match=sentence):
+        fit_famda(street, 'never.ckpt', *extra)
+    assert not (street / 'never.ckpt').exists()
+
+
+def test_source_without_truth_is_refused(street):
+    with pytest.raises(FamdaError, match='has no labels'):
+        fit_source(street, 'never.ckpt', extra=[f'--data.source={street / "target"}'])
+
+
+def test_the_range_of_depth_reaches_the_exported_graph(street):
+    """A student taught to see farther than the default is not cut off there."""
+    _, spec = load_student(fit_source(street, 'far.ckpt', extra=['--model.depth.range_m=[0.5,300]']))
+    assert spec.output_range_m == (0.5, 300.0)
+    assert load_student(street / 'base.ckpt')[1].output_range_m == (0.5, 120.0)
+
+
+def relabel(street, name, reliability, **identity):
+    """Write a depth store that repeats the stand-in's, with one reliability everywhere; return its name."""
+    folder = FrameFolder(street / 'target')
+    store = LabelStore.open(folder.store, 'depth', 'street-world')
+    copy = LabelStore.create(folder.store, 'depth', {**store.identity, 'name': name, **identity})
+    for frame in folder.frames:
+        depth = store.read_depth(frame.stem)
+        told = None if reliability is None else np.full(depth.shape, reliability, np.float32)
+        copy.write_depth(frame.stem, depth, told)
+    return name
+
+
+def test_reliability_weighs_the_depth_teacher_only_when_asked(street):
+    """Full reliability teaches what no reliability teaches; none at all teaches no depth on the target."""
+    sure, unsure = relabel(street, 'sure', 1.0), relabel(street, 'unsure', 0.0)
+
+    def depth_head(out, *extra):
+        return weights(fit_famda(street, f'{out}.ckpt', '--model.statistics_batches=0', *extra))['heads.depth.1.weight']
+
+    plain = depth_head('r0', '--data.depth=street-world')
+    nothing = depth_head('r1')
+    asked = '--data.reliability=true'
+    assert torch.equal(plain, depth_head('r2', f'--data.depth={sure}', asked))
+    assert torch.equal(plain, depth_head('r3', f'--data.depth={unsure}'))
+    ignored = depth_head('r4', f'--data.depth={unsure}', asked)
+    assert not torch.equal(plain, ignored)
+    torch.testing.assert_close(ignored, nothing, rtol=0.02, atol=5e-3)  # but for the sky, which the labels tell
+    assert load_student(street / 'r4.ckpt')[1].provenance['reliability'] is True
+
+
+def test_a_store_without_reliability_is_told_from_one_with(street):
+    with pytest.raises(FamdaError, match=r'holds no reliability for frame .*; label again with --depth-options'):
+        fit_famda(street, 'never.ckpt', '--data.depth=street-world', '--data.reliability=true')
+
+
+def test_a_non_commercial_teacher_is_named_in_checkpoint_and_exported_card(street, capsys):
+    """And in what is trained further from it, with other teachers; export says so."""
+    licence = {'weights': 'CC-BY-NC-4.0', 'non_commercial': True}
+    store = relabel(street, 'research', None, model='someone/large', licence=licence)
+    first = fit_famda(street, 'first.ckpt', f'--data.depth={store}')
+    assert "the weights of 'someone/large' are licensed for non-commercial use only" in capsys.readouterr().out
+    again = fit_famda(street, 'again.ckpt', f'--data.depth={store}', f'--model.init_from={first}')
+    second = fit_famda(street, 'second.ckpt', f'--model.init_from={first}', '--data.depth=street-world')
+    says = 'CC-BY-NC-4.0, non-commercial (depth teacher research)'
+    for path in (first, again, second):
+        assert load_student(path)[1].licence == f'Apache-2.0; {says}'
+    assert load_student(first)[1].provenance['teachers']['depth']['licence'] == licence
+
+    capsys.readouterr()
+    export(str(first), str(street / 'target'), str(street / 'first.onnx'), count=1)
+    assert f'licence of this student: {says}' in capsys.readouterr().out
+    card = read_card(street / 'first.onnx')
+    assert card.provenance['teachers']['depth']['licence'] == licence and says in card.licence
+    export(str(street / 'base.ckpt'), str(street / 'target'), str(street / 'base.onnx'), count=1)
+    assert 'licence of this student' not in capsys.readouterr().out
