@@ -67,7 +67,7 @@ def depth_error_sums(prediction: np.ndarray, truth: np.ndarray, protocol: Protoc
     return np.array([actual.size, *(error.sum() for error in errors), *deltas], np.float64)
 
 
-class DepthMeter:
+class DepthMetric:
     """Average errors over frames as the protocol says."""
 
     def __init__(self, protocol: Protocol = METRIC):
@@ -101,7 +101,7 @@ class DepthMeter:
 
 
 def depth_metrics(prediction: np.ndarray, truth: np.ndarray, protocol: Protocol = METRIC) -> dict[str, float]:
-    """Return the errors of one frame; see :meth:`DepthMeter.compute`."""
-    meter = DepthMeter(protocol)
-    meter.update(prediction, truth)
-    return meter.compute()
+    """Return the errors of one frame; see :meth:`DepthMetric.compute`."""
+    metric = DepthMetric(protocol)
+    metric.update(prediction, truth)
+    return metric.compute()

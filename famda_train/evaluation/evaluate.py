@@ -14,10 +14,10 @@ from famda_ros.errors import FamdaError
 from famda_ros.student.label_space import LabelSpace
 from famda_ros.student.resize import enlarge_depth, resize_image, resize_nearest
 from famda_train.datasets.dataset import Dataset
-from famda_train.evaluation.depth import DepthMeter
+from famda_train.evaluation.depth import DepthMetric
 from famda_train.evaluation.protocol import Protocol, get_protocol
 from famda_train.evaluation.scoring_space import Ground, common_grounds
-from famda_train.evaluation.segmentation import SegmentationMeter, iou_percent, mean_iou_percent, project_counts
+from famda_train.evaluation.segmentation import SegmentationMetric, iou_percent, mean_iou_percent, project_counts
 
 Predict = Callable[[np.ndarray, 'float | None'], 'tuple[np.ndarray, np.ndarray]']
 """(uint8 [H, W, 3] RGB, focal in pixels or None) -> (labels uint8 [H, W], depth float32 [H, W] metres)."""
@@ -95,11 +95,11 @@ def evaluate(
             the size of its frame.
     """
     rules = get_protocol(protocol)
-    segmentation, depth, grounds = None, DepthMeter(rules) if data.has('depth') else None, []
+    segmentation, depth, grounds = None, DepthMetric(rules) if data.has('depth') else None, []
     if data.label_space is not None and data.has('labels'):
         predicted_space = label_space or data.label_space
         grounds = grounds_of(predicted_space, data.label_space)
-        segmentation = SegmentationMeter(len(predicted_space), len(data.label_space))
+        segmentation = SegmentationMetric(len(predicted_space), len(data.label_space))
     if segmentation is None and depth is None:
         raise FamdaError(f"'{data.path}' has neither labels nor depth to score against; choose another folder or split")
     for index in range(len(data)):

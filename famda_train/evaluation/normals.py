@@ -35,7 +35,7 @@ def angles_degrees(prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return np.where((sine == 0) & (cosine == 0), 90.0, angles)
 
 
-class NormalsMeter:
+class NormalsMetric:
     """Pool angles over frames in a histogram: memory does not grow, the median is exact to 0.01 degrees."""
 
     def __init__(self):
@@ -73,7 +73,7 @@ class NormalsMeter:
 
 
 def normals_metrics(prediction: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """Return the angular errors of one array; see :meth:`NormalsMeter.compute`."""
-    meter = NormalsMeter()
-    meter.update(prediction, truth)
-    return meter.compute()
+    """Return the angular errors of one array; see :meth:`NormalsMetric.compute`."""
+    metric = NormalsMetric()
+    metric.update(prediction, truth)
+    return metric.compute()

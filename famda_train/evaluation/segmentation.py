@@ -84,7 +84,7 @@ def mean_iou_percent(iou: np.ndarray) -> float:
     return float(np.mean(iou[~np.isnan(iou)])) if not np.isnan(iou).all() else float('nan')
 
 
-class SegmentationMeter:
+class SegmentationMetric:
     """Add up frames; the IoU is taken once, over all of them.
 
     Args:

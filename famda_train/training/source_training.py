@@ -226,7 +226,7 @@ class SourceTraining(lightning.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Begin counting."""
-        self.meters = {task.name: task.meter() for task in self.tasks}
+        self.metrics = {task.name: task.metric() for task in self.tasks}
 
     def validation_step(self, batch: Sample, _: int) -> None:
         """Score frames with truth."""
@@ -235,12 +235,12 @@ class SourceTraining(lightning.LightningModule):
             task.prepare(batch)
         raw = self.predict(self.network, batch['image'])
         for task in self.tasks:
-            task.score(self.meters[task.name], raw[task.name], batch)
+            task.score(self.metrics[task.name], raw[task.name], batch)
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics of all tasks."""
         for task in self.tasks:
-            numbers = {k: v for k, v in self.meters[task.name].compute().items() if isinstance(v, float)}
+            numbers = {k: v for k, v in self.metrics[task.name].compute().items() if isinstance(v, float)}
             self.log_dict({f'val/{key}': value for key, value in numbers.items()}, prog_bar=False, rank_zero_only=True)
 
     def configure_optimizers(self):

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from famda_train.evaluation.depth import DepthMeter
+from famda_train.evaluation.depth import DepthMetric
 from famda_train.losses.cross_entropy import mean_over_processes
 from famda_train.losses.depth_losses import DEPTH_LOSSES, beyond_range, gradient_matching
 from famda_train.models.pyramid import TYPICAL_LOG_DEPTH
@@ -129,11 +129,11 @@ class Depth(Task):
             loss = loss + settings.sky_weight * beyond_range(log_depth, *target, far_m=settings.range_m[1])
         return loss
 
-    def meter(self) -> DepthMeter:
-        """Return a depth meter of the protocol ``metric``."""
-        return DepthMeter()
+    def metric(self) -> DepthMetric:
+        """Return a fresh metric of the protocol ``metric``."""
+        return DepthMetric()
 
-    def score(self, meter: DepthMeter, raw: torch.Tensor, sample: Sample) -> None:
-        """Add the metres, those of each frame's own camera, to the meter."""
+    def score(self, metric: DepthMetric, raw: torch.Tensor, sample: Sample) -> None:
+        """Add the metres, those of each frame's own camera, to the metric."""
         own = (sample['focal'] / sample['canonical_focal'])[:, None, None]
-        meter.update((self.decode(raw) * own).cpu().numpy(), (sample['depth'] * own).cpu().numpy())
+        metric.update((self.decode(raw) * own).cpu().numpy(), (sample['depth'] * own).cpu().numpy())

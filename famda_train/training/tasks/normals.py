@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from famda_train.evaluation.normals import NormalsMeter
+from famda_train.evaluation.normals import NormalsMetric
 from famda_train.losses.cross_entropy import weighted_mean
 from famda_train.losses.geometry import normals_from_depth
 from famda_train.training.tasks.task import Sample, Target, Task, constant_like
@@ -66,10 +66,10 @@ class SurfaceNormals(Task):
         cosine = (self.decode(raw) * taught).sum(1)
         return weighted_mean(1 - cosine, target.weight * known)
 
-    def meter(self) -> NormalsMeter:
-        """Return a meter of angular errors."""
-        return NormalsMeter()
+    def metric(self) -> NormalsMetric:
+        """Return a metric of angular errors."""
+        return NormalsMetric()
 
-    def score(self, meter: NormalsMeter, raw: torch.Tensor, sample: Sample) -> None:
-        """Add the angles to the meter."""
-        meter.update(self.decode(raw).cpu().numpy(), sample['normals'].cpu().numpy())
+    def score(self, metric: NormalsMetric, raw: torch.Tensor, sample: Sample) -> None:
+        """Add the angles to the metric."""
+        metric.update(self.decode(raw).cpu().numpy(), sample['normals'].cpu().numpy())

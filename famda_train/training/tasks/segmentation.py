@@ -12,7 +12,7 @@ import torch
 from famda_ros.errors import FamdaError
 from famda_ros.student.colorize import color_mask
 from famda_ros.student.label_space import LabelSpace
-from famda_train.evaluation.segmentation import SegmentationMeter
+from famda_train.evaluation.segmentation import SegmentationMetric
 from famda_train.losses.cross_entropy import cross_entropy, mean_over_processes
 from famda_train.pseudo_labels.class_prior import align_to_prior, label_shares, moving_average
 from famda_train.pseudo_labels.mask_vote import refine_labels
@@ -153,10 +153,10 @@ class Segmentation(Task):
         """Return the cross-entropy."""
         return cross_entropy(raw, target.values, target.weight, self.class_weights)
 
-    def meter(self) -> SegmentationMeter:
+    def metric(self) -> SegmentationMetric:
         """Return a confusion matrix."""
-        return SegmentationMeter(self.outputs)
+        return SegmentationMetric(self.outputs)
 
-    def score(self, meter: SegmentationMeter, raw: torch.Tensor, sample: Sample) -> None:
+    def score(self, metric: SegmentationMetric, raw: torch.Tensor, sample: Sample) -> None:
         """Add the most probable classes to the confusion matrix."""
-        meter.update(self.decode(raw).cpu().numpy(), sample['labels'].cpu().numpy())
+        metric.update(self.decode(raw).cpu().numpy(), sample['labels'].cpu().numpy())

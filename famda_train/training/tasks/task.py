@@ -84,12 +84,12 @@ class Task(nn.Module, ABC):
         """Return a scalar; ``raw`` is the student's [B, outputs, H, W] at image size."""
 
     @abstractmethod
-    def meter(self) -> Any:
-        """Return a fresh meter for :meth:`score`."""
+    def metric(self) -> Any:
+        """Return a fresh metric for :meth:`score`."""
 
     @abstractmethod
-    def score(self, meter: Any, raw: torch.Tensor, sample: Sample) -> None:
-        """Add one batch with ground truth to a meter."""
+    def score(self, metric: Any, raw: torch.Tensor, sample: Sample) -> None:
+        """Add one batch with ground truth to a metric."""
 
 
 def constant_like(values: torch.Tensor, weight: float = 1.0) -> torch.Tensor:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from famda_train.evaluation.depth import DepthMeter, depth_metrics
+from famda_train.evaluation.depth import DepthMetric, depth_metrics
 
 METRES = st.floats(0.0, 120.0, width=32) | st.sampled_from([float('nan'), float('inf'), 0.0, 80.0])
 DEPTH = hnp.arrays(np.float32, (4, 6), elements=METRES)
@@ -66,11 +66,11 @@ def test_ten_percent_too_far_is_abs_rel_one_tenth(truth):
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(DEPTH, DEPTH), min_size=2, max_size=4))
 def test_pixels_are_pooled_whatever_the_frames(frames):
-    meter = DepthMeter()
+    metric = DepthMetric()
     for prediction, truth in frames:
-        meter.update(prediction, truth)
+        metric.update(prediction, truth)
     at_once = depth_metrics(*(np.concatenate(arrays) for arrays in zip(*frames, strict=True)))
-    assert meter.compute() == pytest.approx(at_once, nan_ok=True)
+    assert metric.compute() == pytest.approx(at_once, nan_ok=True)
 
 
 def test_scale_is_not_forgiven():
@@ -81,10 +81,10 @@ def test_scale_is_not_forgiven():
 
 def test_unknown_and_sky_are_not_scored_but_unanswered_pixels_are():
     truth = np.array([np.nan, np.inf, 0.0, 100.0, 40.0], np.float32)
-    meter = DepthMeter()
-    meter.update(np.array([1, 1, 1, 1, np.nan], np.float32), truth)
-    assert meter.pixels == 1
-    assert meter.compute()['abs_rel'] == pytest.approx(1.0)  # 80 m instead of 40 m
+    metric = DepthMetric()
+    metric.update(np.array([1, 1, 1, 1, np.nan], np.float32), truth)
+    assert metric.pixels == 1
+    assert metric.compute()['abs_rel'] == pytest.approx(1.0)  # 80 m instead of 40 m
 
 
 def test_shapes_must_agree():

@@ -280,7 +280,7 @@ def test_many_pixels_are_thinned_out():
     assert robust_fit(rows[:2], rows[:2, 0]) is None
 
 
-# ---- the whole meter
+# ---- the whole metric
 
 
 def test_nothing_measured_is_none_and_fits_json():

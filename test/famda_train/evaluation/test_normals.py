@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from famda_train.evaluation.normals import NormalsMeter, angles_degrees, normals_metrics
+from famda_train.evaluation.normals import NormalsMetric, angles_degrees, normals_metrics
 
 COMPONENT = st.floats(-1, 1, width=32)
 NORMALS = hnp.arrays(np.float32, (3, 2, 4), elements=COMPONENT)
@@ -59,11 +59,11 @@ def test_the_five_numbers(degrees):
 @settings(max_examples=30)
 @given(st.lists(st.tuples(NORMALS, NORMALS), min_size=2, max_size=4))
 def test_pixels_are_pooled_whatever_the_frames(frames):
-    meter = NormalsMeter()
+    metric = NormalsMetric()
     for prediction, truth in frames:
-        meter.update(prediction, truth)
+        metric.update(prediction, truth)
     batch = normals_metrics(*(np.stack(arrays) for arrays in zip(*frames, strict=True)))
-    assert meter.compute() == pytest.approx(batch, nan_ok=True)
+    assert metric.compute() == pytest.approx(batch, nan_ok=True)
 
 
 def test_unknown_truth_is_not_scored_and_no_direction_is_a_right_angle():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from famda_ros.errors import FamdaError
-from famda_train.evaluation.depth import DepthMeter, depth_metrics, lower_median, scored_depth, valid_depth
+from famda_train.evaluation.depth import DepthMetric, depth_metrics, lower_median, scored_depth, valid_depth
 from famda_train.evaluation.protocol import DENSEMTL, DENSEMTL_FIXED, METRIC, PROTOCOLS, get_protocol
 
 TRUTH = hnp.arrays(
@@ -52,10 +52,10 @@ def reference_densemtl(frames, metres):
 
 
 def score(protocol, frames):
-    meter = DepthMeter(protocol)
+    metric = DepthMetric(protocol)
     for prediction, truth in frames:
-        meter.update(prediction, truth)
-    return meter.compute()
+        metric.update(prediction, truth)
+    return metric.compute()
 
 
 def off_the_thresholds(protocol, frames):

@@ -19,7 +19,7 @@ from famda_ros.student.label_space import (
 )
 from famda_train.evaluation.evaluate import segmentation_scores
 from famda_train.evaluation.scoring_space import common_grounds
-from famda_train.evaluation.segmentation import SegmentationMeter, confusion_matrix, project_counts
+from famda_train.evaluation.segmentation import SegmentationMetric, confusion_matrix, project_counts
 
 PAIRS = [(a, b) for a in LABEL_SPACES.values() for b in LABEL_SPACES.values() if common_grounds(a, b)]
 
@@ -69,19 +69,19 @@ def test_the_truths_space_where_the_model_is_finer_and_none_where_nothing_fits()
 
 
 def test_perfect_predictions_are_perfect_in_every_space():
-    meter = SegmentationMeter(len(CITYSCAPES19))
-    meter.update(spread(CITYSCAPES19), spread(CITYSCAPES19))
-    scores = segmentation_scores(meter.counts, common_grounds(CITYSCAPES19, CITYSCAPES19))
+    metric = SegmentationMetric(len(CITYSCAPES19))
+    metric.update(spread(CITYSCAPES19), spread(CITYSCAPES19))
+    scores = segmentation_scores(metric.counts, common_grounds(CITYSCAPES19, CITYSCAPES19))
     assert scores['label_space'] == 'cityscapes19' and scores['miou'] == 100.0
     assert {'synthia16', 'synthia13', 'vkitti8', 'flat7'} <= set(scores['projections'])
     assert all(other['miou'] == 100.0 for other in scores['projections'].values())
 
 
 def test_classes_that_the_model_lacks_are_left_out_and_named():
-    meter = SegmentationMeter(len(SYNTHIA16), len(CITYSCAPES19))
+    metric = SegmentationMetric(len(SYNTHIA16), len(CITYSCAPES19))
     truck, car = CITYSCAPES19.classes.index('truck'), CITYSCAPES19.classes.index('car')
-    meter.update(np.full((1, 2), SYNTHIA16.classes.index('car'), np.uint8), np.array([[truck, car]], np.uint8))
-    scores = segmentation_scores(meter.counts, common_grounds(SYNTHIA16, CITYSCAPES19))
+    metric.update(np.full((1, 2), SYNTHIA16.classes.index('car'), np.uint8), np.array([[truck, car]], np.uint8))
+    scores = segmentation_scores(metric.counts, common_grounds(SYNTHIA16, CITYSCAPES19))
     assert scores['iou']['car'] == 100.0 and scores['miou'] == 100.0
     assert scores['iou']['bus'] is None
     assert 'truck' in scores['not_scored']
@@ -90,17 +90,17 @@ def test_classes_that_the_model_lacks_are_left_out_and_named():
 def test_13_classes_two_ways():
     """Truth of a left-out class counts against the others in one, and not at all in the other."""
     road, wall = (SYNTHIA16.classes.index(name) for name in ('road', 'wall'))
-    meter = SegmentationMeter(len(SYNTHIA16))
-    meter.update(np.full((1, 4), road, np.uint8), np.array([[road, road, road, wall]], np.uint8))
-    thirteen = segmentation_scores(meter.counts, common_grounds(SYNTHIA16, SYNTHIA16))['projections']['synthia13']
+    metric = SegmentationMetric(len(SYNTHIA16))
+    metric.update(np.full((1, 4), road, np.uint8), np.array([[road, road, road, wall]], np.uint8))
+    thirteen = segmentation_scores(metric.counts, common_grounds(SYNTHIA16, SYNTHIA16))['projections']['synthia13']
     assert thirteen['iou']['road'] == 100.0
     assert thirteen['miou_within'] == 75.0
 
 
 def test_a_class_that_the_truth_cannot_have_has_no_iou():
-    meter = SegmentationMeter(len(SYNTHIA16), len(SYNTHIA13))
+    metric = SegmentationMetric(len(SYNTHIA16), len(SYNTHIA13))
     fence = SYNTHIA16.classes.index('fence')
-    meter.update(np.array([[0, fence]], np.uint8), np.array([[0, 0]], np.uint8))
-    scores = segmentation_scores(meter.counts, common_grounds(SYNTHIA16, SYNTHIA13))
+    metric.update(np.array([[0, fence]], np.uint8), np.array([[0, 0]], np.uint8))
+    scores = segmentation_scores(metric.counts, common_grounds(SYNTHIA16, SYNTHIA13))
     assert scores['label_space'] == 'synthia13'
     assert scores['miou'] == 50.0  # the fence is a miss of road

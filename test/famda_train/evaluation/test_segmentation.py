@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from famda_train.evaluation.segmentation import SegmentationMeter, confusion_matrix, mean_iou_percent
+from famda_train.evaluation.segmentation import SegmentationMetric, confusion_matrix, mean_iou_percent
 
 CLASSES = 4
 IDS = st.sampled_from([*range(CLASSES), 255])
@@ -32,26 +32,26 @@ def reference_iou(predictions, truths):
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(LABELS, LABELS), min_size=1, max_size=3))
 def test_iou_equals_the_reference_over_the_whole_data_set(frames):
-    meter = SegmentationMeter(CLASSES)
+    metric = SegmentationMetric(CLASSES)
     for prediction, truth in frames:
-        meter.update(prediction, truth)
+        metric.update(prediction, truth)
     expected = reference_iou(*zip(*frames, strict=True))
-    np.testing.assert_allclose(meter.iou(), expected)
+    np.testing.assert_allclose(metric.iou(), expected)
     present = [value for value in expected if not math.isnan(value)]
     if present:
-        assert meter.miou() == pytest.approx(sum(present) / len(present))
+        assert metric.miou() == pytest.approx(sum(present) / len(present))
     else:
-        assert math.isnan(meter.miou())
+        assert math.isnan(metric.miou())
 
 
 @settings(max_examples=30, deadline=None)
 @given(LABELS)
 def test_the_truth_scores_100_for_every_class_that_occurs(truth):
-    meter = SegmentationMeter(CLASSES)
-    meter.update(truth, truth)
+    metric = SegmentationMetric(CLASSES)
+    metric.update(truth, truth)
     occurs = np.isin(np.arange(CLASSES), truth)
-    np.testing.assert_array_equal(meter.iou()[occurs], 100.0)
-    assert np.isnan(meter.iou()[~occurs]).all()
+    np.testing.assert_array_equal(metric.iou()[occurs], 100.0)
+    assert np.isnan(metric.iou()[~occurs]).all()
 
 
 @settings(max_examples=30, deadline=None)
@@ -70,21 +70,21 @@ def test_every_scored_pixel_is_counted_once(prediction, truth):
 
 
 def test_a_prediction_without_class_is_a_miss_not_a_class():
-    meter = SegmentationMeter(2)
-    meter.update(np.array([[0, 255]], np.uint8), np.array([[0, 0]], np.uint8))
-    assert meter.iou()[0] == 50.0
-    assert math.isnan(meter.iou()[1])
+    metric = SegmentationMetric(2)
+    metric.update(np.array([[0, 255]], np.uint8), np.array([[0, 0]], np.uint8))
+    assert metric.iou()[0] == 50.0
+    assert math.isnan(metric.iou()[1])
 
 
 def test_the_data_set_iou_is_not_the_mean_of_frames():
-    meter = SegmentationMeter(2)
-    meter.update(np.zeros((1, 1), np.uint8), np.zeros((1, 1), np.uint8))
-    meter.update(np.ones((1, 3), np.uint8), np.zeros((1, 3), np.uint8))
-    assert meter.iou().tolist() == [25.0, 0.0]
+    metric = SegmentationMetric(2)
+    metric.update(np.zeros((1, 1), np.uint8), np.zeros((1, 1), np.uint8))
+    metric.update(np.ones((1, 3), np.uint8), np.zeros((1, 3), np.uint8))
+    assert metric.iou().tolist() == [25.0, 0.0]
 
 
 def test_nothing_scored_gives_nan():
-    assert math.isnan(mean_iou_percent(SegmentationMeter(3).iou()))
+    assert math.isnan(mean_iou_percent(SegmentationMetric(3).iou()))
 
 
 @pytest.mark.parametrize('truth', [np.zeros((2, 3), np.uint8), np.full((3, 2), 2, np.uint8)])

@@ -71,9 +71,9 @@ def test_every_task_says_what_it_does(make, frames):
     for values in (truth.values, task.decode(raw.detach())):
         picture = task.picture(values[0].numpy())
         assert picture.shape == (H, W, 3) and picture.dtype == np.uint8
-    meter = task.meter()
-    task.score(meter, raw.detach(), frames)
-    numbers = meter.compute()
+    metric = task.metric()
+    task.score(metric, raw.detach(), frames)
+    numbers = metric.compute()
     assert numbers and all(isinstance(value, float) for value in numbers.values())
 
 
@@ -87,18 +87,18 @@ def test_the_truth_scores_perfectly(frames):
         (normals, known, {'mean_angle': 0.0, 'within_11': 100.0}),
     ]
     for task, raw, expected in perfect:
-        meter = task.meter()
-        task.score(meter, raw, frames)
-        numbers = meter.compute()
+        metric = task.metric()
+        task.score(metric, raw, frames)
+        numbers = metric.compute()
         assert {key: numbers[key] for key in expected} == pytest.approx(expected, abs=0.1)
         assert float(task.loss(raw, task.truth(frames))) == pytest.approx(0.0, abs=0.01)
 
 
 def test_depth_is_scored_in_metres_of_the_frames_own_camera(frames):
-    task, meter = Depth(), Depth().meter()
+    task, metric = Depth(), Depth().metric()
     raw = (frames['depth'] + 2).log().clamp_max(9)[:, None]
-    task.score(meter, raw, {**frames, 'canonical_focal': 28 * torch.ones(2)})
-    assert meter.compute()['rmse'] == pytest.approx(1.0, rel=1e-4)
+    task.score(metric, raw, {**frames, 'canonical_focal': 28 * torch.ones(2)})
+    assert metric.compute()['rmse'] == pytest.approx(1.0, rel=1e-4)
 
 
 def test_pseudo_labels_are_those_of_the_teacher_and_weigh_as_it_is_sure(frames):
@@ -265,13 +265,13 @@ class Brightness(Task):
         """Return the mean error."""
         return ((self.decode(raw) - target.values).abs() * target.weight).mean()
 
-    def meter(self):
+    def metric(self):
         """Return a list."""
         return []
 
-    def score(self, meter, raw, sample):
+    def score(self, metric, raw, sample):
         """Add the mean error."""
-        meter.append(float((self.decode(raw) - sample['brightness']).abs().mean()))
+        metric.append(float((self.decode(raw) - sample['brightness']).abs().mean()))
 
 
 @pytest.fixture(scope='module')
@@ -298,11 +298,11 @@ def three_tasks(street):
 
 def errors(module, data):
     batch = next(iter(data.train_dataloader()['target']))
-    task, meter = module.tasks[2], []
+    task, metric = module.tasks[2], []
     task.prepare(batch)
     with torch.no_grad():
-        task.score(meter, module.predict(module.network.train(), batch['image'])['brightness'], batch)
-    return meter[0]
+        task.score(metric, module.predict(module.network.train(), batch['image'])['brightness'], batch)
+    return metric[0]
 
 
 def test_a_task_of_ones_own_is_learnt(three_tasks):
