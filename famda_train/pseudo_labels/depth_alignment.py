@@ -55,8 +55,7 @@ def align_disparity(
     disparity: torch.Tensor,
     reference_depth: torch.Tensor,
     valid: torch.Tensor,
-    depth_range_m: tuple[float, float] = (1.0, 80.0),
-    passes: int = 3,
+    depth_range_m: tuple[float, float],
 ) -> torch.Tensor:
     """Turn affine-invariant disparity into metres that agree with a reference depth.
 
@@ -67,7 +66,7 @@ def align_disparity(
         disparity: float [B, H, W], near = large, unknown scale and shift per image.
         reference_depth: float [B, H, W] metres.
         valid: bool [B, H, W], pixels that may be used for the fit (no sky).
-        depth_range_m: aligned depth is clamped to this range.
+        depth_range_m: nearest and farthest metres; aligned depth is clamped to them.
 
     Returns:
         float32 [B, H, W] metres; NaN for an image in which the fit is impossible
@@ -75,7 +74,7 @@ def align_disparity(
     """
     near, far = depth_range_m
     mask = valid & torch.isfinite(disparity) & torch.isfinite(reference_depth)
-    scale, shift = fit_robustly(disparity, 1.0 / reference_depth.float().clamp(near, far), mask, passes)
+    scale, shift = fit_robustly(disparity, 1.0 / reference_depth.float().clamp(near, far), mask)
     usable = (scale > 0) & (mask.flatten(1).sum(1) >= 16)
     aligned = scale[:, None, None] * disparity.float() + shift[:, None, None]
     depth = 1.0 / aligned.clamp(1.0 / far, 1.0 / near)
@@ -118,7 +117,7 @@ def align_to_statistics(
     valid: torch.Tensor,
     median: torch.Tensor | float,
     spread: torch.Tensor | float,
-    depth_range_m: tuple[float, float] = (1.0, 80.0),
+    depth_range_m: tuple[float, float],
 ) -> torch.Tensor:
     """Turn affine-invariant disparity into metres by the statistics of the source's inverse depth.
 
@@ -128,7 +127,7 @@ def align_to_statistics(
         disparity: float [B, H, W], near = large, unknown scale and shift per image.
         valid: bool [B, H, W], pixels that count (no sky).
         median, spread: of 1 / metres on the source, as :func:`robust_statistics` measures them.
-        depth_range_m: aligned depth is clamped to this range.
+        depth_range_m: nearest and farthest metres; aligned depth is clamped to them.
 
     Returns:
         float32 [B, H, W] metres; NaN where the disparity is, and for an image in which it does not vary.

@@ -92,7 +92,7 @@ class SourceTraining(lightning.LightningModule):
         self.domain = domain
         labels = Segmentation(get_label_space(label_space), segmentation)
         metres = Depth(depth, labels.sky)
-        self.output_range_m = metres.settings.range_m
+        self.depth_range_m, self.output_range_m = metres.settings.range_m, metres.output_range_m
         self.task_modules = nn.ModuleList([labels, metres, *(extra_tasks or [])])
         heads = {task.name: (task.outputs, task.start) for task in self.tasks}
         if init_from:
@@ -125,6 +125,7 @@ class SourceTraining(lightning.LightningModule):
             width=width,
             height=height,
             focal=source.focal or DEFAULT_FOCAL * width,
+            depth_range_m=self.depth_range_m,
             output_range_m=self.output_range_m,
             domain=self.domain,
             provenance=self.provenance(),

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from famda_ros.errors import FamdaError
 from famda_train.evaluation.depth import DepthMetric
 from famda_train.losses.cross_entropy import mean_over_processes
 from famda_train.losses.depth_losses import DEPTH_LOSSES, beyond_range, gradient_matching
@@ -20,8 +21,11 @@ from famda_train.pseudo_labels.depth_alignment import align_disparity, align_to_
 from famda_train.pseudo_labels.reliability import agreement
 from famda_train.training.tasks.task import Sample, Target, Task, constant_like
 
-FAR_M = 70.0
-"""EMA depth beyond this is not used to align a relative teacher."""
+HEADROOM = (0.5, 1.5)
+"""The network predicts from and to these multiples of the ends of the range, so that it can say "beyond"."""
+
+ALIGNED_SHARE = 0.875
+"""EMA depth beyond this share of the far end is not used to align a relative teacher: 70 m of 80 m."""
 
 
 @dataclass
@@ -33,8 +37,9 @@ class DepthSettings:
         loss: log_l1, silog, berhu (inverse depth as in DenseMTL; give it weight 0.001) or midas
             (scale and shift invariant, with gradients: says nothing about metres).
         gradient_weight: weight of gradient matching over four scales; 0 = none.
-        sky_weight: weight with which sky is pushed to the end of the range; 0 = its depth is not taught.
-        range_m: depth is predicted and taught within this range, metres.
+        sky_weight: weight with which sky is pushed beyond the range; 0 = its depth is not taught.
+        range_m: nearest and farthest depth that the student is for, metres; it goes into the model card, and
+            what is predicted at or beyond its far end is +inf on the robot. (1, 80) suits streets, (0.3, 20) rooms.
         teacher_weight: weight of the depth teacher on target pixels.
         align: what gives a relative teacher its metres: ``ema`` = the EMA teacher's depth of
             the same image, ``source`` = how disparities are distributed on the source.
@@ -46,7 +51,7 @@ class DepthSettings:
     loss: Literal['log_l1', 'silog', 'berhu', 'midas'] = 'log_l1'
     gradient_weight: float = 0.0
     sky_weight: float = 0.0
-    range_m: tuple[float, float] = (0.5, 120.0)
+    range_m: tuple[float, float] = (1.0, 80.0)
     teacher_weight: float = 1.0
     align: Literal['ema', 'source'] = 'ema'
     tolerance: float = 0.0
@@ -58,6 +63,12 @@ class Depth(Task):
     Args:
         settings: options.
         sky: train id of sky in the label space; -1 = it has none.
+
+    Attributes:
+        output_range_m: predictions are clamped to this range, metres; wider than ``settings.range_m``.
+
+    Raises:
+        FamdaError: ``range_m`` is not 0 < near < far.
     """
 
     name = 'depth'
@@ -69,25 +80,27 @@ class Depth(Task):
         super().__init__()
         self.settings, self.sky = settings or DepthSettings(), sky
         self.weight = self.settings.weight
+        near, far = self.settings.range_m
+        if not 0 < near < far < math.inf:
+            raise FamdaError(f'depth.range_m is [{near:g}, {far:g}]; give 0 < near < far metres, such as [1, 80]')
+        self.output_range_m = (near * HEADROOM[0], far * HEADROOM[1])
+        if not near < math.exp(TYPICAL_LOG_DEPTH) < far:
+            self.start = 0.5 * math.log(near * far)
         self.source_disparity: torch.Tensor
         self.register_buffer('source_disparity', torch.tensor([0.1, 0.05]))  # median, spread; 1/m
-
-    def log_depth(self, raw: torch.Tensor) -> torch.Tensor:
-        """Return float32 [B, H, W], log metres inside the range."""
-        near, far = self.settings.range_m
-        return raw[:, 0].float().clamp(math.log(near), math.log(far))
 
     def observe(self, source: Sample) -> None:
         """Follow how disparities are distributed on the source."""
         if self.settings.align == 'source':
-            disparity = 1.0 / source['depth'].clamp_min(1.0)
+            disparity = 1.0 / source['depth'].clamp_min(self.settings.range_m[0])
             statistics = robust_statistics(disparity, torch.isfinite(source['depth']))
             now = mean_over_processes(torch.stack([value.nanmean() for value in statistics]))
             self.source_disparity = moving_average(self.source_disparity, now.nan_to_num(0.1))
 
     def decode(self, raw: torch.Tensor) -> torch.Tensor:
-        """Return float32 [B, H, W] metres for the canonical focal."""
-        return self.log_depth(raw).exp()
+        """Return float32 [B, H, W] metres for the canonical focal, inside ``output_range_m``."""
+        near, far = self.output_range_m
+        return raw[:, 0].float().clamp(math.log(near), math.log(far)).exp()
 
     def picture(self, values: np.ndarray) -> np.ndarray:
         """Return depth in colour, near warm and far cool, by its logarithm."""
@@ -103,7 +116,7 @@ class Depth(Task):
         if 'teacher_depth' not in target and 'teacher_disparity' not in target:
             return Target(torch.full_like(reference, torch.nan), torch.zeros_like(reference))
         sky = taught['segmentation'].values == self.sky
-        metres = self.teacher_metres(target, reference, ~sky & (reference < FAR_M))
+        metres = self.teacher_metres(target, reference, ~sky & (reference < ALIGNED_SHARE * self.settings.range_m[1]))
         weight = constant_like(metres, self.settings.teacher_weight)
         if 'teacher_reliability' in target:
             weight = weight * torch.where(sky, 1.0, target['teacher_reliability'])
@@ -116,17 +129,21 @@ class Depth(Task):
         if 'teacher_depth' in target:
             return target['teacher_depth']
         if self.settings.align == 'ema':
-            return align_disparity(target['teacher_disparity'], reference, valid)
-        return align_to_statistics(target['teacher_disparity'], valid, *self.source_disparity)
+            return align_disparity(target['teacher_disparity'], reference, valid, self.settings.range_m)
+        median, spread = self.source_disparity
+        return align_to_statistics(target['teacher_disparity'], valid, median, spread, self.settings.range_m)
 
     def loss(self, raw: torch.Tensor, target: Target) -> torch.Tensor:
-        """Return the loss over pixels of known depth, and over sky where that is taught."""
-        settings, log_depth = self.settings, self.log_depth(raw)
+        """Return the loss over pixels of known depth, and over sky where that is taught.
+
+        Predictions are not clamped here: one outside the range must find its way back.
+        """
+        settings, log_depth = self.settings, raw[:, 0].float()
         loss = DEPTH_LOSSES[settings.loss](log_depth, *target)
         if settings.gradient_weight:
             loss = loss + settings.gradient_weight * gradient_matching(log_depth, *target)
         if settings.sky_weight:
-            loss = loss + settings.sky_weight * beyond_range(log_depth, *target, far_m=settings.range_m[1])
+            loss = loss + settings.sky_weight * beyond_range(log_depth, *target, far_m=self.output_range_m[1])
         return loss
 
     def metric(self) -> DepthMetric:

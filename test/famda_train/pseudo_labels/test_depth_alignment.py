@@ -13,6 +13,8 @@ from famda_train.pseudo_labels.depth_alignment import (
     robust_statistics,
 )
 
+RANGE_M = (1.0, 80.0)
+
 
 def street(seed, size=2):
     generator = torch.Generator().manual_seed(seed)
@@ -23,7 +25,7 @@ def street(seed, size=2):
 def test_undoes_any_scale_and_shift(seed, scale, shift):
     depth = street(seed)
     disparity = scale / depth + shift
-    aligned = align_disparity(disparity, depth, torch.ones_like(depth, dtype=torch.bool))
+    aligned = align_disparity(disparity, depth, torch.ones_like(depth, dtype=torch.bool), RANGE_M)
     torch.testing.assert_close(1 / aligned, 1 / depth, atol=2e-4, rtol=5e-3)
 
 
@@ -31,7 +33,7 @@ def test_a_fifth_of_wrong_reference_pixels_hardly_matters():
     depth = street(0)
     reference = depth.clone()
     reference[:, ::5] *= 4
-    aligned = align_disparity(3 / depth + 1, reference, torch.ones_like(depth, dtype=torch.bool))
+    aligned = align_disparity(3 / depth + 1, reference, torch.ones_like(depth, dtype=torch.bool), RANGE_M)
     assert ((aligned - depth).abs() / depth).mean() < 0.03
 
 
@@ -42,7 +44,7 @@ def test_excluded_and_unknown_pixels_do_not_count():
     reference[:, :3], valid[:, :3] = 1.0, False
     reference[:, 5] = torch.nan
     disparity[:, 7] = torch.nan
-    aligned = align_disparity(disparity, reference, valid)
+    aligned = align_disparity(disparity, reference, valid, RANGE_M)
     known = torch.isfinite(aligned)
     assert not known[:, 7].any() and known[:, 8:].all()
     torch.testing.assert_close(aligned[known], depth[known], rtol=1e-3, atol=1e-3)
@@ -52,14 +54,14 @@ def test_excluded_and_unknown_pixels_do_not_count():
 def test_an_impossible_fit_supervises_nothing(disparity):
     depth = street(2, 1)[:, :8, :8]  # "inverted": far is large, the scale comes out negative
     valid = torch.ones_like(depth, dtype=torch.bool)
-    assert torch.isnan(align_disparity(disparity, depth, valid)).all()
+    assert torch.isnan(align_disparity(disparity, depth, valid, RANGE_M)).all()
 
 
 def test_too_few_valid_pixels_supervise_nothing():
     depth = street(3, 1)
     valid = torch.zeros_like(depth, dtype=torch.bool)
     valid[0, 0, :5] = True
-    assert torch.isnan(align_disparity(1 / depth, depth, valid)).all()
+    assert torch.isnan(align_disparity(1 / depth, depth, valid, RANGE_M)).all()
 
 
 def test_fit_equals_numpy_polyfit():
@@ -78,7 +80,7 @@ def test_statistics_of_the_scene_itself_undo_any_scale_and_shift(seed, scale, sh
     depth = street(seed)
     valid = torch.rand(depth.shape, generator=torch.Generator().manual_seed(seed)) < 0.7
     median, spread = robust_statistics(1 / depth, valid)
-    aligned = align_to_statistics(scale / depth + shift, valid, median, spread)
+    aligned = align_to_statistics(scale / depth + shift, valid, median, spread, RANGE_M)
     torch.testing.assert_close(1 / aligned, 1 / depth, atol=2e-4, rtol=5e-3)
 
 
@@ -97,5 +99,5 @@ def test_matched_values_have_the_statistics_asked_for(seed, median, spread):
 def test_flat_or_unknown_disparity_supervises_nothing():
     everywhere = torch.ones(2, 4, 4, dtype=torch.bool)
     disparity = torch.stack([torch.ones(4, 4), torch.full((4, 4), torch.nan)])
-    assert torch.isnan(align_to_statistics(disparity, everywhere, 0.1, 0.05)).all()
-    assert torch.isnan(align_to_statistics(torch.rand(2, 4, 4), ~everywhere, 0.1, 0.05)).all()
+    assert torch.isnan(align_to_statistics(disparity, everywhere, 0.1, 0.05, RANGE_M)).all()
+    assert torch.isnan(align_to_statistics(torch.rand(2, 4, 4), ~everywhere, 0.1, 0.05, RANGE_M)).all()

@@ -58,7 +58,7 @@ def weights(path):
 def test_source_training_learns(street):
     """Longer training on four frames fits them better than a few steps do."""
     fit_source(street, 'longer.ckpt', steps=60)
-    samples = Samples(FrameFolder(street / 'source'), truth=True)
+    samples = Samples(FrameFolder(street / 'source'), ground_truth=True)
     frames = [to_tensors(samples[i]) for i in range(4)]
     image = torch.stack([frame['image'] for frame in frames])
     labels = torch.stack([frame['labels'] for frame in frames])
@@ -137,7 +137,7 @@ def test_spec_tells_what_the_robot_must_know(street):
 @pytest.mark.parametrize(
     ('extra', 'sentence'),
     [
-        (['--data.masks=other'], "no teacher 'other' that could make it"),
+        (['--data.masks=other'], "there is no store 'masks-other'"),
         (['--model.init_from=nowhere.ckpt'], "there is no checkpoint 'nowhere.ckpt'"),
         (['--data.source=nowhere'], 'give the root of a data set'),
     ],
@@ -156,8 +156,9 @@ def test_source_without_truth_is_refused(street):
 def test_the_range_of_depth_reaches_the_exported_graph(street):
     """A student taught to see farther than the default is not cut off there."""
     _, spec = load_student(fit_source(street, 'far.ckpt', extra=['--model.depth.range_m=[0.5,300]']))
-    assert spec.output_range_m == (0.5, 300.0)
-    assert load_student(street / 'base.ckpt')[1].output_range_m == (0.5, 120.0)
+    assert (spec.depth_range_m, spec.output_range_m) == ((0.5, 300.0), (0.25, 450.0))
+    _, spec = load_student(street / 'base.ckpt')
+    assert (spec.depth_range_m, spec.output_range_m) == ((1.0, 80.0), (0.5, 120.0))
 
 
 def relabel(street, name, reliability, **identity):

@@ -12,6 +12,7 @@ import torch
 from small_street import HEIGHT, SMALL_NETWORK, WIDTH
 from training_runs import write_streets
 
+from famda_ros.errors import FamdaError
 from famda_ros.student.label_space import FLAT7, get_label_space
 from famda_ros.student.runtime import Student
 from famda_train.datasets.frame_folder import FrameFolder
@@ -146,6 +147,35 @@ def test_label_spaces_without_sky_have_none():
 def teach_depth(task, frames, **target):
     raw = torch.full((2, 1, H, W), math.log(10.0))
     return task.teach(raw, target, {'segmentation': Target(frames['labels'], torch.ones(2, H, W))})
+
+
+@pytest.mark.parametrize('loss', ['log_l1', 'silog', 'berhu'])
+@pytest.mark.parametrize('start_m', [0.01, 245.0])
+def test_a_prediction_outside_the_range_finds_its_way_back(frames, loss, start_m):
+    task = Depth(DepthSettings(loss=loss), SKY)
+    raw = torch.full((2, 1, H, W), math.log(start_m), requires_grad=True)
+    task.loss(raw, Target(torch.full((2, H, W), 20.0), torch.ones(2, H, W))).backward()
+    assert ((raw.grad > 0) == (start_m > 20)).all() and raw.grad.all()
+    assert float(task.decode(raw.detach()).min()) >= 0.5 and float(task.decode(raw.detach()).max()) <= 120.001
+
+
+def test_the_range_of_indoor_depth_reaches_alignment_and_statistics(frames):
+    """Metres that a street's range would cut off at 1 m, or use although they are far beyond the room."""
+    task, metres = Depth(DepthSettings(range_m=(0.3, 20.0))), torch.linspace(0.4, 15, H)[None, :, None].expand(2, H, W)
+    labels = Target(torch.zeros(2, H, W, dtype=torch.long), torch.ones(2, H, W))
+    values, _ = task.teach(metres.log()[:, None], {'teacher_disparity': 3 / metres + 0.7}, {'segmentation': labels})
+    torch.testing.assert_close(values, metres, rtol=1e-3, atol=1e-3)
+    assert task.decode(torch.full((1, 1, 1, 1), 9.0)).item() == pytest.approx(30.0)
+    source = Depth(DepthSettings(range_m=(0.3, 20.0), align='source'))
+    for _ in range(1500):
+        source.observe({'depth': metres})
+    values, _ = source.teach(metres.log()[:, None], {'teacher_disparity': 5 / metres + 1}, {'segmentation': labels})
+    torch.testing.assert_close(values, metres, rtol=0.02, atol=0.02)
+
+
+def test_an_impossible_range_is_refused():
+    with pytest.raises(FamdaError, match=r'depth.range_m is \[20, 0.3\]; give 0 < near < far'):
+        Depth(DepthSettings(range_m=(20.0, 0.3)))
 
 
 def test_a_metric_teacher_is_believed_and_sky_is_beyond_range(frames):
