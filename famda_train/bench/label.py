@@ -159,7 +159,7 @@ def slope(arrivals: Sequence[float]) -> float:
 
 def _write_frames(path: Path, setup: LabelSetup) -> FrameFolder:
     scenes = range(SCENES)
-    write_frames(path, 'night', scenes, render_many(scenes, 'night', setup.width, setup.height), truth=False)
+    write_frames(path, 'night', scenes, render_many(scenes, 'night', setup.width, setup.height), ground_truth=False)
     frames = FrameFolder(path)
     frames.frames = [
         replace(frame, stem=f'{number:06d}')

@@ -138,12 +138,12 @@ def _draw(picture: str, predict, space, frames, result: dict[str, Any]) -> None:
     """Draw some frames, evenly spread over the data."""
     import numpy as np
 
-    from famda_train.evaluation.evaluate import grounds_of, predict_frame
+    from famda_train.evaluation.evaluate import shared_scoring_spaces, predict_frame
     from famda_train.evaluation.protocol import get_protocol
     from famda_train.pictures.scored_frames import write_comparison
 
     rules = get_protocol(result['protocol'])
-    ground = grounds_of(space, frames.label_space)[0] if 'miou' in result else None
+    ground = shared_scoring_spaces(space, frames.label_space)[0] if 'miou' in result else None
     chosen = np.unique(np.linspace(0, len(frames) - 1, PICTURE_FRAMES).round().astype(int)).tolist()
     shown = [predict_frame(predict, frames, index, rules) for index in chosen]
     titles = {key: title for key, title in (('miou', 'mIoU'), ('rmse', 'RMSE')) if key in result}

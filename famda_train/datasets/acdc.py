@@ -15,14 +15,14 @@ from typing import Any
 
 from famda_ros.errors import FamdaError
 from famda_train.datasets.label_maps import CITYSCAPES_TRAIN_IDS
-from famda_train.datasets.published import Tree, check_split, list_images, records
+from famda_train.datasets.published import PublishedDataset, check_split, list_images, records
 
 CONDITIONS = ('fog', 'night', 'rain', 'snow')
 LABELLED = ('train', 'val')
 ENDINGS = ('_rgb_anon', '_rgb_ref_anon')
 
 
-class Acdc(Tree):
+class Acdc(PublishedDataset):
     """A split of ACDC under one condition, or under all that are on disk.
 
     No depth, and the focal length is not published.  Labels of the test split are hidden.
@@ -71,7 +71,7 @@ class Acdc(Tree):
         return any((path / 'rgb_anon' / condition).is_dir() for condition in CONDITIONS)
 
     @classmethod
-    def expected_truth(cls, part: str) -> tuple[str, ...]:
+    def expected_ground_truth(cls, part: str) -> tuple[str, ...]:
         """Return labels for the splits that are published with labels."""
         return ('labels',) if part.split()[-1] in LABELLED else ()
 

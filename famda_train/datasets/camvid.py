@@ -17,10 +17,10 @@ import yaml
 
 from famda_ros.errors import FamdaError
 from famda_train.datasets.label_maps import CAMVID_IDS
-from famda_train.datasets.published import Tree, check_split, list_images, records
+from famda_train.datasets.published import PublishedDataset, check_split, list_images, records
 
 
-class CamVid(Tree):
+class CamVid(PublishedDataset):
     """A split of CamVid: any folder with images, with labels where it has a folder of them.
 
     No depth; the focal length is not published.

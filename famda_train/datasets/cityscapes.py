@@ -20,7 +20,7 @@ import numpy as np
 from famda_ros.errors import FamdaError
 from famda_ros.student.depth_units import cityscapes_disparity_to_metres
 from famda_train.datasets.label_maps import CITYSCAPES_LABEL_IDS
-from famda_train.datasets.published import Tree, check_split, list_images, read_depth_png, records
+from famda_train.datasets.published import PublishedDataset, check_split, list_images, read_depth_png, records
 
 FULL_WIDTH = 2048
 DEFAULT_FOCAL, DEFAULT_BASELINE = 2262.52, 0.209313
@@ -29,7 +29,7 @@ sequences.  The set's cameras have 2262 to 2268 pixels and 0.209 to 0.222 m, so 
 IMAGE = '_leftImg8bit.png'
 
 
-class Cityscapes(Tree):
+class Cityscapes(PublishedDataset):
     """A split of Cityscapes with fine labels, and depth from the published stereo disparity.
 
     The disparity is measured, not perfect: holes at the left border and on the ego vehicle.
@@ -76,8 +76,8 @@ class Cityscapes(Tree):
         return {split: {'split': split} for split in cls.SPLITS if (Path(path) / 'leftImg8bit' / split).is_dir()}
 
     @classmethod
-    def expected_truth(cls, part: str) -> tuple[str, ...]:
-        """Return the truth that a whole copy of the split holds."""
+    def expected_ground_truth(cls, part: str) -> tuple[str, ...]:
+        """Return the ground truth that a whole copy of the split holds."""
         return () if part == 'test' else ('labels', 'depth')
 
     def depth(self, index: int) -> np.ndarray:

@@ -14,12 +14,12 @@ from typing import Any
 
 from famda_ros.errors import FamdaError
 from famda_train.datasets.label_maps import CITYSCAPES_TRAIN_IDS
-from famda_train.datasets.published import Tree, check_split, list_images, records
+from famda_train.datasets.published import PublishedDataset, check_split, list_images, records
 
 TIMES = ('day', 'twilight', 'night')
 
 
-class DarkZurich(Tree):
+class DarkZurich(PublishedDataset):
     """A split of Dark Zurich at one time of the day.
 
     Only val has labels.  No depth, and the focal length is not published.
@@ -67,7 +67,7 @@ class DarkZurich(Tree):
         return any((path / 'rgb_anon' / split).is_dir() for split in cls.SPLITS)
 
     @classmethod
-    def expected_truth(cls, part: str) -> tuple[str, ...]:
+    def expected_ground_truth(cls, part: str) -> tuple[str, ...]:
         """Return labels for val."""
         return ('labels',) if part == 'val night' else ()
 

@@ -15,7 +15,7 @@ from PIL import Image
 from famda_ros.errors import FamdaError
 from famda_ros.student.label_space import IGNORE, LabelSpace, get_label_space
 
-TRUTH = ('labels', 'depth', 'instances')
+GROUND_TRUTH = ('labels', 'depth', 'instances')
 """Kinds of ground truth."""
 
 
@@ -68,8 +68,8 @@ class Dataset(abc.ABC):
         return {'all': {}}
 
     @classmethod
-    def expected_truth(cls, part: str) -> tuple[str, ...]:
-        """Return the kinds of truth that the publisher's whole set has; () = any or none."""
+    def expected_ground_truth(cls, part: str) -> tuple[str, ...]:
+        """Return the kinds of ground truth that the publisher's whole set has; () = any or none."""
         return ()
 
     @classmethod
@@ -139,7 +139,7 @@ class Dataset(abc.ABC):
         """Tell whether there are ``labels``, ``depth`` or ``instances``."""
 
     def require(self, *kinds: str) -> None:
-        """Check that there are frames, and truth of these kinds.
+        """Check that there are frames, and ground truth of these kinds.
 
         Raises:
             FamdaError: says what is missing.
@@ -150,8 +150,8 @@ class Dataset(abc.ABC):
         if missing:
             raise self._lack(' and no '.join(missing))
 
-    def truth_path(self, kind: str, index: int) -> Path | None:
-        """Return the file that holds a frame's truth, there or not; None = this data set keeps none on disk."""
+    def ground_truth_path(self, kind: str, index: int) -> Path | None:
+        """Return the file that holds a frame's ground truth, there or not; None = this data set keeps none on disk."""
         return None
 
     def unknown_ids(self, index: int) -> Sequence[int]:

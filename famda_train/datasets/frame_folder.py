@@ -100,23 +100,23 @@ class FrameFolder(Dataset):
 
     def labels(self, index: int) -> np.ndarray:
         """Return uint8 [H, W] train ids; 255 = ignore."""
-        labels = read_values(self.truth_path('labels', index), np.uint8)
+        labels = read_values(self.ground_truth_path('labels', index), np.uint8)
         return labels if self._projection is None else self._projection[labels]
 
     def depth(self, index: int) -> np.ndarray:
         """Return float32 [H, W] metres; NaN = unknown, +inf = beyond range."""
-        return centimetres_to_metres(read_values(self.truth_path('depth', index), np.uint16))
+        return centimetres_to_metres(read_values(self.ground_truth_path('depth', index), np.uint16))
 
     def instances(self, index: int) -> np.ndarray:
         """Return uint16 [H, W] ids of single things; 0 = none."""
-        return read_values(self.truth_path('instances', index), np.uint16)
+        return read_values(self.ground_truth_path('instances', index), np.uint16)
 
     def has(self, kind: str) -> bool:
         """Tell whether the folder has ``labels``, ``depth`` or ``instances``."""
-        return bool(self.frames) and self.truth_path(kind, 0).is_file()
+        return bool(self.frames) and self.ground_truth_path(kind, 0).is_file()
 
-    def truth_path(self, kind: str, index: int) -> Path:
-        """Return the file that holds a frame's truth, there or not."""
+    def ground_truth_path(self, kind: str, index: int) -> Path:
+        """Return the file that holds a frame's ground truth, there or not."""
         return self.path / kind / f'{self.frames[index].stem}.png'
 
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from famda_train.datasets.label_maps import GTA5_IDS
-from famda_train.datasets.published import Tree, check_split, list_images, records
+from famda_train.datasets.published import PublishedDataset, check_split, list_images, records
 
 
-class Gta5(Tree):
+class Gta5(PublishedDataset):
     """The frames of GTA5, all of them one split: labels only, focal length unknown.
 
     A few hundred images differ from the others' size by some rows; records have the size of
@@ -31,7 +31,7 @@ class Gta5(Tree):
     KIND, TITLE, SOURCE = 'gta5', 'GTA5', 'download.visinf.tu-darmstadt.de/data/from_games'
     LICENCE = "research and teaching; the images are the game's"
     LAYOUT = 'images and labels'
-    RAW_IDS, TRUTH, ONE_SIZE = GTA5_IDS, ('labels',), False
+    RAW_IDS, GROUND_TRUTH, ONE_SIZE = GTA5_IDS, ('labels',), False
     COUNTS = {'all': 24966}  # noqa: RUF012
 
     def __init__(

@@ -4,7 +4,7 @@
 
 Sizes of frames are not read one by one: a record has the size of the first image, whose
 header alone is opened.  The published sets hold images of one size (GTA5 nearly so); the
-array that ``image`` returns is the truth, and ``famda doctor`` compares.
+array that ``image`` returns is the ground truth, and ``famda doctor`` compares.
 """
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from famda_train.datasets.frame_folder import read_png
 from famda_train.datasets.label_maps import RawIds
 
 
-class Tree(Dataset):
+class PublishedDataset(Dataset):
     """A published data set.
 
-    A frame's record names its truth files in ``extra``: ``labels``, ``depth``, relative to
+    A frame's record names its ground truth files in ``extra``: ``labels``, ``depth``, relative to
     the root, whether they are there or not.
 
     Args:
@@ -32,7 +32,7 @@ class Tree(Dataset):
         part: name of the split, also of the folder for teachers' outputs.
         label_space: what labels are read as; None = the data set's usual one.
         frames: from :func:`records`.
-        folders: kind of truth → folder whose presence says that there is such truth.
+        folders: kind of ground truth → folder whose presence says that there is such ground truth.
         store: folder for teachers' outputs; None = ``<root>/famda/<part>``.
     """
 
@@ -44,8 +44,8 @@ class Tree(Dataset):
     SPLITS: ClassVar[tuple[str, ...]] = ('all',)
     RAW_IDS: ClassVar[RawIds]
     LABEL_SPACE: ClassVar[str] = 'cityscapes19'
-    TRUTH: ClassVar[tuple[str, ...]] = ()
-    """Kinds of truth of every part, unless ``expected_truth`` says otherwise."""
+    GROUND_TRUTH: ClassVar[tuple[str, ...]] = ()
+    """Kinds of ground truth of every part, unless ``expected_ground_truth`` says otherwise."""
     COUNTS: ClassVar[dict[str, int]] = {}
     """Frames of a part in the publisher's whole set."""
 
@@ -71,9 +71,9 @@ class Tree(Dataset):
         }
 
     @classmethod
-    def expected_truth(cls, part: str) -> tuple[str, ...]:
-        """Return the kinds of truth that the publisher's whole set has."""
-        return cls.TRUTH
+    def expected_ground_truth(cls, part: str) -> tuple[str, ...]:
+        """Return the kinds of ground truth that the publisher's whole set has."""
+        return cls.GROUND_TRUTH
 
     @classmethod
     def expected_frames(cls, part: str) -> int | None:
@@ -86,11 +86,11 @@ class Tree(Dataset):
         return self._store
 
     def has(self, kind: str) -> bool:
-        """Tell whether the tree has a folder of such truth; single files may still be missing."""
+        """Tell whether the tree has a folder of such ground truth; single files may still be missing."""
         return bool(self.frames) and kind in self._kinds
 
-    def truth_path(self, kind: str, index: int) -> Path | None:
-        """Return the file that holds a frame's truth, there or not; None = the data set has no such truth."""
+    def ground_truth_path(self, kind: str, index: int) -> Path | None:
+        """Return the file that holds a frame's ground truth, there or not; None = the data set has none."""
         relative = self.frames[index].extra.get(kind)
         return self.path / relative if relative and self.has(kind) else None
 
@@ -118,7 +118,7 @@ class Tree(Dataset):
         return read_ids(path)
 
     def _existing(self, kind: str, index: int) -> Path:
-        path = self.truth_path(kind, index)
+        path = self.ground_truth_path(kind, index)
         if path is None:
             raise self._lack(kind)
         return path
@@ -128,7 +128,7 @@ def records(
     root: Path,
     images: Sequence[Path],
     stem: Callable[[Path], str],
-    truth: Callable[[Path], dict[str, Any]],
+    ground_truth: Callable[[Path], dict[str, Any]],
     focal: Callable[[Path, int], float | None] = lambda image, width: None,
 ) -> list[FrameRecord]:
     """Return one record per image.
@@ -137,7 +137,7 @@ def records(
         root: what paths are relative to.
         images: in order.
         stem: image → key of the frame.
-        truth: image → ``extra``; paths become relative to the root.
+        ground_truth: image → ``extra``; paths become relative to the root.
         focal: (image, width in pixels) → fx in pixels.
 
     Raises:
@@ -148,7 +148,7 @@ def records(
     width, height = header_size(images[0])
     frames = []
     for image in images:
-        extra = {k: relative(root, v) if isinstance(v, Path) else v for k, v in truth(image).items()}
+        extra = {k: relative(root, v) if isinstance(v, Path) else v for k, v in ground_truth(image).items()}
         frames.append(FrameRecord(stem(image), relative(root, image), width, height, focal(image, width), extra))
     if len({frame.stem for frame in frames}) < len(frames):
         raise FamdaError(f"'{root}' holds several images of one name; keep one of each")

@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""The street world on disk: a frame folder with truth, or a drive as a rosbag."""
+"""The street world on disk: a frame folder with ground truth, or a drive as a rosbag."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -19,25 +19,25 @@ JPEG_QUALITY = 95
 
 
 def write_frames(
-    out: str | Path, domain: str, seeds: Iterable[int], renderings: Iterable[Rendering], truth: bool = True
+    out: str | Path, domain: str, seeds: Iterable[int], renderings: Iterable[Rendering], ground_truth: bool = True
 ) -> None:
-    """Write a frame folder with images, and with labels, depth and instances if ``truth`` is set.
+    """Write a frame folder with images, and with labels, depth and instances if ``ground_truth`` is set.
 
     Args:
         out: folder to fill.
         domain: becomes the name of the data set.
         seeds: of the renderings, kept with each frame.
         renderings: in order.
-        truth: False for a folder that is unlabelled, as a recording is.
+        ground_truth: False for a folder that is unlabelled, as a recording is.
 
     Raises:
         FamdaError: the folder cannot be written.
     """
-    space = 'flat7' if truth else None
+    space = 'flat7' if ground_truth else None
     origin = f'street world, domain {domain}'
     with FrameFolderWriter(out, name=domain, label_space=space, origin=origin, licence='Apache-2.0') as writer:
         for index, (seed, r) in enumerate(zip(seeds, renderings, strict=True)):
-            arrays = {'labels': r.labels, 'depth': r.depth, 'instances': r.instances} if truth else {}
+            arrays = {'labels': r.labels, 'depth': r.depth, 'instances': r.instances} if ground_truth else {}
             writer.add(f'{index:06d}', r.image, focal=r.camera.focal, seed=seed, **arrays)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from famda_ros.errors import FamdaError, choose
-from famda_train.datasets.dataset import TRUTH, Dataset, FrameRecord
+from famda_train.datasets.dataset import GROUND_TRUTH, Dataset, FrameRecord
 from famda_train.datasets.label_maps import projection
 from famda_train.world import Rendering, default_camera, render
 from famda_train.world.render import check_request
@@ -35,7 +35,7 @@ class StreetWorld(Dataset):
         seed: of the first frame, counted from the split's first seed.
         width, height: image size in pixels.
         focal: in pixels; None = 0.7 x width.
-        truth: False for frames without ground truth, as a recording has.
+        ground_truth: False for frames without ground truth, as a recording has.
         store: folder for teachers' outputs; None = a folder below ``runs/street-world``.
 
     Raises:
@@ -54,7 +54,7 @@ class StreetWorld(Dataset):
         width: int = 192,
         height: int = 96,
         focal: float | None = None,
-        truth: bool = True,
+        ground_truth: bool = True,
         store: str | Path | None = None,
     ):
         self.domain = str(path).removeprefix(PREFIX)
@@ -65,7 +65,7 @@ class StreetWorld(Dataset):
         focal = default_camera(width, height, focal).focal
         self.path = Path(f'{PREFIX}{self.domain}')
         self._projection = projection('flat7', label_space or 'flat7')
-        self._truth = truth
+        self._ground_truth = ground_truth
         self._renderings: dict[int, Rendering] = {}
         default_store = Path('runs', 'street-world', f'{self.domain}-{width}x{height}-{focal:g}')
         self._store = Path(store) if store else default_store
@@ -77,7 +77,7 @@ class StreetWorld(Dataset):
             'name': f'street-world {self.domain} {split}',
             'origin': f'street world, domain {self.domain}',
             'licence': 'Apache-2.0',
-            'label_space': (label_space or 'flat7') if truth else None,
+            'label_space': (label_space or 'flat7') if ground_truth else None,
         }
 
     @classmethod
@@ -86,9 +86,9 @@ class StreetWorld(Dataset):
         return str(path).startswith(PREFIX)
 
     @classmethod
-    def expected_truth(cls, part: str) -> tuple[str, ...]:
+    def expected_ground_truth(cls, part: str) -> tuple[str, ...]:
         """Return all kinds: renderings lack nothing."""
-        return TRUTH
+        return GROUND_TRUTH
 
     @property
     def store(self) -> Path:
@@ -112,11 +112,11 @@ class StreetWorld(Dataset):
         return self._true(index, 'instances').instances
 
     def has(self, kind: str) -> bool:
-        """Tell whether there is truth: all of it, or none."""
-        return self._truth and kind in TRUTH
+        """Tell whether there is ground truth: all of it, or none."""
+        return self._ground_truth and kind in GROUND_TRUTH
 
     def _true(self, index: int, kind: str) -> Rendering:
-        if not self._truth:
+        if not self._ground_truth:
             raise self._lack(kind)
         return self._render(index)
 

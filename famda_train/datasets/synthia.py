@@ -18,13 +18,13 @@ from famda_ros.errors import FamdaError
 from famda_ros.student.depth_units import synthia_to_metres
 from famda_train.datasets.frame_folder import read_png
 from famda_train.datasets.label_maps import SYNTHIA_IDS
-from famda_train.datasets.published import Tree, check_split, list_images, read_depth_png, read_ids, records
+from famda_train.datasets.published import PublishedDataset, check_split, list_images, read_depth_png, read_ids, records
 
 FOCAL, FULL_WIDTH = 532.740352, 1280
 LABEL_FOLDERS, DEPTH_FOLDERS = ('GT/LABELS', 'parsed_LABELS'), ('Depth/Depth', 'Depth')
 
 
-class Synthia(Tree):
+class Synthia(PublishedDataset):
     """The 9400 frames of SYNTHIA-RAND-CITYSCAPES, all of them one split.
 
     Args:
@@ -37,7 +37,7 @@ class Synthia(Tree):
     KIND, TITLE, SOURCE = 'synthia', 'SYNTHIA-RAND-CITYSCAPES', 'synthia-dataset.net'
     LICENCE = 'CC BY-NC-SA 3.0'
     LAYOUT = 'RGB, GT/LABELS and Depth'
-    RAW_IDS, LABEL_SPACE, TRUTH = SYNTHIA_IDS, 'synthia16', ('labels', 'depth')
+    RAW_IDS, LABEL_SPACE, GROUND_TRUTH = SYNTHIA_IDS, 'synthia16', ('labels', 'depth')
     COUNTS = {'all': 9400}  # noqa: RUF012
 
     def __init__(

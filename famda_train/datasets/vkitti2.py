@@ -20,7 +20,7 @@ from famda_ros.errors import FamdaError
 from famda_ros.student.depth_units import vkitti2_to_metres
 from famda_train.datasets.frame_folder import read_png
 from famda_train.datasets.label_maps import VKITTI2_IDS, vkitti2_ids
-from famda_train.datasets.published import Tree, check_split, list_images, read_depth_png, records
+from famda_train.datasets.published import PublishedDataset, check_split, list_images, read_depth_png, records
 
 FOCAL, FULL_WIDTH = 725.0087, 1242
 SCENES = ('Scene01', 'Scene02', 'Scene06', 'Scene18', 'Scene20')
@@ -32,7 +32,7 @@ CAMERAS = ('Camera_0', 'Camera_1')
 FRAMES_PER_CONDITION = 2126
 
 
-class VirtualKitti2(Tree):
+class VirtualKitti2(PublishedDataset):
     """Scenes of Virtual KITTI 2 under some conditions; the defaults are those of DenseMTL.
 
     Args:
@@ -47,7 +47,7 @@ class VirtualKitti2(Tree):
     KIND, TITLE, SOURCE = 'vkitti2', 'Virtual KITTI 2', 'europe.naverlabs.com'
     LICENCE = 'CC BY-NC-SA 3.0'
     LAYOUT = 'Scene01/15-deg-left/frames/{rgb,depth,classSegmentation}/Camera_0'
-    RAW_IDS, LABEL_SPACE, TRUTH = VKITTI2_IDS, 'vkitti8', ('labels', 'depth')
+    RAW_IDS, LABEL_SPACE, GROUND_TRUTH = VKITTI2_IDS, 'vkitti8', ('labels', 'depth')
 
     def __init__(
         self,
@@ -69,8 +69,8 @@ class VirtualKitti2(Tree):
         if not folders:
             raise FamdaError(f"'{root}' has no folder Scene01; {self.TITLE} is laid out as {self.LAYOUT}")
         images = [i for f in folders for i in list_images(root, f, ['rgb_*.jpg', 'rgb_*.png'], self.TITLE, self.LAYOUT)]
-        frames = records(root, images, _stem, _truth, lambda image, width: FOCAL * width / FULL_WIDTH)
-        first = {kind: path.parent for kind, path in _truth(images[0]).items()}
+        frames = records(root, images, _stem, _ground_truth, lambda image, width: FOCAL * width / FULL_WIDTH)
+        first = {kind: path.parent for kind, path in _ground_truth(images[0]).items()}
         super().__init__(root, split, label_space, frames, first, store)
 
     @classmethod
@@ -110,7 +110,7 @@ def _stem(image: Path) -> str:
     return '_'.join((scene, condition, camera, image.stem.removeprefix('rgb_')))
 
 
-def _truth(image: Path) -> dict[str, Path]:
+def _ground_truth(image: Path) -> dict[str, Path]:
     frames, camera, number = image.parents[2], image.parent.name, image.stem.removeprefix('rgb_')
     return {
         'labels': frames / 'classSegmentation' / camera / f'classgt_{number}.png',

@@ -16,7 +16,7 @@ from famda_ros.student.resize import enlarge_depth, resize_image, resize_nearest
 from famda_train.datasets.dataset import Dataset
 from famda_train.evaluation.depth import DepthMetric
 from famda_train.evaluation.protocol import Protocol, get_protocol
-from famda_train.evaluation.scoring_space import Ground, common_grounds
+from famda_train.evaluation.scoring_space import ScoringSpace, scoring_spaces
 from famda_train.evaluation.segmentation import SegmentationMetric, iou_percent, mean_iou_percent, project_counts
 
 Predict = Callable[[np.ndarray, 'float | None'], 'tuple[np.ndarray, np.ndarray]']
@@ -30,7 +30,7 @@ class ScoredFrame:
     Attributes:
         image: uint8 [H, W, 3] RGB.
         labels, depth: predicted, in the predictions' label space and metres.
-        true_labels, true_depth: in the truth's label space and metres; None = there is none.
+        true_labels, true_depth: in the ground truth's label space and metres; None = there is none.
     """
 
     image: np.ndarray
@@ -41,7 +41,7 @@ class ScoredFrame:
 
 
 def predict_frame(predict: Predict, data: Dataset, index: int, rules: Protocol) -> ScoredFrame:
-    """Run ``predict`` on one frame and bring prediction and truth to the size of the protocol.
+    """Run ``predict`` on one frame and bring prediction and ground truth to the size of the protocol.
 
     Raises:
         FamdaError: a prediction that has not the size of its image.
@@ -95,10 +95,10 @@ def evaluate(
             the size of its frame.
     """
     rules = get_protocol(protocol)
-    segmentation, depth, grounds = None, DepthMetric(rules) if data.has('depth') else None, []
+    segmentation, depth, spaces = None, DepthMetric(rules) if data.has('depth') else None, []
     if data.label_space is not None and data.has('labels'):
         predicted_space = label_space or data.label_space
-        grounds = grounds_of(predicted_space, data.label_space)
+        spaces = shared_scoring_spaces(predicted_space, data.label_space)
         segmentation = SegmentationMetric(len(predicted_space), len(data.label_space))
     if segmentation is None and depth is None:
         raise FamdaError(f"'{data.path}' has neither labels nor depth to score against; choose another folder or split")
@@ -115,63 +115,63 @@ def evaluate(
             progress(index + 1, len(data))
     result: dict[str, Any] = {'protocol': rules.name, 'frames': len(data), 'label_space': None}
     if segmentation is not None:
-        result.update(segmentation_scores(segmentation.counts, grounds))
+        result.update(segmentation_scores(segmentation.counts, spaces))
     if depth is not None:
         result.update({name: _json_number(value) for name, value in depth.compute().items()})
     return result
 
 
-def grounds_of(predicted: LabelSpace, truth: LabelSpace) -> list[Ground]:
-    """Return where predictions and truth can be compared; see :func:`common_grounds`.
+def shared_scoring_spaces(predicted: LabelSpace, ground_truth: LabelSpace) -> list[ScoringSpace]:
+    """Return where predictions and ground truth can be compared; see :func:`scoring_spaces`.
 
     Raises:
         FamdaError: nowhere.
     """
-    grounds = common_grounds(predicted, truth)
-    if not grounds:
+    spaces = scoring_spaces(predicted, ground_truth)
+    if not spaces:
         raise FamdaError(
-            f'predictions in {predicted.name} cannot be scored against truth in {truth.name}: '
+            f'predictions in {predicted.name} cannot be scored against ground truth in {ground_truth.name}: '
             'there is no label space that both project to'
         )
-    return grounds
+    return spaces
 
 
-def segmentation_scores(counts: np.ndarray, grounds: list[Ground]) -> dict[str, Any]:
+def segmentation_scores(counts: np.ndarray, spaces: list[ScoringSpace]) -> dict[str, Any]:
     """Return the scores of one confusion matrix in several label spaces.
 
     Args:
-        counts: int64 [truth classes, predicted classes + 1], in the label spaces of truth and predictions.
+        counts: int64 [classes of the ground truth, classes of the predictions + 1].
         grounds: label spaces of the scores, the main one first.
 
     Returns:
-        ``label_space``, ``miou``, ``iou`` (class name -> percent, None for a class in neither truth
-        nor prediction) and ``not_scored`` (classes of the truth that were left out as they
+        ``label_space``, ``miou``, ``iou`` (class name -> percent, None for a class in neither ground truth
+        nor prediction) and ``not_scored`` (classes of the ground truth that were left out as they
         have no counterpart) of the main label space; ``projections``: name of a further label space -> the
         same three, and ``miou_within`` where its classes are some of the main one's: the mean
         of the main IoU over them, which is what tables of 16-class methods give for 13 classes.
     """
-    (main, *others), ious = grounds, [_iou_on(counts, ground) for ground in grounds]
+    (main, *others), ious = spaces, [_iou_on(counts, shared) for shared in spaces]
     main_iou = dict(zip(main.space.classes, ious[0].tolist(), strict=True))
     projections = {}
-    for ground, iou in zip(others, ious[1:], strict=True):
-        scores = _scores(ground, iou)
-        if set(ground.space.classes) < set(main.space.classes):
-            within = np.array([main_iou[name] for name in ground.space.classes])
+    for shared, iou in zip(others, ious[1:], strict=True):
+        scores = _scores(shared, iou)
+        if set(shared.space.classes) < set(main.space.classes):
+            within = np.array([main_iou[name] for name in shared.space.classes])
             scores['miou_within'] = _json_number(mean_iou_percent(within))
-        projections[ground.space.name] = scores
+        projections[shared.space.name] = scores
     return {'label_space': main.space.name, **_scores(main, ious[0]), 'projections': projections}
 
 
-def _iou_on(counts: np.ndarray, ground: Ground) -> np.ndarray:
-    projected = project_counts(counts, ground.truth_table, ground.prediction_table, len(ground.space))
-    return np.where(ground.labelled(), iou_percent(projected), np.nan)
+def _iou_on(counts: np.ndarray, shared: ScoringSpace) -> np.ndarray:
+    projected = project_counts(counts, shared.ground_truth_table, shared.prediction_table, len(shared.space))
+    return np.where(shared.labelled(), iou_percent(projected), np.nan)
 
 
-def _scores(ground: Ground, iou: np.ndarray) -> dict[str, Any]:
+def _scores(shared: ScoringSpace, iou: np.ndarray) -> dict[str, Any]:
     return {
         'miou': _json_number(mean_iou_percent(iou)),
-        'iou': {name: _json_number(value) for name, value in zip(ground.space.classes, iou.tolist(), strict=True)},
-        'not_scored': list(ground.not_scored),
+        'iou': {name: _json_number(value) for name, value in zip(shared.space.classes, iou.tolist(), strict=True)},
+        'not_scored': list(shared.not_scored),
     }
 
 

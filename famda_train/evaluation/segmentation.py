@@ -11,39 +11,42 @@ from famda_ros.student.label_space import IGNORE
 
 
 def confusion_matrix(
-    prediction: np.ndarray, truth: np.ndarray, classes: int, truth_classes: int | None = None
+    prediction: np.ndarray, ground_truth: np.ndarray, classes: int, ground_truth_classes: int | None = None
 ) -> np.ndarray:
     """Count the pixels of one or more frames.
 
     Args:
         prediction: integer ids, any shape; ids that are no class (255 among them) are misses.
-        truth: uint8 train ids of the same shape; 255 = not scored.
+        ground_truth: uint8 train ids of the same shape; 255 = not scored.
         classes: number of classes of the prediction.
-        truth_classes: number of classes of the truth, where it has a label space of its own.
+        ground_truth_classes: number of classes of the ground truth, where it has a label space of its own.
 
     Returns:
-        int64 [truth classes, classes + 1]; row = truth, column = prediction, last column = no class.
+        int64 [ground truth classes, classes + 1]; row = ground truth, column = prediction, last column = no class.
     """
-    truth_classes = classes if truth_classes is None else truth_classes
-    if prediction.shape != truth.shape:
-        raise ValueError(f'labels of shape {prediction.shape} cannot be scored against truth of shape {truth.shape}')
-    unknown = (truth >= truth_classes) & (truth != IGNORE)
+    ground_truth_classes = classes if ground_truth_classes is None else ground_truth_classes
+    if prediction.shape != ground_truth.shape:
+        raise ValueError(
+            f'labels of shape {prediction.shape} cannot be scored against ground truth of shape {ground_truth.shape}'
+        )
+    unknown = (ground_truth >= ground_truth_classes) & (ground_truth != IGNORE)
     if unknown.any():
-        raise ValueError(f'the truth holds id {truth[unknown][0]}, but there are {truth_classes} classes')
+        found = ground_truth[unknown][0]
+        raise ValueError(f'the ground truth holds id {found}, but there are {ground_truth_classes} classes')
     no_class = classes
     predicted = np.where(prediction < classes, prediction, no_class).astype(np.int64)
     counts = multiclass_confusion_matrix(
         torch.from_numpy(predicted),
-        torch.from_numpy(truth.astype(np.int64)),
-        num_classes=max(classes + 1, truth_classes),
+        torch.from_numpy(ground_truth.astype(np.int64)),
+        num_classes=max(classes + 1, ground_truth_classes),
         ignore_index=IGNORE,
         validate_args=False,
     )
-    return counts.numpy()[:truth_classes, : classes + 1].astype(np.int64)
+    return counts.numpy()[:ground_truth_classes, : classes + 1].astype(np.int64)
 
 
 def project_counts(
-    counts: np.ndarray, truth_table: np.ndarray, prediction_table: np.ndarray, classes: int
+    counts: np.ndarray, ground_truth_table: np.ndarray, prediction_table: np.ndarray, classes: int
 ) -> np.ndarray:
     """Return the confusion matrix that the same pixels have in another label space.
 
@@ -51,13 +54,13 @@ def project_counts(
 
     Args:
         counts: as :func:`confusion_matrix` returns it.
-        truth_table, prediction_table: uint8 [256], train ids to those of the other space; 255 = no class.
+        ground_truth_table, prediction_table: uint8 [256], train ids to those of the other space; 255 = no class.
         classes: number of classes of the other space.
 
     Returns:
         int64 [classes, classes + 1].
     """
-    rows = truth_table[: len(counts)].astype(np.int64)
+    rows = ground_truth_table[: len(counts)].astype(np.int64)
     columns = np.append(prediction_table[: counts.shape[1] - 1], IGNORE).astype(np.int64)
     columns[columns == IGNORE] = classes
     scored = rows != IGNORE
@@ -67,7 +70,7 @@ def project_counts(
 
 
 def iou_percent(counts: np.ndarray) -> np.ndarray:
-    """Return the IoU of every class in percent; NaN for a class in neither truth nor prediction.
+    """Return the IoU of every class in percent; NaN for a class in neither ground truth nor prediction.
 
     Args:
         counts: as :func:`confusion_matrix` returns it, summed over frames.
@@ -89,17 +92,18 @@ class SegmentationMetric:
 
     Args:
         classes: number of classes of the predictions.
-        truth_classes: number of classes of the truth, where that has a label space of its own; the
+        ground_truth_classes: number of classes of the ground truth, where that has a label space of its own; the
             counts must then be projected before there is an IoU.
     """
 
-    def __init__(self, classes: int, truth_classes: int | None = None):
+    def __init__(self, classes: int, ground_truth_classes: int | None = None):
         self.classes = classes
-        self.counts = np.zeros((classes if truth_classes is None else truth_classes, classes + 1), np.int64)
+        rows = classes if ground_truth_classes is None else ground_truth_classes
+        self.counts = np.zeros((rows, classes + 1), np.int64)
 
-    def update(self, prediction: np.ndarray, truth: np.ndarray) -> None:
+    def update(self, prediction: np.ndarray, ground_truth: np.ndarray) -> None:
         """Add one frame or more; see :func:`confusion_matrix`."""
-        self.counts += confusion_matrix(prediction, truth, self.classes, len(self.counts))
+        self.counts += confusion_matrix(prediction, ground_truth, self.classes, len(self.counts))
 
     def iou(self) -> np.ndarray:
         """Return IoU per class in percent; NaN for absent classes."""

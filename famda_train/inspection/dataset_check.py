@@ -142,7 +142,7 @@ def check_stores(dataset: Dataset, name: str) -> tuple[dict[str, int], list[str]
 
 
 def _missing_files(dataset: Dataset, name: str) -> tuple[list[str], list[str]]:
-    """Return (problems, notes) about missing images, images without their truth and cameras without their file."""
+    """Return (problems, notes) about missing images, missing ground truth and cameras without their file."""
     problems, notes = [], []
     if dataset.path.is_dir():
         images = [dataset.path / frame.image for frame in dataset.frames]
@@ -151,10 +151,10 @@ def _missing_files(dataset: Dataset, name: str) -> tuple[list[str], list[str]]:
             problems.append(f"{name}: {len(gone)} images are missing (the first: '{gone[0]}'); copy them again")
     for kind in ('labels', 'depth', 'instances'):
         if not dataset.has(kind):
-            if kind in dataset.expected_truth(name):
+            if kind in dataset.expected_ground_truth(name):
                 problems.append(_no_folder(dataset, name, kind))
             continue
-        paths = [dataset.truth_path(kind, index) for index in range(len(dataset))]
+        paths = [dataset.ground_truth_path(kind, index) for index in range(len(dataset))]
         missing = [path for path in paths if path is not None and not path.is_file()]
         if missing:
             problems.append(
@@ -200,8 +200,8 @@ class _Reading:
         for kind, take in (('labels', self._take_labels), ('depth', self._take_depth)):
             if not self.dataset.has(kind):
                 continue
-            truth = self.dataset.truth_path(kind, index)
-            if truth is not None and not truth.is_file():
+            ground_truth = self.dataset.ground_truth_path(kind, index)
+            if ground_truth is not None and not ground_truth.is_file():
                 continue  # told already, for all frames
             array = self._try(f'{kind} cannot be read', index, getattr(self.dataset, kind))
             if array is not None:

@@ -48,8 +48,9 @@ class MaskPurity:
         self._images += 1
         self._masks += int(np.count_nonzero(np.unique(segments)))
         known = labels != IGNORE
-        ids, truth = segments[known].astype(np.int64), labels[known].astype(np.int64)
-        votes = np.bincount(ids * count + truth, minlength=(int(ids.max(initial=0)) + 1) * count).reshape(-1, count)
+        ids, ground_truth = segments[known].astype(np.int64), labels[known].astype(np.int64)
+        rows = int(ids.max(initial=0)) + 1
+        votes = np.bincount(ids * count + ground_truth, minlength=rows * count).reshape(-1, count)
         inside = votes[1:]
         self._pixels += votes.sum(axis=0)
         self._covered += inside.sum(axis=0)

@@ -120,17 +120,19 @@ class Labeller:
 
     def _read(self, index: int) -> np.ndarray:
         """Return the image, or what the teacher makes of a frame's ground truth."""
-        return self._teacher.read(self._dataset, index) if self._reads_truth else self._dataset.whole_image(index)
+        if self._reads_ground_truth:
+            return self._teacher.read(self._dataset, index)
+        return self._dataset.whole_image(index)
 
     def _encode(self, array: np.ndarray, index: int) -> LabelPicture:
         if self._role == 'masks':
-            return encode_segments(array if self._reads_truth else self._teacher(array))
+            return encode_segments(array if self._reads_ground_truth else self._teacher(array))
         from famda_train.teachers.depth import read_depth
 
         return encode_depth(*read_depth(self._teacher, array, self._dataset.frames[index].focal))
 
     @property
-    def _reads_truth(self) -> bool:
+    def _reads_ground_truth(self) -> bool:
         return hasattr(self._teacher, 'read')
 
 

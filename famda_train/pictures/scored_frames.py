@@ -17,7 +17,7 @@ from famda_ros.student.label_space import IGNORE
 from famda_train.evaluation.depth import valid_depth
 from famda_train.evaluation.evaluate import ScoredFrame
 from famda_train.evaluation.protocol import Protocol
-from famda_train.evaluation.scoring_space import Ground
+from famda_train.evaluation.scoring_space import ScoringSpace
 from famda_train.pictures.depth_colors import TICKS_M, depth_picture, depth_position, depth_scale
 from famda_train.pictures.student_comparison import BEYOND_RANGE_RGB, encode_png
 
@@ -52,7 +52,7 @@ def depth_errors(depth: np.ndarray, truth: np.ndarray, protocol: Protocol) -> np
     return picture
 
 
-def frame_pictures(frame: ScoredFrame, ground: Ground | None, protocol: Protocol) -> dict[str, np.ndarray]:
+def frame_pictures(frame: ScoredFrame, ground: ScoringSpace | None, protocol: Protocol) -> dict[str, np.ndarray]:
     """Return {title: uint8 RGB} of one frame; what has no truth is left out.
 
     Args:
@@ -62,7 +62,7 @@ def frame_pictures(frame: ScoredFrame, ground: Ground | None, protocol: Protocol
     """
     pictures = {'camera': frame.image}
     if ground is not None and frame.true_labels is not None:
-        labels, truth = ground.prediction_table[frame.labels], ground.truth_table[frame.true_labels]
+        labels, truth = ground.prediction_table[frame.labels], ground.ground_truth_table[frame.true_labels]
         pictures['labels'] = color_mask(labels, ground.space)
         pictures['true labels'] = color_mask(truth, ground.space)
         pictures['wrong labels'] = label_errors(labels, truth)
@@ -74,7 +74,7 @@ def frame_pictures(frame: ScoredFrame, ground: Ground | None, protocol: Protocol
 
 
 def comparison(
-    frames: Sequence[ScoredFrame], ground: Ground | None, protocol: Protocol, title: str, cell_width: int = 320
+    frames: Sequence[ScoredFrame], ground: ScoringSpace | None, protocol: Protocol, title: str, cell_width: int = 320
 ) -> np.ndarray:
     """Draw one row per frame.
 
@@ -109,13 +109,13 @@ def comparison(
 
 
 def write_comparison(
-    path: str | Path, frames: Sequence[ScoredFrame], ground: Ground | None, protocol: Protocol, title: str
+    path: str | Path, frames: Sequence[ScoredFrame], ground: ScoringSpace | None, protocol: Protocol, title: str
 ) -> None:
     """Write :func:`comparison` as PNG."""
     write_atomically(path, encode_png(comparison(frames, ground, protocol, title)))
 
 
-def _draw_legend(canvas: Image.Image, ground: Ground | None, top: int) -> None:
+def _draw_legend(canvas: Image.Image, ground: ScoringSpace | None, top: int) -> None:
     draw, font, ink = ImageDraw.Draw(canvas), ImageFont.load_default(13), (60, 66, 74)
     x = MARGIN
     classes = () if ground is None else zip(ground.space.classes, ground.space.colors, strict=True)

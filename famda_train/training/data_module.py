@@ -108,7 +108,7 @@ class AdaptationData(lightning.LightningDataModule):
         cache_gb: float = 4.0,
     ):
         super().__init__()
-        self.source = self._samples(source, focal, truth=True, cache_gb=cache_gb)
+        self.source = self._samples(source, focal, ground_truth=True, cache_gb=cache_gb)
         focal = self.source.focal
         teachers: dict[str, Any] = {'masks': masks, 'depth': depth, 'reliability': reliability}
         self.target = self._samples(target, focal, **teachers, cache_gb=cache_gb) if target else None
@@ -132,9 +132,9 @@ class AdaptationData(lightning.LightningDataModule):
         where = DataSource(where) if isinstance(where, str) else where
         try:
             asked = where if where.label_space else replace(where, label_space=self.label_space)
-            samples = self._samples(asked, focal, truth=True, cache_gb=cache_gb)
+            samples = self._samples(asked, focal, ground_truth=True, cache_gb=cache_gb)
         except FamdaError:  # it cannot be read so, or something else is wrong with it
-            samples = self._samples(where, focal, truth=True, cache_gb=cache_gb)
+            samples = self._samples(where, focal, ground_truth=True, cache_gb=cache_gb)
         space = samples.dataset.label_space
         if space is None or space.name != self.label_space:
             found = space.name if space else 'no label space'

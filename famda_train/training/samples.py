@@ -18,7 +18,7 @@ Arrays = dict[str, np.ndarray]
 class Samples:
     """Samples of a data set, kept in memory as far as they fit.
 
-    Keys of a sample: ``image`` uint8 [H, W, 3]; with ``truth`` also ``labels`` uint8 [H, W]
+    Keys of a sample: ``image`` uint8 [H, W, 3]; with ``ground_truth`` also ``labels`` uint8 [H, W]
     and ``depth`` float32 [H, W]; with a mask teacher ``segments`` int32 [H, W]; with a depth
     teacher ``teacher_depth`` (metres) or ``teacher_disparity`` (unknown scale and shift),
     float32 [H, W], and where asked for ``teacher_reliability`` float32 [H, W] in 0..1; and
@@ -30,10 +30,10 @@ class Samples:
     length is taken to have the canonical one.
 
     Args:
-        dataset: images, with ground truth where ``truth`` is asked for.
+        dataset: images, with ground truth where ``ground_truth`` is asked for.
         size: (width, height) in pixels that images are resized to; None = as they are.
         focal: canonical focal in pixels at ``size``; None = that of the first frame.
-        truth: read labels and depth.
+        ground_truth: read labels and depth.
         masks, depth: names of teachers whose outputs are read from the label store.
         reliability: read what the depth teacher's store says about the reliability of its pixels, too.
         cache_gb: memory for samples that were read already, 10^9 bytes.
@@ -44,7 +44,7 @@ class Samples:
         dataset: Dataset,
         size: tuple[int, int] | None = None,
         focal: float | None = None,
-        truth: bool = False,
+        ground_truth: bool = False,
         masks: str | None = None,
         depth: str | None = None,
         reliability: bool = False,
@@ -52,14 +52,14 @@ class Samples:
     ):
         if not len(dataset):
             raise FamdaError(f"'{dataset.path}' holds no frames")
-        if truth and not dataset.has('labels'):
+        if ground_truth and not dataset.has('labels'):
             raise FamdaError(f"'{dataset.path}' has no labels; training and validation need them")
         self.dataset = dataset
         first = dataset.frames[0]
         width, height = size or (first.width, first.height)
         self.size: tuple[int, int] = (int(width), int(height))
         self.focal = focal or (first.focal and first.focal * self.size[0] / first.width)
-        self._truth = truth
+        self._ground_truth = ground_truth
         self._masks = LabelStore.open(dataset.store, 'masks', masks) if masks else None
         self._depth = LabelStore.open(dataset.store, 'depth', depth) if depth else None
         self.reliability = reliability and self._depth is not None
@@ -98,7 +98,7 @@ class Samples:
             'canonical_focal': np.float32(canonical),
             'centre': np.array([(width - 1) / 2, (height - 1) / 2], np.float32),
         }
-        if self._truth:
+        if self._ground_truth:
             arrays['labels'] = resize(self.dataset.labels(index), self.size)
             unknown = np.full((height, width), np.nan, np.float32)
             has_depth = self.dataset.has('depth')

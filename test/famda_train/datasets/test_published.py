@@ -60,18 +60,18 @@ def test_images_and_labels_are_what_was_encoded(trees, kind):
     labelled = 0
     for dataset in opened(root):
         for index, frame in enumerate(dataset.frames):
-            truth = written[frame.stem]
+            ground_truth = written[frame.stem]
             image = dataset.image(index)
             assert (image.dtype, image.shape) == (np.uint8, (HEIGHT, WIDTH, 3))
             assert (frame.width, frame.height) == (WIDTH, HEIGHT)
-            error = np.abs(image.astype(int) - truth.image).mean()
+            error = np.abs(image.astype(int) - ground_truth.image).mean()
             assert error < 12 if kind in SOME_LOSS else error == 0
             if dataset.has('labels'):
                 labels = dataset.labels(index)
                 assert labels.dtype == np.uint8
                 # The first row holds the other ids, see test_label_maps.
-                np.testing.assert_array_equal(labels[1:], meaning[truth.ids[1:]])
-                np.testing.assert_array_equal(dataset.raw_ids(index), truth.ids)
+                np.testing.assert_array_equal(labels[1:], meaning[ground_truth.ids[1:]])
+                np.testing.assert_array_equal(dataset.raw_ids(index), ground_truth.ids)
                 assert dataset.unknown_ids(index) == []
                 labelled += 1
     assert labelled >= 2
@@ -94,16 +94,16 @@ def test_what_is_not_there_is_said(trees, kind):
     root, _ = trees[kind]
     missing = 0
     for dataset in opened(root):
-        for truth in ('labels', 'depth', 'instances'):
-            if not dataset.has(truth):
-                with pytest.raises(FamdaError, match=rf'has no {truth}; run: famda doctor'):
-                    getattr(dataset, truth)(0)
-                with pytest.raises(FamdaError, match=rf'has no {truth}'):
-                    dataset.require(truth)
-                assert dataset.truth_path(truth, 0) is None
+        for ground_truth in ('labels', 'depth', 'instances'):
+            if not dataset.has(ground_truth):
+                with pytest.raises(FamdaError, match=rf'has no {ground_truth}; run: famda doctor'):
+                    getattr(dataset, ground_truth)(0)
+                with pytest.raises(FamdaError, match=rf'has no {ground_truth}'):
+                    dataset.require(ground_truth)
+                assert dataset.ground_truth_path(ground_truth, 0) is None
                 missing += 1
             else:
-                dataset.require(truth)
+                dataset.require(ground_truth)
         assert (dataset.label_space is None) == (not dataset.has('labels'))
     assert missing  # instances at least
 

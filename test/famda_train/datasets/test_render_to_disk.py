@@ -45,9 +45,9 @@ def test_drive_bag_is_readable_and_calibrated(tmp_path):
     assert {t: len(m) for t, m in messages.items()} == {
         '/camera/image': 4, '/camera/image/compressed': 4, '/camera/camera_info': 4, '/tf_static': 1
     }  # fmt: skip
-    truth = list(drive(2, 'night', 4, 5.0, 64, 32, 50.0))
+    ground_truth = list(drive(2, 'night', 4, 5.0, 64, 32, 50.0))
     topics = ('/camera/image', '/camera/image/compressed', '/camera/camera_info')
-    for raw, jpeg, info, (_, r) in zip(*(messages[t] for t in topics), truth, strict=True):
+    for raw, jpeg, info, (_, r) in zip(*(messages[t] for t in topics), ground_truth, strict=True):
         assert raw.header == jpeg.header == info.header and info.header.frame_id == 'camera_optical_frame'
         assert (raw.data.reshape(32, 64, 3) == r.image).all() and raw.encoding == 'rgb8'
         decoded = cv2.imdecode(jpeg.data, cv2.IMREAD_COLOR)[..., ::-1]

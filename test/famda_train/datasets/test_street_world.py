@@ -16,12 +16,12 @@ SMALL = {'frames': 3, 'width': 64, 'height': 32}
 def test_frames_are_renderings_of_their_seeds(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     dataset = open_dataset('street-world:night', split='val', **SMALL)
-    truth = render(200_001, 'night', 64, 32)
-    np.testing.assert_array_equal(dataset.image(1), truth.image)
-    np.testing.assert_array_equal(dataset.labels(1), truth.labels)
-    np.testing.assert_array_equal(dataset.depth(1), truth.depth)
-    np.testing.assert_array_equal(dataset.instances(1), truth.instances)
-    assert dataset.frames[1].focal == truth.camera.focal
+    ground_truth = render(200_001, 'night', 64, 32)
+    np.testing.assert_array_equal(dataset.image(1), ground_truth.image)
+    np.testing.assert_array_equal(dataset.labels(1), ground_truth.labels)
+    np.testing.assert_array_equal(dataset.depth(1), ground_truth.depth)
+    np.testing.assert_array_equal(dataset.instances(1), ground_truth.instances)
+    assert dataset.frames[1].focal == ground_truth.camera.focal
     assert len(dataset) == 3 and dataset.info['label_space'] == 'flat7'
     assert not os.listdir(tmp_path)
 
@@ -43,7 +43,7 @@ def test_splits_share_no_street():
 
 
 def test_truth_can_be_withheld():
-    dataset = open_dataset('street-world:night', truth=False, **SMALL)
+    dataset = open_dataset('street-world:night', ground_truth=False, **SMALL)
     assert dataset.label_space is None and not dataset.has('depth')
     with pytest.raises(FamdaError, match='has no labels'):
         dataset.labels(0)

@@ -23,8 +23,8 @@ def test_both_layouts_of_labels_and_of_depth(tmp_path, labels, depth):
 
 
 def test_labels_of_eight_bits_have_lost_their_classes(tmp_path):
-    truth = write_synthia(tmp_path, 1)['0000000']
-    put(tmp_path / 'GT' / 'LABELS' / '0000000.png', np.stack([truth.ids] * 3, -1))
+    ground_truth = write_synthia(tmp_path, 1)['0000000']
+    put(tmp_path / 'GT' / 'LABELS' / '0000000.png', np.stack([ground_truth.ids] * 3, -1))
     with pytest.raises(FamdaError, match='red channel of 16 bits'):
         Synthia(tmp_path).labels(0)
 

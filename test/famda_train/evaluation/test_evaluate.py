@@ -18,7 +18,7 @@ from famda_train.evaluation.protocol import METRIC, PROTOCOLS
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two frames with truth; their focal is 100 and 200 pixels."""
+    """Two frames with ground truth; their focal is 100 and 200 pixels."""
     rng = np.random.default_rng(0)
     with FrameFolderWriter(tmp_path / 'frames', name='t', label_space='vkitti8') as writer:
         for index in range(2):
@@ -97,10 +97,10 @@ def test_a_protocol_with_a_size_sees_and_scores_at_that_size(folder, monkeypatch
 
 
 def test_predictions_are_enlarged_to_a_finer_truth(folder):
-    truth = [np.kron(folder.labels(index), np.ones((2, 2), np.uint8)) for index in range(2)]
+    ground_truth = [np.kron(folder.labels(index), np.ones((2, 2), np.uint8)) for index in range(2)]
     depth = [np.full((12, 16), 5.0 + index, np.float32) for index in range(2)]
-    folder.labels, folder.depth = truth.__getitem__, depth.__getitem__
-    coarse = [(truth[index][::2, ::2], depth[index][::2, ::2]) for index in range(2)]
+    folder.labels, folder.depth = ground_truth.__getitem__, depth.__getitem__
+    coarse = [(ground_truth[index][::2, ::2], depth[index][::2, ::2]) for index in range(2)]
     result = evaluate(lambda image, focal: coarse[image[0, 0, 0]], folder)
     assert (result['miou'], result['abs_rel']) == (100.0, 0.0)
 

@@ -19,12 +19,12 @@ LABELS = hnp.arrays(np.uint8, (5, 7), elements=IDS)
 def reference_iou(predictions, truths):
     """Count sets of pixels, class by class, without a matrix."""
     prediction = np.concatenate([p.ravel() for p in predictions])
-    truth = np.concatenate([t.ravel() for t in truths])
-    scored = truth != 255
+    ground_truth = np.concatenate([t.ravel() for t in truths])
+    scored = ground_truth != 255
     ious = []
     for c in range(CLASSES):
-        both = np.sum((prediction == c) & (truth == c))
-        either = np.sum(((prediction == c) | (truth == c)) & scored)
+        both = np.sum((prediction == c) & (ground_truth == c))
+        either = np.sum(((prediction == c) | (ground_truth == c)) & scored)
         ious.append(100.0 * both / either if either else math.nan)
     return ious
 
@@ -33,8 +33,8 @@ def reference_iou(predictions, truths):
 @given(st.lists(st.tuples(LABELS, LABELS), min_size=1, max_size=3))
 def test_iou_equals_the_reference_over_the_whole_data_set(frames):
     metric = SegmentationMetric(CLASSES)
-    for prediction, truth in frames:
-        metric.update(prediction, truth)
+    for prediction, ground_truth in frames:
+        metric.update(prediction, ground_truth)
     expected = reference_iou(*zip(*frames, strict=True))
     np.testing.assert_allclose(metric.iou(), expected)
     present = [value for value in expected if not math.isnan(value)]
@@ -46,27 +46,27 @@ def test_iou_equals_the_reference_over_the_whole_data_set(frames):
 
 @settings(max_examples=30, deadline=None)
 @given(LABELS)
-def test_the_truth_scores_100_for_every_class_that_occurs(truth):
+def test_the_truth_scores_100_for_every_class_that_occurs(ground_truth):
     metric = SegmentationMetric(CLASSES)
-    metric.update(truth, truth)
-    occurs = np.isin(np.arange(CLASSES), truth)
+    metric.update(ground_truth, ground_truth)
+    occurs = np.isin(np.arange(CLASSES), ground_truth)
     np.testing.assert_array_equal(metric.iou()[occurs], 100.0)
     assert np.isnan(metric.iou()[~occurs]).all()
 
 
 @settings(max_examples=30, deadline=None)
 @given(LABELS, LABELS, LABELS)
-def test_predictions_on_ignored_pixels_change_nothing(prediction, other, truth):
-    mixed = np.where(truth == 255, other, prediction)
+def test_predictions_on_ignored_pixels_change_nothing(prediction, other, ground_truth):
+    mixed = np.where(ground_truth == 255, other, prediction)
     np.testing.assert_array_equal(
-        confusion_matrix(prediction, truth, CLASSES), confusion_matrix(mixed, truth, CLASSES)
+        confusion_matrix(prediction, ground_truth, CLASSES), confusion_matrix(mixed, ground_truth, CLASSES)
     )
 
 
 @settings(max_examples=30, deadline=None)
 @given(LABELS, LABELS)
-def test_every_scored_pixel_is_counted_once(prediction, truth):
-    assert confusion_matrix(prediction, truth, CLASSES).sum() == np.count_nonzero(truth != 255)
+def test_every_scored_pixel_is_counted_once(prediction, ground_truth):
+    assert confusion_matrix(prediction, ground_truth, CLASSES).sum() == np.count_nonzero(ground_truth != 255)
 
 
 def test_a_prediction_without_class_is_a_miss_not_a_class():
@@ -87,7 +87,7 @@ def test_nothing_scored_gives_nan():
     assert math.isnan(mean_iou_percent(SegmentationMetric(3).iou()))
 
 
-@pytest.mark.parametrize('truth', [np.zeros((2, 3), np.uint8), np.full((3, 2), 2, np.uint8)])
-def test_wrong_truth_is_refused(truth):
-    with pytest.raises(ValueError, match='truth'):
-        confusion_matrix(np.zeros((3, 2), np.uint8), truth, 2)
+@pytest.mark.parametrize('ground_truth', [np.zeros((2, 3), np.uint8), np.full((3, 2), 2, np.uint8)])
+def test_wrong_truth_is_refused(ground_truth):
+    with pytest.raises(ValueError, match='ground truth'):
+        confusion_matrix(np.zeros((3, 2), np.uint8), ground_truth, 2)

@@ -69,9 +69,9 @@ def test_depth_is_metres_of_the_frames_own_camera(tmp_path):
     folder = FrameFolder(write_street(tmp_path / 'night', 'night', 2))
     label_frames(folder, 'depth', 'street-world')
     store = LabelStore.open(folder.path, 'depth', 'street-world')
-    depth, truth = store.read_depth('000000'), folder.depth(0)
-    near = np.isfinite(truth) & (truth < 80)
-    error = np.abs(depth[near] - truth[near]) / truth[near]
+    depth, ground_truth = store.read_depth('000000'), folder.depth(0)
+    near = np.isfinite(ground_truth) & (ground_truth < 80)
+    error = np.abs(depth[near] - ground_truth[near]) / ground_truth[near]
     assert store.kind == 'depth' and error.mean() < 0.35
 
 

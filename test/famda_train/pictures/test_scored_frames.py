@@ -6,7 +6,7 @@ import numpy as np
 from famda_ros.student.label_space import FLAT7
 from famda_train.evaluation.evaluate import ScoredFrame
 from famda_train.evaluation.protocol import METRIC
-from famda_train.evaluation.scoring_space import common_grounds
+from famda_train.evaluation.scoring_space import scoring_spaces
 from famda_train.pictures.scored_frames import (
     NOT_SCORED_RGB,
     RIGHT_RGB,
@@ -17,7 +17,7 @@ from famda_train.pictures.scored_frames import (
     label_errors,
 )
 
-GROUND = common_grounds(FLAT7, FLAT7)[0]
+GROUND = scoring_spaces(FLAT7, FLAT7)[0]
 
 
 def a_frame(**changes):

@@ -38,7 +38,7 @@ def target(folders):
 
 
 def test_sample_is_what_is_on_disk(source):
-    sample = Samples(source, truth=True)[1]
+    sample = Samples(source, ground_truth=True)[1]
     np.testing.assert_array_equal(sample['image'], source.image(1))
     np.testing.assert_array_equal(sample['labels'], source.labels(1))
     np.testing.assert_array_equal(sample['depth'], source.depth(1))
@@ -48,7 +48,7 @@ def test_sample_is_what_is_on_disk(source):
 
 @pytest.mark.parametrize(('size', 'factor'), [((32, 16), 0.5), ((128, 64), 2.0)])
 def test_resizing_scales_the_camera_and_keeps_the_metres(source, size, factor):
-    own, resized = Samples(source, truth=True)[0], Samples(source, size, truth=True)[0]
+    own, resized = Samples(source, ground_truth=True)[0], Samples(source, size, ground_truth=True)[0]
     assert resized['image'].shape == (size[1], size[0], 3) and resized['labels'].shape == size[::-1]
     assert resized['focal'] == pytest.approx(factor * own['focal'])
     np.testing.assert_allclose(resized['centre'] + 0.5, factor * (own['centre'] + 0.5))
@@ -62,8 +62,8 @@ def test_resizing_scales_the_camera_and_keeps_the_metres(source, size, factor):
 @given(st.floats(0.3, 3.0))
 def test_metres_are_those_of_the_canonical_focal(source, factor):
     """A camera of twice the focal length sees things as large as the canonical one at half the distance."""
-    own = Samples(source, truth=True)
-    other = Samples(source, focal=factor * own.focal, truth=True)[0]
+    own = Samples(source, ground_truth=True)
+    other = Samples(source, focal=factor * own.focal, ground_truth=True)[0]
     np.testing.assert_allclose(other['depth'], factor * own[0]['depth'], rtol=1e-5)
     assert other['canonical_focal'] == pytest.approx(factor * other['focal'], rel=1e-5)
 
@@ -71,7 +71,7 @@ def test_metres_are_those_of_the_canonical_focal(source, factor):
 def test_an_unknown_focal_length_is_taken_to_be_the_canonical_one(source, monkeypatch):
     unknown = [frame.__class__(**{**vars(frame), 'focal': None}) for frame in source.frames]
     monkeypatch.setattr(source, 'frames', unknown)
-    sample = Samples(source, focal=30.0, truth=True)[0]
+    sample = Samples(source, focal=30.0, ground_truth=True)[0]
     assert sample['focal'] == sample['canonical_focal'] == 30.0
     np.testing.assert_array_equal(sample['depth'], source.depth(0))
     assert Samples(source).focal is None
@@ -96,8 +96,8 @@ def test_a_relative_teacher_has_no_metres_to_scale(target):
 
 
 def test_the_targets_truth_is_never_read(target, monkeypatch):
-    for truth in ('labels', 'depth'):
-        monkeypatch.setattr(target, truth, lambda _: pytest.fail('the truth was read'))
+    for ground_truth in ('labels', 'depth'):
+        monkeypatch.setattr(target, ground_truth, lambda _: pytest.fail('the ground truth was read'))
     assert not {'labels', 'depth'} & set(Samples(target, masks='felzenszwalb')[0])
 
 
@@ -105,9 +105,9 @@ def test_memory_is_limited_and_reading_twice_gives_the_same(source, monkeypatch)
     reads = []
     image = source.image
     monkeypatch.setattr(source, 'image', lambda index: (reads.append(index), image(index))[1])
-    one = sum(array.nbytes for array in Samples(source, truth=True)[0].values())
+    one = sum(array.nbytes for array in Samples(source, ground_truth=True)[0].values())
     reads.clear()
-    samples = Samples(source, truth=True, cache_gb=2.5 * one / 1e9)
+    samples = Samples(source, ground_truth=True, cache_gb=2.5 * one / 1e9)
     first = [samples[i] for i in range(3)]
     again = [samples[i] for i in range(3)]
     assert reads == [0, 1, 2, 2]
@@ -116,7 +116,7 @@ def test_memory_is_limited_and_reading_twice_gives_the_same(source, monkeypatch)
 
 
 def test_a_crop_moves_the_principal_point_and_keeps_the_geometry(source):
-    sample = Samples(source, truth=True)[0]
+    sample = Samples(source, ground_truth=True)[0]
     part = crop(sample, 10, 4, (30, 20))
     np.testing.assert_array_equal(part['image'], sample['image'][4:24, 10:40])
     np.testing.assert_array_equal(part['centre'], sample['centre'] - [10, 4])
@@ -138,11 +138,11 @@ def test_a_crop_moves_the_principal_point_and_keeps_the_geometry(source):
 def test_what_cannot_be_trained_on_is_refused(folders, source):
     write_street(folders / 'bare', 'night', 1, truth=False)
     with pytest.raises(FamdaError, match='has no labels'):
-        Samples(FrameFolder(folders / 'bare'), truth=True)
+        Samples(FrameFolder(folders / 'bare'), ground_truth=True)
     with pytest.raises(FamdaError, match='famda label'):
         Samples(source, masks='felzenszwalb')
 
 
 def test_labels_without_depth_give_unknown_depth(source, monkeypatch):
     monkeypatch.setattr(source, 'has', lambda what: what == 'labels')
-    assert np.isnan(Samples(source, truth=True)[0]['depth']).all()
+    assert np.isnan(Samples(source, ground_truth=True)[0]['depth']).all()
