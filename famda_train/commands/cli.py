@@ -10,16 +10,21 @@ FILE`` writes; a function ``exit_code`` of the module, if any, makes the exit co
 """
 from __future__ import annotations
 
+import argparse
 import importlib
 import inspect
 import json
+import re
 import sys
 from collections import defaultdict
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from famda_ros.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, FamdaError
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
 
 VERBS = {
     'demo': 'the whole loop on the built-in street world, no downloads',
@@ -42,7 +47,6 @@ VERBS = {
     'bench node': 'what the running perception node makes of its network: rate, latency, processor time, memory',
     'doctor': 'check data trees, or the installation: what is there, what is wrong, what to do',
 }
-
 
 
 def main(args: list[str] | None = None) -> int:
@@ -96,7 +100,7 @@ def _run_verb(verb: str, rest: list[str]) -> int:
     if hasattr(module, 'main'):  # a verb with a command line of its own
         return module.main(rest) or EXIT_OK
     parser = build_parser(verb, module)
-    options = vars(parser.parse_args(rest))
+    options = _parse(parser, rest, getattr(module, 'POSITIONALS', ()))
     json_file = options.pop('json', None)
     if json_file and not _made_by_the_run(json_file, options.get('out')):
         from famda_train.commands.outputs import check_output_file
@@ -121,54 +125,62 @@ def _made_by_the_run(json_file: str, out: str | None) -> bool:
     return folder.is_relative_to(made) or made.is_relative_to(folder)
 
 
-def build_parser(verb: str, module):
-    """Return the parser of a command module."""
+def build_parser(verb: str, module) -> ArgumentParser:
+    """Return the parser of a command module; what its ``parse_args`` refuses is an ``argparse.ArgumentError``."""
     from jsonargparse import ArgumentParser
 
-    parser = ArgumentParser(prog=f'famda {verb}', description=(inspect.getdoc(module.run) or '').split('\n\nArgs:')[0])
+    description = (inspect.getdoc(module.run) or '').split('\n\nArgs:')[0]
+    parser = ArgumentParser(prog=f'famda {verb}', description=description, exit_on_error=False, allow_abbrev=False)
+    texts, types = _texts(module.run), get_type_hints(module.run)
     positionals = getattr(module, 'POSITIONALS', ())
-    switches, lists = _switches(module.run), _lists(module.run)
-    add: Any = partial(parser.add_function_arguments, module.run, as_group=False)
-    add(as_positional=True, skip={*inspect.signature(module.run).parameters, *lists} - (set(positionals) - set(lists)))
-    add(as_positional=False, skip={*positionals, *switches, *lists})
-    for name, text in switches.items():
-        parser.add_argument(f'--{name.replace("_", "-")}', action='store_true', help=text)
-    for name, (item, default, text) in lists.items():
-        if name in positionals:
-            parser.add_argument(name, nargs='*', type=item, default=default, help=text)
-        else:
-            parser.add_argument(f'--{name.replace("_", "-")}', nargs='+', type=item, default=default, help=text)
+    for parameter in inspect.signature(module.run).parameters.values():
+        name = parameter.name if parameter.name in positionals else option(parameter.name)
+        parser.add_argument(name, help=texts[parameter.name], **_kind(parameter, types[parameter.name], name))
     if getattr(module, 'HAS_RESULT', False):
         parser.add_argument('--json', type=str, default=None, metavar='FILE', help='also write the result as JSON')
-    _show_hyphens(parser)
     return parser
 
 
-def _show_hyphens(parser) -> None:
-    """Show long options with hyphens, and accept them with underscores too."""
-    for action in parser._actions:
-        names = [name[2:] for name in action.option_strings if name.startswith('--')]
-        spellings = {f'--{name.replace(a, b)}': action for name in names for a, b in ('-_', '_-')}
-        parser._option_string_actions.update(spellings)
-        if names:
-            action.option_strings = [name for name in action.option_strings if not name.startswith('--')]
-            action.option_strings += [f'--{name.replace("_", "-")}' for name in names]
+def option(name: str) -> str:
+    """Return how the option of a parameter is typed: ``--dry-run`` for ``dry_run``."""
+    return f'--{name.replace("_", "-")}'
 
 
-def _switches(function) -> dict[str, str]:
-    """Return {name: help} of the parameters that are off by default and take no value."""
-    texts = _texts(function)
-    return {p.name: texts[p.name] for p in inspect.signature(function).parameters.values() if p.default is False}
+def _kind(parameter: inspect.Parameter, hint: Any, name: str) -> dict[str, Any]:
+    """Return what makes an argument take a switch's, several or one value."""
+    default, is_option = parameter.default, name.startswith('-')
+    if default is False:
+        return {'action': 'store_true'}
+    if get_origin(hint) is tuple:
+        return {'nargs': '+' if is_option else '*', 'type': get_args(hint)[0], 'default': list(default)}
+    if default is parameter.empty:
+        return {'type': hint, **({'required': True} if is_option else {})}
+    return {'type': hint, 'default': default}
 
 
-def _lists(function) -> dict[str, tuple[Any, Any, str]]:
-    """Return {name: (type of an item, default, help)} of the parameters that take several values: ``--seeds 0 1 2``."""
-    texts, types = _texts(function), get_type_hints(function)
-    return {
-        p.name: (get_args(types[p.name])[0], list(p.default), texts[p.name])
-        for p in inspect.signature(function).parameters.values()
-        if get_origin(types.get(p.name)) is tuple
-    }
+def with_hyphens(words: list[str]) -> list[str]:
+    """Return a command line whose options have hyphens: ``--dry_run`` too is ``--dry-run``; values stay as they are."""
+    return [re.sub('^--[^.=]+', lambda found: found[0].replace('_', '-'), word) for word in words]
+
+
+def _parse(parser: ArgumentParser, words: list[str], positionals: Sequence[str]) -> dict[str, Any]:
+    """Return the arguments of a verb.
+
+    Raises:
+        FamdaError: a wrong command line.
+    """
+    from famda_train.argument_errors import Wording, as_sentence
+
+    help_ = f'{parser.prog} --help'
+
+    def shown(name: str) -> str:
+        return name if name in positionals else option(name)
+
+    try:
+        return vars(parser.parse_args(with_hyphens(words)))
+    except argparse.ArgumentError as error:
+        wording = Wording('option', f'see {help_}', help_, shown)
+        raise as_sentence(str(error), error, list(parser.get_defaults().keys()), wording) from None
 
 
 def _texts(function) -> dict[str, str]:

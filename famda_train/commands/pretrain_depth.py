@@ -35,7 +35,7 @@ def run(
         learning_rate: peak of the one-cycle schedule.
     """
     from famda_train.training.pretrain_depth_teacher import pretrain
-    from famda_train.training.training_cli import quieten
+    from famda_train.training.quiet import quieten
 
     quieten()
     pretrain(Path(frames), Path(out), steps, batch_size, seed, Path(start) if start else None, learning_rate)

@@ -24,7 +24,7 @@ from famda_ros.resources import resource
 Progress = Callable[[str, int], None]
 """(name of the run, steps done)"""
 
-PLAIN = {'keep_every': 0, 'pictures_every': 0, 'trainer__logger': False, 'data__validate': None}
+PLAIN = {'overwrite': True, 'keep_every': 0, 'pictures_every': 0, 'trainer__logger': False, 'data__validate': None}
 """Options of a training that writes its checkpoint at the end and nothing else."""
 
 Finished = Callable[[str, float], None]

@@ -4,43 +4,58 @@
 from __future__ import annotations
 
 import errno
-import json
-import logging
 import sys
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import yaml
 from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from famda_ros.errors import EXIT_INTERRUPTED, FamdaError
 from famda_ros.files import make_output_folder
-from famda_train.models.checkpoint import read_checkpoint, read_file
-from famda_train.training.callbacks.checkpoints import AtomicCheckpointIO, SaveLast, kept_step
+from famda_train.argument_errors import first_famda_error
+from famda_train.models.checkpoint import read_checkpoint
+from famda_train.training.callbacks.checkpoints import AtomicCheckpointIO, kept_step
 from famda_train.training.callbacks.pictures import TrainingPictures
 from famda_train.training.callbacks.processes import EndTogether, end_other_processes
-from famda_train.training.callbacks.progress import StepProgressBar
+from famda_train.training.callbacks.progress import StepLines, StepProgressBar
+from famda_train.training.callbacks.stop_signals import SaveLastAndWhenStopped
 from famda_train.training.config_chain import with_defaults
-from famda_train.training.config_errors import GIVE_CONFIG, TrainingParser, first_famda_error
+from famda_train.training.config_errors import GIVE_CONFIG, TrainingParser
 from famda_train.training.data_module import AdaptationData
+from famda_train.training.quiet import quieten
+from famda_train.training.resume import checkpoint_to_resume, settings_to_keep
+from famda_train.training.run_paths import check_nothing_is_replaced, last_checkpoint, run_folder, trained_checkpoint
 from famda_train.training.source_training import SourceTraining
+
+Verb = Literal['fit', 'validate']
+
+DESCRIPTIONS: dict[str, str] = {
+    'fit': 'Train or adapt a student from a YAML configuration, and write its checkpoint. On a terminal a bar shows '
+    'the progress, elsewhere a line every 30 s: loss = of the whole step; target loss = the part on the '
+    'unlabelled target; confident = the share of the target that pseudo-labels are trusted on, 0..1. Ctrl-C and '
+    'SIGTERM keep what was reached; continue with --resume=true.',
+    'validate': 'Score what famda fit has trained (--out of the same configuration) on the frames of data.validate.',
+}
 
 
 class TrainingCLI(LightningCLI):
-    """LightningCLI that keeps what is needed to go on, and ends by writing the student's checkpoint.
+    """LightningCLI that keeps what is needed to resume, and ends by writing the student's checkpoint.
 
     The streams of training samples have no end, and so no epochs: with ``data.validate``,
     ``trainer.val_check_interval`` is the number of batches between two validations.
+
+    Args:
+        verb: 'fit' or 'validate'; what :meth:`run` does.
+        options: of LightningCLI.
     """
 
-    @staticmethod
-    def subcommands() -> dict[str, set[str]]:
-        """Only what there is a verb for."""
-        return {verb: skipped for verb, skipped in LightningCLI.subcommands().items() if verb in ('fit', 'validate')}
+    def __init__(self, verb: Verb, **options: Any):
+        self.verb = verb
+        super().__init__(SourceTraining, AdaptationData, run=False, **options)
 
     def add_arguments_to_parser(self, parser):
         """Add the options of the run itself."""
@@ -48,10 +63,13 @@ class TrainingCLI(LightningCLI):
             '--defaults', type=str, default=None, help='in a configuration file: the file it builds on, beside it'
         )
         parser.add_argument('--out', type=str, default='student.ckpt', help='checkpoint to write at the end')
-        # The class set belongs to the data: said there once, never twice.
+        # The class set belongs to the data: given once, never twice.
         parser.link_arguments('data.label_space', 'model.init_args.label_space', apply_on='instantiate')
         parser.add_argument(
-            '--resume', type=bool, default=False, help='go on where an interrupted run with the same --out stopped'
+            '--resume', type=bool, default=False, help='continue where an interrupted run with the same --out stopped'
+        )
+        parser.add_argument(
+            '--overwrite', type=bool, default=False, help='begin anew, even if --out or an interrupted run exists'
         )
         parser.add_argument(
             '--keep_every', type=int, default=200, help='steps between checkpoints to resume from, 0 = none'
@@ -65,29 +83,26 @@ class TrainingCLI(LightningCLI):
         """Whether callbacks were handed over by a program, which reports progress itself."""
         return bool(self.trainer_defaults['callbacks'])
 
-    @property
-    def verb_config(self) -> Any:
-        """The configuration of the verb that runs."""
-        return self.config[self.subcommand]
-
     def before_instantiate_classes(self):
         """Refuse a wrong checkpoint here: raised inside the model, the reason would drown in jsonargparse's."""
-        run = self.verb_config
-        if self.subcommand == 'validate':
+        run = self.config
+        if self.verb == 'validate':
             if not run.data.get('validate'):
                 raise FamdaError('there are no frames to validate on; give data.validate')
             run.model.init_args.init_from = str(trained_checkpoint(run.out))
-            run.verbose = False  # the metrics are printed here, not as a table of Lightning
         elif run.resume:
-            run.ckpt_path = str(checkpoint_to_resume(run.out, self.fingerprint()))
-            run.weights_only = True
+            self.resumed_from = str(checkpoint_to_resume(run.out, self.fingerprint()))
+        elif not run.overwrite:
+            check_nothing_is_replaced(run.out)
         if run.model.init_args.get('init_from'):
             read_checkpoint(run.model.init_args.init_from)
 
+    resumed_from: str | None = None
+    """Checkpoint from which the training continues; None = from the start."""
+
     def fingerprint(self) -> dict[str, Any]:
         """Return the settings, as JSON values by dotted name, that a resumed run must have again."""
-        run = yaml.safe_load(self.parser.dump(self.config, skip_none=False, format='yaml'))[self.subcommand]
-        return settings_to_keep(run)
+        return settings_to_keep(yaml.safe_load(self.parser.dump(self.config, skip_none=False, format='yaml')))
 
     def instantiate_classes(self):
         """Bring up the sentence that is meant for users from among what jsonargparse makes of it."""
@@ -101,57 +116,73 @@ class TrainingCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs):
         """Add checkpoints, progress, the log and pictures; files lie in the run's folder beside ``--out``."""
-        run, own = self.verb_config, self.config_init[self.subcommand].trainer
+        run, own = self.config, self.config_init.trainer
         callbacks = [*as_list(own.get('callbacks')), EndTogether()]
         logger = own.get('logger')
-        if self.subcommand == 'validate':
+        if self.verb == 'validate':
             logger = False
         elif logger in (None, True):
             folder = run_folder(run.out)
             logger = TensorBoardLogger(str(folder.parent), name=folder.name, version='')
         if run.keep_every:
-            callbacks.append(SaveLast(last_checkpoint(run.out), run.keep_every, self.fingerprint()))
+            callbacks.append(SaveLastAndWhenStopped(last_checkpoint(run.out), run.keep_every, self.fingerprint()))
         if run.pictures_every and logger:
             callbacks.append(TrainingPictures(run.pictures_every))
-        shows = own.enable_progress_bar and sys.stderr.isatty() and not self.by_program
+        shows = own.enable_progress_bar and not self.by_program
+        has_bar = shows and sys.stderr.isatty()
         if shows:
-            callbacks.append(StepProgressBar())
+            callbacks.append(StepProgressBar() if has_bar else StepLines())
         return super().instantiate_trainer(
-            callbacks=callbacks, logger=logger, plugins=[AtomicCheckpointIO()], enable_progress_bar=shows, **kwargs
+            callbacks=callbacks, logger=logger, plugins=[AtomicCheckpointIO()], enable_progress_bar=has_bar, **kwargs
         )
 
-    def before_fit(self):
-        """Find out before the training, not after it, whether the result can be written."""
-        make_output_folder(Path(self.verb_config.out).parent)
+    def run(self) -> None:
+        """Train and write the student, or print the metrics."""
+        if self.verb == 'validate':
+            self.trainer.validate(self.model, datamodule=self.datamodule, verbose=False)
+            self.print_metrics()
+            return
+        make_output_folder(Path(self.config.out).parent)  # before the training, not after it
+        if not self.resumed_from and self.trainer.is_global_zero:
+            last_checkpoint(self.config.out).unlink(missing_ok=True)
+        self.train()
+        self.write_student()
 
-    def fit(self, **kwargs):
-        """Train; say after Ctrl-C what can be gone on from."""
+    def train(self) -> None:
+        """Train; after Ctrl-C or SIGTERM name the step to continue from.
+
+        Raises:
+            KeyboardInterrupt: it was interrupted.
+        """
+        resume: dict[str, Any] = {'ckpt_path': self.resumed_from, 'weights_only': True} if self.resumed_from else {}
         try:
-            self.trainer.fit(**kwargs)
+            self.trainer.fit(self.model, datamodule=self.datamodule, **resume)
         except SystemExit as leaving:
-            if leaving.code != INTERRUPTED or not self.trainer.is_global_zero:
+            stopped = isinstance(leaving, SIGTERMException) or leaving.code == INTERRUPTED
+            if not stopped or not self.trainer.is_global_zero:
                 raise
             kept = kept_step(self.trainer)
-            then = 'nothing was kept yet' if kept is None else f'go on from step {kept} with --resume=true'
+            then = 'nothing was kept yet' if kept is None else f'continue from step {kept} with --resume=true'
             raise KeyboardInterrupt(f'interrupted at step {self.trainer.global_step}; {then}') from None
 
-    def after_fit(self):
-        """Write the student; what it took to get there is not needed any more."""
+    def write_student(self) -> None:
+        """Write the result; the checkpoint to resume from is not needed any more."""
         if not self.trainer.is_global_zero:
             return
+        out = self.config.out
         try:
-            self.trainer.strategy.checkpoint_io.save_checkpoint(self.model.student(), self.verb_config.out)
+            self.trainer.strategy.checkpoint_io.save_checkpoint(self.model.student(), out)
         except FamdaError:
             end_other_processes(self.trainer)
             raise
-        last_checkpoint(self.verb_config.out).unlink(missing_ok=True)
+        last_checkpoint(out).unlink(missing_ok=True)
         if not self.by_program:
-            out, loss = self.verb_config.out, self.trainer.callback_metrics.get('loss')
+            loss = self.trainer.callback_metrics.get('loss')
             steps = f'{self.trainer.global_step} steps' + ('' if loss is None else f', loss {float(loss):.2g}')
             print(f'wrote {out} ({steps}); score it with: famda evaluate {out} DATA')
 
-    def after_validate(self):
-        """Print the metrics, one a line."""
+    def print_metrics(self) -> None:
+        """Print the metrics of a validation, one a line."""
         if self.trainer.is_global_zero:
             metrics = {name.removeprefix('val/'): float(value) for name, value in self.trainer.callback_metrics.items()}
             width = max(map(len, metrics), default=0)
@@ -161,102 +192,6 @@ class TrainingCLI(LightningCLI):
 def as_list(value: Any) -> list:
     """Return None as [], one thing as [thing], and a list as it is."""
     return [] if value is None else value if isinstance(value, list) else [value]
-
-
-def run_folder(out: str | Path) -> Path:
-    """Return the folder with the log and the checkpoint to resume from of a run that writes ``out``."""
-    return Path(out).with_suffix('.run')
-
-
-def last_checkpoint(out: str | Path) -> Path:
-    """Return the checkpoint to resume from."""
-    return run_folder(out) / 'last.ckpt'
-
-
-FREE = ('data.validate', 'data.workers', 'data.cache_gb')
-"""Settings that change nothing that is learnt."""
-
-OF_TRAINER = ('max_steps', 'accumulate_grad_batches', 'gradient_clip_val', 'gradient_clip_algorithm')
-"""Settings of the trainer that change what is learnt; the others belong to the machine."""
-
-
-def settings_to_keep(run: dict[str, Any]) -> dict[str, Any]:
-    """Return what an interrupted run must be resumed with, by dotted name, from all settings of a run."""
-    trainer = {name: run['trainer'].get(name) for name in OF_TRAINER}
-    kept = {'model': run['model'], 'data': run['data'], 'trainer': trainer, 'seed_everything': run['seed_everything']}
-    # Through JSON: only plain values may lie in a checkpoint.
-    return {
-        name: value for name, value in flat(json.loads(json.dumps(kept, default=str))) if not name.startswith(FREE)
-    }
-
-
-def flat(values: dict[str, Any], prefix: str = '') -> Iterator[tuple[str, Any]]:
-    """Yield (dotted name, value) of nested dictionaries."""
-    for name, value in values.items():
-        if isinstance(value, dict) and value:
-            yield from flat(value, f'{prefix}{name}.')
-        else:
-            yield prefix + name, value
-
-
-def checkpoint_to_resume(out: str | Path, settings: dict[str, Any]) -> Path:
-    """Return the checkpoint to resume from, after a look into it.
-
-    Args:
-        out: what the run writes.
-        settings: of the run that wants to go on.
-
-    Raises:
-        FamdaError: there is none, it is damaged, it was made with other settings, or the run is finished.
-    """
-    last = last_checkpoint(out)
-    if not last.is_file():
-        if Path(out).is_file():
-            raise FamdaError(f"the run that writes '{out}' is finished; there is nothing to resume")
-        raise FamdaError(f"there is nothing to resume for '{out}'; leave out --resume")
-    before = read_file(last).get(SaveLast.KEY, settings)
-    for name in (*before, *settings):
-        if before.get(name) != settings.get(name):
-            raise FamdaError(
-                f'the interrupted run had {name} {in_yaml(before.get(name))}, now {in_yaml(settings.get(name))}; '
-                'resume with the same settings, or choose another --out'
-            )
-    return last
-
-
-def in_yaml(value: Any) -> str:
-    """Return a plain value as it is written in a configuration."""
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def trained_checkpoint(out: str | Path) -> Path:
-    """Return the result of a run, or as long as there is none its last checkpoint.
-
-    Raises:
-        FamdaError: there is neither.
-    """
-    for path in (Path(out), last_checkpoint(out)):
-        if path.is_file():
-            return path
-    raise FamdaError(f"there is no checkpoint '{out}' to validate; train it with famda fit, or name another by --out")
-
-
-def quieten() -> None:
-    """Keep off the terminal what a user can do nothing about; other warnings stay."""
-    for name in ('lightning.pytorch', 'lightning.fabric'):
-        logging.getLogger(name).setLevel(logging.WARNING)  # hints about hardware and cloud services
-    for message in (
-        "LightningCLI's args",
-        'The .*dataloader.* does not have many workers',
-        '.*treespec, LeafSpec',
-        'Checkpoint directory .* exists',
-        'You defined a `validation_step` but have no',
-        'You passed in a `val_dataloader` but have no',
-        "You're resuming from a checkpoint that ended before the epoch",  # the streams know where to go on
-        'Total length of `list` across ranks is zero',  # no frames to validate on
-    ):
-        warnings.filterwarnings('ignore', message=message)
-    warnings.filterwarnings('ignore', category=DeprecationWarning)  # between Lightning and jsonargparse
 
 
 INTERRUPTED = 1
@@ -275,7 +210,7 @@ def trainer_defaults(callbacks: list[Any]) -> dict[str, Any]:
         'max_steps': 1000,
         'max_epochs': -1,
         'callbacks': callbacks,
-        'enable_progress_bar': True,  # on a terminal
+        'enable_progress_bar': True,  # a bar on a terminal, lines elsewhere
         'enable_checkpointing': False,
         'enable_model_summary': False,
         'use_distributed_sampler': False,  # the streams share the places among processes themselves
@@ -283,16 +218,16 @@ def trainer_defaults(callbacks: list[Any]) -> dict[str, Any]:
     }
 
 
-def main(args: list[str], callbacks=(), verb: str = 'fit') -> int | None:
+def main(args: list[str], callbacks=(), verb: Verb = 'fit') -> int | None:
     """Train, or validate, as the configuration says.
 
     Args:
         args: command line, for example ``['--config', 'config/train/street_world.yaml']``.
-        callbacks: further Lightning callbacks; with some, the progress bar is left to them.
+        callbacks: further Lightning callbacks; with some, the progress is left to them.
         verb: 'fit' or 'validate'.
 
     Returns:
-        The exit code where it is not 0: after Ctrl-C, and a sentence on the terminal on how to go on.
+        The exit code where it is not 0: after Ctrl-C or SIGTERM, with a sentence on the terminal on how to continue.
 
     Raises:
         FamdaError: what a user did wrong, or what went wrong with the training.
@@ -303,16 +238,15 @@ def main(args: list[str], callbacks=(), verb: str = 'fit') -> int | None:
         raise FamdaError(GIVE_CONFIG)
     try:
         TrainingCLI(
-            SourceTraining,
-            AdaptationData,
+            verb,
             subclass_mode_model=True,
             seed_everything_default=0,
             save_config_callback=None,
             parser_class=TrainingParser,
             trainer_defaults=trainer_defaults(list(callbacks)),
-            parser_kwargs={'prog': 'famda', verb: {'prog': f'famda {verb}'}},
-            args=[verb, *with_defaults(args)],
-        )
+            parser_kwargs={'prog': f'famda {verb}', 'description': DESCRIPTIONS[verb]},
+            args=with_defaults(args),
+        ).run()
     except SystemExit as leaving:
         if leaving.code == INTERRUPTED:
             raise KeyboardInterrupt from None
@@ -326,6 +260,6 @@ def main(args: list[str], callbacks=(), verb: str = 'fit') -> int | None:
         if error.errno not in DISK_FULL:
             raise
         raise FamdaError(
-            f'cannot write to the folder of the run ({error.strerror}); free some space and go on with --resume=true'
+            f'cannot write to the folder of the run ({error.strerror}); free some space and continue with --resume=true'
         ) from error
     return None

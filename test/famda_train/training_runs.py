@@ -44,7 +44,8 @@ def arguments(kind: str, folder: Path, out: str, *extra: str, steps: int = 6, no
         f'--model={CLASSES[kind]}.{kind}', f'--model.network={network}', '--model.ramp_steps=2',
         *(['--model.statistics_batches=2', *target] if kind == SELF else []), f'--data.source={folder / "source"}',
         '--data.batch_size=2', '--seed_everything=3', f'--trainer.max_steps={steps}', '--trainer.accelerator=cpu',
-        '--trainer.log_every_n_steps=1', '--pictures_every=0', '--keep_every=0', f'--out={folder / out}', *extra,
+        '--trainer.log_every_n_steps=1', '--pictures_every=0', '--keep_every=0', '--overwrite=true',
+        f'--out={folder / out}', *extra,
     ]  # fmt: skip
 
 

@@ -89,8 +89,8 @@ def test_a_verb_of_two_words_is_run_by_its_module(monkeypatch, capsys):
     assert cli.main(['bench', 'world', '--seeds', '4', '5', '--names', 'a']) == cli.EXIT_ERROR
     told = capsys.readouterr().err.splitlines()
     assert told == ['famda bench world: (0, 1) ()', "famda bench world: (4, 5) ('a',)"]
-    with pytest.raises(SystemExit):
-        cli.main(['bench', 'world', '--seeds', 'four'])
+    assert cli.main(['bench', 'world', '--seeds', 'four']) == cli.EXIT_ERROR
+    assert capsys.readouterr().err == "famda bench world: --seeds takes int, not 'four'\n"
 
 
 def test_arguments_are_typed_and_the_result_is_written(verb, tmp_path):
@@ -100,16 +100,37 @@ def test_arguments_are_typed_and_the_result_is_written(verb, tmp_path):
     assert json.loads(result.read_text()) == {'data': 'frames', 'size': 5, 'kind': 'b'}
 
 
-@pytest.mark.parametrize('wrong', [['--size', 'many'], ['--kind', 'c'], ['--unknown', '1']])
-def test_wrong_arguments_never_run(verb, wrong):
-    def run(data: str, size: int = 3, kind: Literal['a', 'b'] = 'a') -> None:
+@pytest.mark.parametrize(
+    ('wrong', 'sentence'),
+    [
+        (['frames', '--size', 'many'], "--size takes int, not 'many'"),
+        (['frames', '--kind', 'c'], "--kind takes a or b, not 'c'"),
+        (['frames', '--siz', '1'], "there is no option '--siz'; did you mean '--size'?"),
+        (['frames', '--colour', '1'], "there is no option '--colour'; famda evaluate --help lists all"),
+        (['frames', 'more'], "'more' is no option; see famda evaluate --help"),
+        (['frames', '--size'], '--size: expected one argument'),
+        (['frames', '--focal-length', 'long'], "--focal-length takes float, not 'long'"),
+        ([], 'data is missing; see famda evaluate --help'),
+    ],
+)
+def test_wrong_arguments_never_run(verb, capsys, wrong, sentence):
+    def run(data: str, size: int = 3, kind: Literal['a', 'b'] = 'a', focal_length: float | None = None) -> None:
         """Fail when called."""
         raise AssertionError('ran')
 
     verb(run, POSITIONALS=('data',))
-    with pytest.raises(SystemExit) as exit_:
-        cli.main(['evaluate', 'frames', *wrong])
-    assert exit_.value.code == 2
+    assert cli.main(['evaluate', *wrong]) == cli.EXIT_ERROR
+    assert capsys.readouterr().err == f'famda evaluate: {sentence}\n'
+
+
+def test_a_missing_option_is_shown_as_it_is_typed(verb, capsys):
+    def run(out_dir: str) -> None:
+        """Fail when called."""
+        raise AssertionError('ran')
+
+    verb(run)
+    assert cli.main(['evaluate']) == cli.EXIT_ERROR
+    assert capsys.readouterr().err == 'famda evaluate: --out-dir is missing; see famda evaluate --help\n'
 
 
 def test_help_shows_arguments_and_defaults(verb, capsys):

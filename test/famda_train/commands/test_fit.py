@@ -40,6 +40,7 @@ from famda_train.evaluation.evaluate import evaluate
 from famda_train.evaluation.models import load_predictor
 from famda_train.evaluation.protocol import DEPTH_METRICS
 from famda_train.models.checkpoint import load_student
+from famda_train.training import training_cli
 
 NORMALS = '--model.extra_tasks=[{class_path: famda_train.training.tasks.SurfaceNormals}]'
 
@@ -74,6 +75,23 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(street, kind):
     assert not last.exists()
     with pytest.raises(FamdaError, match='is finished; there is nothing to resume'):
         fit([*killed, '--resume=true'])
+
+
+def test_files_of_another_run_are_replaced_on_request_only(street):
+    out = street / 'again.ckpt'
+    careful = arguments(SOURCE, street, out.name, '--overwrite=false', steps=1)
+    fit(careful)
+    before = out.read_bytes()
+    with pytest.raises(FamdaError, match=r"again\.ckpt' exists; choose another --out"):
+        fit(careful)
+    assert out.read_bytes() == before
+    last = out.with_suffix('.run') / 'last.ckpt'
+    last.parent.mkdir(exist_ok=True)
+    last.write_bytes(before)
+    with pytest.raises(FamdaError, match=r'continue with --resume=true, or remove it'):
+        fit(careful)
+    fit([*careful, '--overwrite=true'])
+    assert not last.exists()
 
 
 def test_nothing_to_resume_is_said_in_one_sentence(street):
@@ -140,7 +158,8 @@ def test_the_launcher_starts_the_command_line_again(street):
     launch = [sys.executable, '-m', 'famda_train.commands.cli', 'fit']
     command = [*launch, *args, '--trainer.devices=2', '--trainer.strategy=ddp']
     done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
-    assert (done.returncode, done.stdout.count('\n'), done.stderr) == (0, 1, '')
+    errors = [line for line in done.stderr.splitlines() if not line.startswith('step ')]  # on a slow machine
+    assert (done.returncode, done.stdout.count('\n'), errors) == (0, 1, [])
     assert done.stdout.startswith(f'wrote {street / "launched.ckpt"} (3 steps, loss ')
     assert weights(street / 'launched.ckpt')
     assert [file.suffix for file in sorted((street / 'launched.run').iterdir())][1:] == ['.yaml']
@@ -241,7 +260,7 @@ def test_a_third_task_joins_a_checkpoint_that_lacks_it(street, teacher):
         ('--model.segmentation={trus: 1}', "did you mean 'model.segmentation.trust'"),
         ('--data.bath_size=1', "did you mean 'data.batch_size'"),
         ('--trainer.max_steps=many', "trainer.max_steps takes int, not 'many'"),
-        ('--data.masks=sam', "make it with famda label and --masks sam, or take --data.masks null"),
+        ('--data.masks=sam', "make it with famda label and --masks sam .*, or take --data.masks null"),
     ],
 )
 def test_a_mistake_in_the_settings_is_one_sentence(street, capfd, extra, sentence):
@@ -289,9 +308,9 @@ def test_an_interrupted_run_tells_what_is_kept_and_goes_on_with_the_same_setting
     street, handler, monkeypatch, capsys
 ):
     args = arguments(SELF, street, 'stopped.ckpt', '--keep_every=2', steps=5)
-    for step, then in ((1, 'nothing was kept yet'), (3, 'go on from step 2 with --resume=true')):
+    for step, then in ((1, 'nothing was kept yet'), (3, 'continue from step 2 with --resume=true')):
         with monkeypatch.context() as context:
-            context.setattr(fit_command, 'EndTogether', lambda step=step: At(step, interrupt))
+            context.setattr(training_cli, 'EndTogether', lambda step=step: At(step, interrupt))
             assert fit_command.main(args) == 130
         assert capsys.readouterr().err == f'famda fit: interrupted at step {step}; {then}\n'
     state = torch.load(street / 'stopped.run' / 'last.ckpt', weights_only=True)

@@ -7,10 +7,11 @@ import re
 import sys
 
 import pytest
-from training_runs import SOURCE, At, arguments, write_streets
+from training_runs import SELF, SOURCE, At, arguments, write_streets
 
 from famda_ros.errors import FamdaError
 from famda_train.commands import fit
+from famda_train.training import training_cli
 from famda_train.training.callbacks import progress
 
 
@@ -32,7 +33,7 @@ class Watched(progress.StepProgressBar):
 @pytest.fixture
 def terminal(monkeypatch):
     monkeypatch.setattr(sys.stderr, 'isatty', lambda: True)
-    monkeypatch.setattr(fit, 'StepProgressBar', Watched)
+    monkeypatch.setattr(training_cli, 'StepProgressBar', Watched)
     Watched.shown = []
     return Watched.shown
 
@@ -40,7 +41,7 @@ def terminal(monkeypatch):
 def test_steps_of_all_steps_also_after_a_resume(street, terminal, monkeypatch):
     args = arguments(SOURCE, street, 'a.ckpt', '--keep_every=2', steps=5)
     with pytest.raises(FamdaError, match='over'), monkeypatch.context() as context:
-        context.setattr(fit, 'EndTogether', lambda: At(3, stop))
+        context.setattr(training_cli, 'EndTogether', lambda: At(3, stop))
         fit.main(args)
     assert terminal == [(1, 5), (2, 5), (3, 5)]
     terminal.clear()
@@ -64,3 +65,24 @@ def test_elsewhere_a_training_says_what_it_wrote_and_nothing_else(street, capfd,
     assert re.fullmatch(line, said.out)
     assert said.err == ''
     assert [str(warning.message) for warning in recwarn] == []
+
+
+def test_without_a_terminal_a_line_now_and_then_names_step_rate_time_left_and_losses(street, monkeypatch, capsys):
+    clock = iter(range(0, 1000, 20))  # every look at the clock is 20 s after the one before
+    monkeypatch.setattr(training_cli, 'StepLines', lambda: progress.StepLines(30.0, lambda: next(clock)))
+    fit.main(arguments(SELF, street, 'd.ckpt', '--data.workers=0', steps=6))
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith('step ')]
+    shape = r'step (\d) of 6, [\d.]+ steps/s, \d+:\d\d left, loss [\d.]+, target loss [\d.]+, confident [\d.e-]+'
+    assert [int(re.fullmatch(shape, line)[1]) for line in lines] == [2, 4, 6]
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'line'),
+    [
+        ((240, 1000, 1.25, {'loss': 0.5123}), 'step 240 of 1000, 1.25 steps/s, 10:08 left, loss 0.512'),
+        ((1, 40000, 2.0, {}), 'step 1 of 40000, 2 steps/s, 5:33:20 left'),
+        ((7, -1, 0.5, {'target_loss': 2.0}), 'step 7, 0.5 steps/s, target loss 2'),
+    ],
+)
+def test_the_words_of_a_line(arguments, line):
+    assert progress.progress_line(*arguments) == line
