@@ -159,10 +159,10 @@ class SelfTraining(SourceTraining):
         target_loss = self.mixed_loss(source, target, taught, target_draws)
         if self.masked_images:
             target_loss = target_loss + self.masked_images.weight * self.masked_loss(target, taught, target_draws)
-        sure = taught['segmentation'].weight.mean()
+        confident = taught['segmentation'].weight.mean()
         total = loss + target_loss
         self.check_finite(total, batch)
-        numbers = {'loss': total.detach(), 'target': target_loss.detach(), 'sure': sure}
+        numbers = {'loss': total.detach(), 'target_loss': target_loss.detach(), 'confident': confident}
         self.log_dict(numbers, prog_bar=True, sync_dist=True)
         return total
 
