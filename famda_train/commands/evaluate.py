@@ -138,7 +138,7 @@ def _draw(picture: str, predict, space, frames, result: dict[str, Any]) -> None:
     """Draw some frames, evenly spread over the data."""
     import numpy as np
 
-    from famda_train.evaluation.evaluate import shared_scoring_spaces, predict_frame
+    from famda_train.evaluation.evaluate import predict_frame, shared_scoring_spaces
     from famda_train.evaluation.protocol import get_protocol
     from famda_train.pictures.scored_frames import write_comparison
 

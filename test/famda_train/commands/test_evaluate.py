@@ -92,7 +92,7 @@ def test_no_truth_and_label_spaces_that_do_not_fit_are_one_sentence(street, mode
     other = write_street(tmp_path / 'other', 'night', 1)
     info = (other / 'dataset.yaml').read_text()
     (other / 'dataset.yaml').write_text(info.replace('flat7', 'synthia13'))
-    with pytest.raises(FamdaError, match=r'flat7 cannot be scored against truth in synthia13'):
+    with pytest.raises(FamdaError, match=r'flat7 cannot be scored against ground truth in synthia13'):
         command.run(models[0], str(other))
 
 

@@ -21,7 +21,7 @@ CROP = (24, 16)
 
 @pytest.fixture(scope='module')
 def samples(tmp_path_factory):
-    return Samples(FrameFolder(write_street(tmp_path_factory.mktemp('stream'), 'synthetic', 4)), truth=True)
+    return Samples(FrameFolder(write_street(tmp_path_factory.mktemp('stream'), 'synthetic', 4)), ground_truth=True)
 
 
 def stream(samples, seed=1, number=SOURCE):
