@@ -11,13 +11,14 @@ PIP_FLAGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.famda-installed
+DOCS_STAMP := $(VENV)/.famda-docs-installed
 CACHES := .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 # The tests start real ROS nodes: they must not talk to robots on the network.
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-long lint clean
+.PHONY: help venv demo test test-long lint docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +37,9 @@ test-long: $(STAMP) ## the node's promises at full length: streams of a minute, 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check
 	$(BIN)/mypy
+
+docs: $(DOCS_STAMP) ## the documentation as a site, build/site/index.html; a broken link or anchor fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 clean: ## remove .venv and everything built; runs/ stays
 	rm -rf $(VENV) build install log *.egg-info $(CACHES)
@@ -57,4 +61,8 @@ $(STAMP): setup.py pyproject.toml | $(BIN)/python
 	@extras=ros,train,scale,dev; \
 	if grep -qi 'include-system-site-packages *= *true' $(VENV)/pyvenv.cfg; then extras=train,scale,dev; fi; \
 	set -x; $(BIN)/python -m pip install --disable-pip-version-check $(PIP_FLAGS) -e ".[$$extras]"
+	@touch $@
+
+$(DOCS_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --disable-pip-version-check $(PIP_FLAGS) -e ".[docs]"
 	@touch $@

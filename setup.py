@@ -8,6 +8,7 @@ A plain install is a robot install (no torch).  Extras add the rest:
 * ``gpu``, ``openvino``  ONNX Runtime for NVIDIA GPUs, for CPUs with OpenVINO; each replaces the plain one
 * ``train`` the workspace: datasets, adaptation, evaluation, export
 * ``scale`` labelling on many machines
+* ``docs``  the documentation as a site
 * ``test``  what the tests need
 * ``dev``   the same, with linters and colcon
 """
@@ -49,6 +50,7 @@ EXTRAS = {
         'tensorboard>=2.18',
         'rich>=13',
     ],
+    'docs': ['mkdocs-material>=9.6', 'mkdocstrings-python>=1.16'],
     'scale': ['ray[data]>=2.40'],
     # colcon runs pytest only where this extra names it; otherwise it runs no test and reports success
     'test': TEST,

@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -18,7 +19,9 @@ from famda_train.commands.cli import VERBS, build_parser, command_module, split_
 from famda_train.models.checkpoint import load_student
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
+DOCS = sorted((ROOT / 'docs').rglob('*.md'))
+PAGES = [ROOT / 'README.md', *DOCS, *sorted((ROOT / 'models').rglob('*.md'))]
+HOUSE = runpy.run_path(str(ROOT / 'test' / 'test_house.py'))
 COMMANDS = [
     (page.name, line.strip())
     for page in PAGES
@@ -44,10 +47,45 @@ def test_command_is_accepted(page, command):
         build_parser(verb, module).parse_args(words)
 
 
-@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def name_of(page):
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize('page', PAGES, ids=name_of)
 def test_links_lead_somewhere(page):
     for target in re.findall(r'\]\(([^)#]+)\)', page.read_text()):
         assert target.startswith('https://') or (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize('page', [page for page in DOCS if page.parent.name == 'docs'], ids=name_of)
+def test_page_opens_with_a_short_quick_start(page):
+    introduction, rest = page.read_text().split('\n## ', 1)
+    assert introduction.startswith('# ') and '```' not in introduction
+    title, block = re.match(r'(.*?)\n.*?```\w+\n(.*?)```', rest, re.DOTALL).groups()
+    assert title == 'Quick start' and len(block.splitlines()) <= 15
+
+
+def test_architecture_page_lists_the_rooms_in_their_order():
+    page = (ROOT / 'docs' / 'architecture.md').read_text()
+    robot, workspace = page.split('### famda_ros')[1].split('### famda_train')
+    rows = [re.findall(r'^\| `(\w+)` \|', part, re.MULTILINE) for part in (robot, workspace)]
+    assert rows == [HOUSE['ROBOT'], HOUSE['WORKSPACE']]
+
+
+def test_architecture_picture_shows_the_rooms_in_their_order():
+    texts = re.findall(r'<text[^>]*>([^<]*)</text>', (ROOT / 'docs' / 'images' / 'architecture.svg').read_text())
+    drawn = [text for text in texts if text in HOUSE['ROBOT'] + HOUSE['WORKSPACE']]
+    assert sorted(drawn) == sorted(HOUSE['ROBOT'] + HOUSE['WORKSPACE'])
+    for rooms in (HOUSE['ROBOT'], HOUSE['WORKSPACE']):
+        assert [room for room in drawn if room in rooms] == rooms
+
+
+def test_files_named_on_the_architecture_page_exist():
+    page = (ROOT / 'docs' / 'architecture.md').read_text()
+    named = {name for name in re.findall(r'`([\w/]+\.py|[\w/]+/)`', page) if '/' in name}
+    folders = (ROOT, ROOT / 'famda_ros', ROOT / 'famda_train')
+    assert len(named) > 30
+    assert not {name for name in named if not any((folder / name).exists() for folder in folders)}
 
 
 def script_of(page, name):
