@@ -16,6 +16,9 @@ KEY = re.compile(r'Parser key "([\w.]+)"')
 UNFIT = re.compile(r'Expected an? (.*?)(?:\. Got value: (.*))?$', re.MULTILINE)
 """Where jsonargparse names a type, and the value that has another."""
 
+LIMITS = {'v>=': 'at least ', 'v<=': 'at most ', 'v<inf': 'finite', 'v>': 'greater than ', 'v<': 'less than '}
+"""How jsonargparse writes the limits of a number → in words."""
+
 
 @dataclass(frozen=True)
 class Wording:
@@ -73,6 +76,11 @@ def _sentence(message: str, causes: list[BaseException], known: Sequence[str], w
     if isinstance(root, KeyError):  # Option 'a' is not accepted, or Group 'a' does not accept option 'b'
         return _unknown('.'.join([*filter(None, [keys]), *str(root.args[0]).split("'")[1::2]]), known, wording)
     reason = (message if root is None else str(root)).removeprefix('argument ')
+    given, is_restricted, limits = reason.partition(' does not conform to restriction ')
+    if is_restricted:
+        for sign, words in LIMITS.items():
+            limits = limits.replace(sign, words)
+        return f'{wording.shown(keys)} must be {limits}, not {given}'
     unfit = [found for found in UNFIT.findall(f'{message}\n{reason}') if 'NoneType' not in found[0]]
     value = next((value for _, value in unfit if value), '')
     if value and keys:

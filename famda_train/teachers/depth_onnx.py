@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ from famda_ros.student.depth_units import rescale_to_focal
 from famda_ros.student.providers import session_options
 from famda_train.label_store.licences import UNKNOWN, licence
 from famda_train.teachers.agreement import Views, read_views
-from famda_train.teachers.registry import typed_values
+from famda_train.teachers.registry import checked_values, parser_of
 from famda_train.teachers.weights import Weights
 
 INTERPOLATIONS = {'bilinear': cv2.INTER_LINEAR, 'bicubic': cv2.INTER_CUBIC, 'area': cv2.INTER_AREA}
@@ -208,14 +208,7 @@ def _section(kind: type, values: Any, what: str, path: Path, parts: Mapping[str,
     where = f"{what} '{path}'".strip()
     if not isinstance(values, dict):
         raise FamdaError(f'{where} must have entries of its own; see docs/teachers.md for an example')
-    names = [f.name for f in fields(kind)]
-    for name in values:
-        if name not in names:
-            raise FamdaError(f"{where} has no entry '{name}'; it has {', '.join(names)}")
-    for name in ('file', 'kind'):
-        if name in names and name not in values:
-            raise FamdaError(f'{where} lacks the entry {name}')
-    return kind(**typed_values(kind, values, f'of {where}'), **(parts or {}))
+    return kind(**checked_values(parser_of(kind, parts or ()), values, 'entry', where), **(parts or {}))
 
 
 def _check(description: Description, path: Path) -> None:

@@ -1,19 +1,21 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Teachers by name: imported when they are asked for, built from a user's settings."""
+"""Teachers by name: imported when they are needed, built from a user's settings."""
 from __future__ import annotations
 
+import argparse
 import contextlib
 import importlib
-import inspect
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from famda_ros.errors import FamdaError, choose
-from famda_train.teachers.setting_types import Range
+from famda_train.argument_errors import Wording, as_sentence
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
 
 STORE_NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]*')
 """Names that a folder of the label store can have."""
@@ -64,36 +66,57 @@ class TeacherClass:
         with installed_packages():  # some are imported only here
             return teacher(**self.preset, **settings)
 
-    def settings(self) -> dict[str, inspect.Parameter]:
-        """Return the settings that a user may give, by name."""
-        return {name: parameter for name, parameter in arguments(self.load()).items() if name not in self.preset}
+    def parser(self) -> ArgumentParser:
+        """Return what checks the settings that a user may give: the arguments of the class, and those it shares.
+
+        Settings that several teachers share are the fields of a data class, whose instance with this teacher's
+        defaults is the class attribute ``generator``.
+        """
+        teacher: Any = self.load()
+        parser = parser_of(teacher, skip={*self.preset, 'generator'})
+        if shared := getattr(teacher, 'generator', None):
+            parser.add_class_arguments(type(shared))
+            parser.set_defaults(asdict(shared))
+        return parser
+
+    def settings(self) -> dict[str, Any]:
+        """Return name → default of the settings that a user may give; None stands for those without a default, too."""
+        return dict(self.parser().get_defaults().items())
 
 
-def arguments(constructor: Any) -> dict[str, inspect.Parameter]:
-    """Return the arguments of a class by name.
+def parser_of(constructor: type, skip: Iterable[str] = ()) -> ArgumentParser:
+    """Return a parser of a class's arguments, or of a data class's fields, without those in ``skip``."""
+    from jsonargparse import ArgumentParser
 
-    A catch-all ``**name`` stands for the fields of the data class whose instance, with the defaults, is the class
-    attribute ``name``: settings that several teachers share.
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(constructor, skip=set(skip))
+    return parser
+
+
+def checked_values(
+    parser: ArgumentParser, values: Mapping[str, Any], noun: str, whose: str, others: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Return the values with their types (int becomes float where a float is wanted), and the defaults of the others.
+
+    Args:
+        parser: of :func:`parser_of`.
+        values: name → value, as a user wrote them.
+        noun: what they are: setting, entry.
+        whose: for messages: ``the <noun> NAME of <whose> takes ...``.
+        others: names that are there besides, to be listed.
+
+    Raises:
+        FamdaError: an unknown or a missing one, one of the wrong type, or one that is out of its range.
     """
-    found = {}
-    for parameter in inspect.signature(constructor).parameters.values():
-        if parameter.kind is not parameter.VAR_KEYWORD:
-            found[parameter.name] = parameter
-            continue
-        shared = getattr(constructor, parameter.name)
-        for one in fields(shared):
-            default = getattr(shared, one.name)
-            found[one.name] = inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=default)
-    return found
-
-
-def _hints(constructor: Any) -> dict[str, Any]:
-    """Return name → type of :func:`arguments`."""
-    hints = get_type_hints(constructor.__init__, include_extras=True)
-    for parameter in inspect.signature(constructor).parameters.values():
-        if parameter.kind is parameter.VAR_KEYWORD:
-            hints |= get_type_hints(type(getattr(constructor, parameter.name)), include_extras=True)
-    return hints
+    known = list(parser.get_defaults().keys())
+    for name in values:
+        if name not in known:
+            raise FamdaError(f"{whose} has no {noun} '{name}'; it has {', '.join([*known, *others])}")
+    try:
+        return vars(parser.parse_object(dict(values)))
+    except argparse.ArgumentError as error:
+        wording = Wording(noun, 'give it too', 'docs/teachers.md', lambda name: f'the {noun} {name} of {whose}')
+        raise as_sentence(str(error), error, known, wording) from error
 
 
 def build_teacher(
@@ -117,69 +140,7 @@ def build_teacher(
     whose = f"{what} '{name}'"
     if store is not None and not (isinstance(store, str) and STORE_NAME.fullmatch(store)):
         raise FamdaError(f"the setting name of {whose} must be letters, digits, '.', '_' and '-', not {store!r}")
-    teacher = entry(**checked_settings(entry, wanted, whose))
+    teacher = entry(**checked_values(entry.parser(), wanted, 'setting', whose, ['name']))
     if store is not None:
         teacher.identity = {**teacher.identity, 'name': store}
     return teacher
-
-
-def checked_settings(entry: TeacherClass, settings: Mapping[str, Any], whose: str) -> dict[str, Any]:
-    """Return the settings, with their types.
-
-    Raises:
-        FamdaError: an unknown, a missing or a wrong one.
-    """
-    known = entry.settings()
-    for name in settings:
-        if name not in known:
-            raise FamdaError(f"{whose} has no setting '{name}'; it has {', '.join([*known, 'name'])}")
-    for name, parameter in known.items():
-        if parameter.default is parameter.empty and name not in settings:
-            raise FamdaError(f'{whose} needs the setting {name}')
-    return typed_values(entry.load(), settings, f'of {whose}')
-
-
-def typed_values(constructor: Any, values: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Return arguments of a constructor, converted to its type hints where that loses nothing (int to float).
-
-    Args:
-        constructor: class with type hints.
-        values: arguments, all of which it has.
-        where: for messages: ``the setting NAME <where> must be ...``.
-
-    Raises:
-        FamdaError: one of them has the wrong type, or is out of its range.
-    """
-    hints = _hints(constructor)
-    return {name: _typed(value, hints[name], f'the setting {name} {where}') for name, value in values.items()}
-
-
-def _typed(value: Any, hint: Any, what: str) -> Any:
-    from jsonargparse import ArgumentError, ArgumentParser
-
-    plain, *limits = get_args(hint) if get_origin(hint) is Annotated else (hint,)
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_argument('--value', type=plain)
-    wrong = f'{what} must be {_words(hint)}, not {value!r}'
-    try:
-        typed = parser.parse_object({'value': value}).value
-    except (ArgumentError, TypeError, ValueError) as error:
-        raise FamdaError(wrong) from error
-    if not all(limit.holds(typed) for limit in limits if isinstance(limit, Range)):
-        raise FamdaError(wrong)
-    return typed
-
-
-def _words(hint: Any) -> str:
-    """Return a type hint as a user reads it: ``int or null``, ``one of 'a', 'b'``."""
-    if get_origin(hint) is Annotated:
-        return next(limit.words for limit in get_args(hint)[1:] if isinstance(limit, Range))
-    if get_origin(hint) in (Union, UnionType):
-        return ' or '.join(map(_words, get_args(hint)))
-    if get_origin(hint) is Literal:
-        return f'one of {", ".join(map(repr, get_args(hint)))}'
-    if get_origin(hint) is tuple:
-        return f'[{", ".join(map(_words, get_args(hint)))}]'
-    return {type(None): 'null', float: 'a number', int: 'a whole number', str: 'a text', bool: 'true or false'}.get(
-        hint, getattr(hint, '__name__', str(hint))
-    )

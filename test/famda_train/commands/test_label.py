@@ -171,7 +171,7 @@ def test_the_relative_teacher_is_shown_too(frames, tmp_path):
         (('--address', 'host:6379'), '--engine ray'),
         (('--workers', '-2'), '--workers must be 0 or more with --engine local, not -2'),
         (('--workers', '0', '--engine', 'ray'), '--workers must be 1 or more with --engine ray, not 0'),
-        ((*NO_DEPTH, '--masks-options.sigma', '-1'), 'must be a number of 0 or more, not -1'),
+        ((*NO_DEPTH, '--masks-options.sigma', '-1'), 'must be at least 0 and finite, not -1'),
         (('--workers', '0', '--depth-options.weights', '/nowhere.safetensors'), 'weights are missing: /nowhere'),
         ((*NO_DEPTH, '--frames-shown', '3'), '--contact-sheet FILE.png'),
         ((*NO_DEPTH, '--contact-sheet', 'sheet.jpg'), "must end in .png, not 'sheet.jpg'"),

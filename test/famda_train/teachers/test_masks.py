@@ -25,9 +25,11 @@ def test_unknown_settings_are_refused(name):
 
 
 def test_wrong_types_and_names_are_refused():
-    with pytest.raises(FamdaError, match='scale'):
+    with pytest.raises(FamdaError, match=r"the setting scale of mask teacher 'felzenszwalb': .*'large'"):
         build_mask_teacher('felzenszwalb', {'scale': 'large'})
-    with pytest.raises(FamdaError, match='needs the setting checkpoint'):
+    with pytest.raises(FamdaError, match=r"the setting min_size of mask teacher 'felzenszwalb': 1\.5 not an integer"):
+        build_mask_teacher('felzenszwalb', {'min_size': 1.5})
+    with pytest.raises(FamdaError, match="the setting checkpoint of mask teacher 'sam' is missing"):
         build_mask_teacher('sam')
     with pytest.raises(FamdaError, match='felzenszwalb, sam, sam2, sam-onnx, instances'):
         build_mask_teacher('sam9')
@@ -36,22 +38,21 @@ def test_wrong_types_and_names_are_refused():
 @pytest.mark.parametrize(
     'name, setting, value, words',
     [
-        ('felzenszwalb', 'scale', 0, 'a number above 0, not 0'),
-        ('felzenszwalb', 'sigma', -1, 'a number of 0 or more, not -1'),
-        ('felzenszwalb', 'sigma', float('nan'), 'a number of 0 or more, not nan'),
-        ('felzenszwalb', 'min_size', -1, 'a whole number of 0 or more, not -1'),
-        ('felzenszwalb', 'min_size', 1.5, 'a whole number of 0 or more, not 1.5'),
-        ('felzenszwalb', 'gamma', 0.0, 'a number above 0, not 0.0'),
+        ('felzenszwalb', 'scale', 0, 'greater than 0 and finite, not 0'),
+        ('felzenszwalb', 'sigma', -1, 'at least 0 and finite, not -1'),
+        ('felzenszwalb', 'sigma', float('nan'), 'at least 0 and finite, not nan'),
+        ('felzenszwalb', 'min_size', -1, 'at least 0, not -1'),
+        ('felzenszwalb', 'gamma', 0.0, 'greater than 0 and finite, not 0.0'),
         *[
             (name, setting, value, words)
             for name in ('sam', 'sam2', 'sam-onnx')
             for setting, value, words in (
-                ('points_per_side', 0, 'a whole number of 1 or more, not 0'),
-                ('points_per_batch', 0, 'a whole number of 1 or more, not 0'),
-                ('pred_iou_thresh', 1.01, 'a number from 0 to 1, not 1.01'),
-                ('mask_nms_thresh', -0.1, 'a number from 0 to 1, not -0.1'),
-                ('stability_score_offset', -1.0, 'a number of 0 or more, not -1.0'),
-                ('min_area', -1, 'a whole number of 0 or more, not -1'),
+                ('points_per_side', 0, 'greater than 0, not 0'),
+                ('points_per_batch', 0, 'greater than 0, not 0'),
+                ('pred_iou_thresh', 1.01, 'at least 0 and at most 1, not 1.01'),
+                ('mask_nms_thresh', -0.1, 'at least 0 and at most 1, not -0.1'),
+                ('stability_score_offset', -1.0, 'at least 0 and finite, not -1.0'),
+                ('min_area', -1, 'at least 0, not -1'),
             )
         ],
     ],
@@ -67,8 +68,8 @@ def test_the_sam_teachers_share_the_settings_of_the_generator():
     for name in ('sam', 'sam2', 'sam-onnx'):
         settings = MASK_TEACHERS[name].settings()
         assert shared < set(settings) and 'generator' not in settings
-        assert settings['min_area'].default == 20 and settings['points_per_batch'].default > 0
-    assert MASK_TEACHERS['sam-onnx'].settings()['points_per_side'].default == 12
+        assert settings['min_area'] == 20 and settings['points_per_batch'] > 0
+    assert MASK_TEACHERS['sam-onnx'].settings()['points_per_side'] == 12
 
 
 def test_names_and_settings_of_the_store_are_the_users():
