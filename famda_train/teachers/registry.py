@@ -113,10 +113,17 @@ def checked_values(
         if name not in known:
             raise FamdaError(f"{whose} has no {noun} '{name}'; it has {', '.join([*known, *others])}")
     try:
-        return vars(parser.parse_object(dict(values)))
+        return {name: _plain(value) for name, value in vars(parser.parse_object(dict(values))).items()}
     except argparse.ArgumentError as error:
         wording = Wording(noun, 'give it too', 'docs/teachers.md', lambda name: f'the {noun} {name} of {whose}')
         raise as_sentence(str(error), error, known, wording) from error
+
+
+def _plain(value: Any) -> Any:
+    """Return a number of a restricted type as what it is: other processes do not know the type."""
+    if isinstance(value, bool):
+        return value
+    return float(value) if isinstance(value, float) else int(value) if isinstance(value, int) else value
 
 
 def build_teacher(

@@ -75,6 +75,7 @@ def test_the_sam_teachers_share_the_settings_of_the_generator():
 def test_names_and_settings_of_the_store_are_the_users():
     identity = build_mask_teacher('felzenszwalb', {'scale': 60, 'name': 'coarse'}).identity
     assert identity['name'] == 'coarse' and identity['settings']['scale'] == 60.0
+    assert {type(value) for value in identity['settings'].values()} == {int, float}  # for other processes
     assert build_mask_teacher('felzenszwalb').identity['name'] == 'felzenszwalb'
 
 
