@@ -12,6 +12,9 @@ import torch
 
 from famda_ros.student.label_space import IGNORE
 
+DECAY = 0.99
+"""Of the moving averages of class shares, per batch."""
+
 LIMIT = 10.0
 """A class is re-weighted by this factor at most."""
 
@@ -27,7 +30,7 @@ def label_shares(labels: torch.Tensor, num_classes: int) -> torch.Tensor:
     return counts / counts.sum().clamp_min(1.0)
 
 
-def moving_average(average: torch.Tensor, value: torch.Tensor, decay: float = 0.99) -> torch.Tensor:
+def moving_average(average: torch.Tensor, value: torch.Tensor, decay: float = DECAY) -> torch.Tensor:
     """Return decay * average + (1 - decay) * value."""
     return torch.lerp(value, average, decay)
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from famda_train.models.checkpoint import load_student, save_student
+from famda_train.training.ema import teacher_mode
 
 
 @torch.no_grad()
@@ -28,7 +29,7 @@ def reestimate_batch_norm(network: nn.Module, batches: Iterable[torch.Tensor]) -
     for layer in layers:
         layer.reset_running_stats()
         layer.momentum = None  # cumulative average
-    network.train()
+    teacher_mode(network)
     for batch in batches:
         network(batch)
     for layer, value in zip(layers, momentum, strict=True):

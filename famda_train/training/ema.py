@@ -37,22 +37,17 @@ def teacher_mode(network: nn.Module) -> nn.Module:
 
 
 @torch.no_grad()
-def update_teacher(teacher: nn.Module, student: nn.Module, decay: float, average_buffers: bool = False) -> None:
+def update_teacher(teacher: nn.Module, student: nn.Module, decay: float) -> None:
     """Move the teacher's parameters towards the student's: t = decay * t + (1 - decay) * s.
+
+    Buffers stay: a teacher in :func:`teacher_mode` normalises by the batch at hand.
 
     Args:
         teacher: made by :func:`make_teacher`; changed in place.
         student: the network that is trained.
         decay: 0 = copy the student, 1 = stay.
-        average_buffers: whether floating buffers (running statistics) are averaged as well
-            and integer ones copied.  A teacher in :func:`teacher_mode` keeps its own, those of the
-            target; one that is evaluated with running statistics needs the student's.
     """
     ours: list[torch.Tensor] = list(teacher.parameters())
     theirs: list[torch.Tensor] = list(student.parameters())
     torch._foreach_mul_(ours, decay)
     torch._foreach_add_(ours, theirs, alpha=1.0 - decay)
-    if not average_buffers:
-        return
-    for our, their in zip(teacher.buffers(), student.buffers(), strict=True):
-        our.copy_(decay * our + (1.0 - decay) * their if our.is_floating_point() else their)

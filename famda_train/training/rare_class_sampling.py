@@ -11,15 +11,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from famda_ros.errors import FamdaError
 from famda_ros.student.label_space import IGNORE
 
+READERS = 8
+"""Label maps that are read at the same time."""
+
+_COUNTED: WeakKeyDictionary[Labelled, dict[int, np.ndarray]] = WeakKeyDictionary()
+"""Data set → number of classes → what :func:`count_classes` found."""
+
 
 class Labelled(Protocol):
-    """What is needed of a dataset."""
+    """What is needed of a data set."""
 
     def __len__(self) -> int: ...
 
@@ -27,20 +34,26 @@ class Labelled(Protocol):
         """Return uint8 [H, W] train ids; 255 = ignore."""
 
 
-def count_classes(
-    dataset: Labelled, num_classes: int, threads: int = 8, progress: Callable[[int, int], None] | None = None
-) -> np.ndarray:
+def count_classes(dataset: Labelled, num_classes: int) -> np.ndarray:
     """Return int64 [N, C + 1]: pixels of each class in each frame; the last column counts ignored pixels.
+
+    All label maps are read, but only once per data set object: a training asks again at its end.
 
     Args:
         dataset: labelled frames.
         num_classes: C.
-        threads: frames read at the same time.
-        progress: called after every frame with (frames done, frames in all).
 
     Raises:
         FamdaError: a frame has a label that is no class.
     """
+    counted = _COUNTED.setdefault(dataset, {})
+    if num_classes not in counted:
+        counted[num_classes] = _count_pixels(dataset, num_classes)
+        counted[num_classes].flags.writeable = False
+    return counted[num_classes]
+
+
+def _count_pixels(dataset: Labelled, num_classes: int) -> np.ndarray:
 
     def count(index: int) -> np.ndarray:
         counts = np.bincount(np.asarray(dataset.labels(index)).ravel(), minlength=IGNORE + 1)
@@ -52,13 +65,9 @@ def count_classes(
             )
         return np.append(counts[:num_classes], counts[IGNORE])
 
-    table = np.zeros((len(dataset), num_classes + 1), np.int64)
-    with ThreadPoolExecutor(max(1, threads)) as pool:
-        for index, row in enumerate(pool.map(count, range(len(dataset)))):
-            table[index] = row
-            if progress is not None:
-                progress(index + 1, len(dataset))
-    return table
+    with ThreadPoolExecutor(READERS) as pool:
+        rows = list(pool.map(count, range(len(dataset))))
+    return np.stack(rows).astype(np.int64)
 
 
 def class_shares(counts: np.ndarray) -> np.ndarray:

@@ -13,14 +13,13 @@ from lightning.pytorch.utilities import CombinedLoader
 from torch import nn
 
 from famda_ros.errors import FamdaError
-from famda_train.augmentation.class_mix import class_mask, paste
+from famda_train.augmentation.class_mix import class_mask, paste, paste_edge
 from famda_train.augmentation.masked_images import hide_blocks
 from famda_train.augmentation.photometric import photometric, strong
 from famda_train.augmentation.sample_rng import Draws
 from famda_train.label_store.licences import inherited_licence, teacher_notice
 from famda_train.losses.feature_distance import feature_distance, thing_ids
 from famda_train.models.encoders import IMAGENET, SMALL, build_encoder
-from famda_train.pseudo_labels.forgotten_classes import died_out
 from famda_train.training.batch_norm_statistics import reestimate_batch_norm
 from famda_train.training.ema import ema_decay, make_teacher, teacher_mode, update_teacher
 from famda_train.training.samples import Samples
@@ -65,8 +64,6 @@ class SelfTraining(SourceTraining):
 
     Args:
         ema_limit: largest decay of the EMA teacher.
-        ema_buffers: average normalisation statistics as well; the teacher does not use them, as it
-            normalises with those of the target batch.
         mix_augmentation: of target-side images; ``photometric`` = gamma, gain, colour, blur, noise;
             ``strong`` = colour jitter and Gaussian blur as in DAFormer.
         mix_strength: of ``photometric``, 0 = none, 1 = strong.
@@ -84,7 +81,6 @@ class SelfTraining(SourceTraining):
     def __init__(
         self,
         ema_limit: float = 0.99,
-        ema_buffers: bool = False,
         mix_augmentation: Literal['photometric', 'strong'] = 'photometric',
         mix_strength: float = 0.7,
         whole_frames: bool = True,
@@ -96,11 +92,12 @@ class SelfTraining(SourceTraining):
     ):
         super().__init__(**options)
         self.settings = {**self.settings, **plain_settings(locals(), SelfTraining)}
-        self.ema_limit, self.ema_buffers = ema_limit, ema_buffers
+        self.ema_limit = ema_limit
         self.mix_augmentation, self.mix_strength, self.whole_frames = mix_augmentation, mix_strength, whole_frames
         self.masked_images, self.distance = masked_images, feature_distance
         self.statistics_batches, self.statistics_of = statistics_batches, statistics_of
         self.teacher = make_teacher(self.network)
+        self._teacher_step = -1  # the optimiser step that the teacher has followed
         self.imagenet = frozen_encoder(self.spec.network.get('encoder', SMALL)) if feature_distance else None
 
     @property
@@ -147,7 +144,7 @@ class SelfTraining(SourceTraining):
 
     def training_step(self, batch: dict[str, Sample], _: int) -> torch.Tensor:
         """Return the loss of one step: source frames, and target frames with source classes pasted on some."""
-        update_teacher(self.teacher, self.network, ema_decay(self.global_step, self.ema_limit), self.ema_buffers)
+        self.follow_student()
         source, draws = self.prepare(batch['source'], SOURCE)
         target, target_draws = self.prepare(batch['target'], TARGET)
         for task in self.tasks:
@@ -166,6 +163,12 @@ class SelfTraining(SourceTraining):
         self.log_dict(numbers, prog_bar=True, sync_dist=True)
         return total
 
+    def follow_student(self) -> None:
+        """Move the EMA teacher once per step of the optimiser, however many batches the step gathers."""
+        if self.global_step != self._teacher_step:
+            update_teacher(self.teacher, self.network, ema_decay(self.global_step, self.ema_limit))
+            self._teacher_step = self.global_step
+
     @torch.no_grad()
     def teach(self, target: Sample) -> dict[str, Target]:
         """Return what the teachers say about target frames, by task."""
@@ -179,15 +182,17 @@ class SelfTraining(SourceTraining):
         """Return the truth of source frames, and what the teachers say about target frames."""
         if 'labels' in sample:
             return super().lessons(sample)
-        shares = self.segmentation.target_share.clone()  # looking must not change what is learnt
+        before = dict(self.segmentation.named_buffers())  # looking must not change what is learnt
         taught = self.teach(sample)
-        self.segmentation.target_share = shares
+        for name, value in before.items():
+            setattr(self.segmentation, name, value)
         return taught
 
     def mixed_loss(self, source: Sample, target: Sample, taught: dict[str, Target], draws: Draws) -> torch.Tensor:
         """Return the loss on target frames with source classes pasted on them."""
         mask = self.paste_mask(source, draws)
         mixed = self.is_mixed(target['place'])[:, None, None].float()
+        inside = (~paste_edge(mask)).float()
         targets = {}
         for task in self.tasks:
             truth, lesson = task.truth(source), taught[task.name]
@@ -195,7 +200,7 @@ class SelfTraining(SourceTraining):
             # pixels that contradict it, a class that is rarely seen right dies out.
             believed = lesson.weight if task.whole_frames_teach else lesson.weight * mixed
             values, weight = paste(mask, truth.values, lesson.values), paste(mask, truth.weight, believed)
-            targets[task.name] = Target(values, weight)
+            targets[task.name] = Target(values, weight if task.paste_edges_teach else weight * inside)
         image = self.augment(paste(mask, source['image'], target['image']), draws)
         return self.total_loss(self.predict(self.network, image), targets, 'mixed')
 
@@ -233,9 +238,8 @@ class SelfTraining(SourceTraining):
         return feature_distance(features, anchor, source['labels'], things, self.distance.min_share)
 
     def on_train_end(self) -> None:
-        """Warn of classes that died out; re-estimate normalisation statistics."""
-        task = self.segmentation
-        for name in died_out(task.target_share, task.source_share, task.space.classes):
+        """Warn of classes that the teacher forgot; re-estimate normalisation statistics."""
+        for name in self.segmentation.forgotten_classes():
             self.print(
                 f"warning: class '{name}' is hardly predicted on the target any more; raise "
                 'segmentation.prior_strength or its weight in segmentation.class_weights'

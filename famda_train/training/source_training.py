@@ -45,7 +45,7 @@ LEARNING_RATE = 'model.init_args.learning_rate'
 """Where the settings of a training have it."""
 
 NETWORK_NOISE = 100
-"""Stream of the random numbers that layers such as dropout draw for themselves."""
+"""Stream of the random numbers that layers (dropout, stochastic depth) draw for themselves."""
 
 
 class SourceTraining(lightning.LightningModule):
@@ -67,6 +67,8 @@ class SourceTraining(lightning.LightningModule):
         depth: options of depth.
         extra_tasks: further dense tasks, for example famda_train.training.tasks.SurfaceNormals.
         domain: name of the domain that the student is for; goes into the model card.
+        network_size: width and height in pixels of the images that the robot gives the student; None = the size of
+            the target's images in this training, or of the source's without a target.
     """
 
     def __init__(
@@ -84,12 +86,13 @@ class SourceTraining(lightning.LightningModule):
         depth: DepthSettings = DEPTH_DEFAULTS,
         extra_tasks: list[Task] | None = None,
         domain: str = 'unknown',
+        network_size: tuple[int, int] | None = None,
     ):
         super().__init__()
         self.settings = plain_settings(locals(), SourceTraining)
         self.learning_rate, self.encoder_rate, self.weight_decay = learning_rate, encoder_rate, weight_decay
         self.ramp_steps, self.power, self.source_strength = ramp_steps, power, source_strength
-        self.domain = domain
+        self.domain, self.network_size = domain, network_size
         labels = Segmentation(get_label_space(label_space), segmentation)
         metres = Depth(depth, labels.sky)
         self.depth_range_m, self.output_range_m = metres.settings.range_m, metres.output_range_m
@@ -117,14 +120,16 @@ class SourceTraining(lightning.LightningModule):
     def setup(self, stage: str) -> None:
         """Take seed, image size and focal from the run."""
         self.seed = run_seed()
-        source = self.data.source
+        source, target = self.data.source, self.data.target
         check_label_space(self.spec, self.data.label_space, str(source.dataset.path))
-        width, height = source.size
+        # The canonical focal is in pixels, the same for source and target whatever their sizes.
+        focal = source.focal or (target and target.focal) or DEFAULT_FOCAL * source.size[0]
+        width, height = self.network_size or (target or source).size
         self.spec = replace(
             self.spec,
             width=width,
             height=height,
-            focal=source.focal or DEFAULT_FOCAL * width,
+            focal=focal,
             depth_range_m=self.depth_range_m,
             output_range_m=self.output_range_m,
             domain=self.domain,
@@ -164,9 +169,9 @@ class SourceTraining(lightning.LightningModule):
             self.print(f"warning: '{self.data.source.dataset.path}' has no depth; the student's depth is not taught")
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Make what layers draw (dropout) a function of the step, so that a resumed run draws the same."""
+        """Make what layers draw (dropout) a function of the batch's place, so that a resumed run draws the same."""
         self.log('learning_rate', self.trainer.optimizers[0].param_groups[-1]['lr'])
-        torch.manual_seed(seed_of(self.seed, NETWORK_NOISE, self.global_step, self.global_rank))
+        torch.manual_seed(seed_of(self.seed, NETWORK_NOISE, int(batch['source']['place'][0])))
 
     def training_step(self, batch: dict[str, Sample], _: int) -> torch.Tensor:
         """Return the loss of one step."""

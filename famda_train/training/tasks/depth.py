@@ -75,6 +75,7 @@ class Depth(Task):
     outputs = 1
     start = TYPICAL_LOG_DEPTH
     whole_frames_teach = True
+    paste_edges_teach = False
 
     def __init__(self, settings: DepthSettings | None = None, sky: int = -1):
         super().__init__()

@@ -28,6 +28,7 @@ class SurfaceNormals(Task):
     name = 'normals'
     outputs = 3
     whole_frames_teach = True
+    paste_edges_teach = False
 
     def __init__(self, weight: float = 1.0):
         super().__init__()

@@ -15,6 +15,7 @@ from famda_ros.student.label_space import LabelSpace
 from famda_train.evaluation.segmentation import SegmentationMetric
 from famda_train.losses.cross_entropy import cross_entropy, mean_over_processes
 from famda_train.pseudo_labels.class_prior import align_to_prior, label_shares, moving_average
+from famda_train.pseudo_labels.forgotten_classes import ShareAverage, forgotten_classes
 from famda_train.pseudo_labels.mask_vote import refine_labels
 from famda_train.pseudo_labels.thin_class_rules import protection_matrix
 from famda_train.training.tasks.task import Sample, Target, Task, constant_like
@@ -85,9 +86,12 @@ class Segmentation(Task):
         self.target_share: torch.Tensor
         self.register_buffer('class_weights', torch.tensor(weights), persistent=False)
         self.register_buffer('protected', protection_matrix(space), persistent=False)
-        # How often each class occurs on the source, and is predicted on the target; uniform at first.
+        # How often each class occurs on the source, and how probable it is on the target; uniform at first.
         for name in ('source_share', 'target_share'):
             self.register_buffer(name, torch.full((len(space),), 1 / len(space)))
+        # The same without the uniform beginning, and of the classes that are predicted: see forgotten_classes.
+        self.occurs = ShareAverage(len(space))
+        self.predicted = ShareAverage(len(space))
 
     @property
     def sky(self) -> int:
@@ -98,6 +102,7 @@ class Segmentation(Task):
         """Follow the class shares of the source."""
         present = mean_over_processes(label_shares(source['labels'], self.outputs))
         self.source_share = moving_average(self.source_share, present)
+        self.occurs.update(present)
 
     def decode(self, raw: torch.Tensor) -> torch.Tensor:
         """Return int64 [B, H, W] train ids."""
@@ -114,10 +119,11 @@ class Segmentation(Task):
     def teach(self, raw: torch.Tensor, target: Sample, taught: dict[str, Target]) -> Target:
         """Return the EMA teacher's labels, refined inside masks where there are some."""
         settings = self.settings
-        predicted = mean_over_processes(raw.float().softmax(1).mean((0, 2, 3)))
-        self.target_share = moving_average(self.target_share, predicted)
+        probable = mean_over_processes(raw.float().softmax(1).mean((0, 2, 3)))
+        self.target_share = moving_average(self.target_share, probable)
         logits = align_to_prior(raw.float(), self.source_share, self.target_share, settings.prior_strength)
         confidence, labels = logits.softmax(1).max(1)
+        self.predicted.update(mean_over_processes(label_shares(labels, self.outputs)))
         weight = self.trust(confidence)
         if 'segments' in target:
             labels = refine_labels(
@@ -133,6 +139,10 @@ class Segmentation(Task):
                 protect_from=settings.protect_from,
             )
         return Target(labels, weight * self.trusted_rows(labels.shape[-2], labels.device))
+
+    def forgotten_classes(self) -> list[str]:
+        """Return the names of classes that the EMA teacher hardly predicts on the target any more."""
+        return forgotten_classes(self.predicted.shares(), self.occurs.shares(), self.space.classes)
 
     def trust(self, confidence: torch.Tensor) -> torch.Tensor:
         """Return float [B, H, W], how much pseudo-labels of this confidence are believed."""

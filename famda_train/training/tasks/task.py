@@ -41,6 +41,8 @@ class Task(nn.Module, ABC):
         weight: of the task's loss in the total.
         whole_frames_teach: may the student learn this task on target frames without anything
             pasted?  Not where the EMA teacher is the only source: it would confirm itself.
+        paste_edges_teach: may the student learn this task within two pixels of the line along which source
+            pixels are pasted?  Not where its values jump there from one scene's to another's, as depth does.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Task(nn.Module, ABC):
     start: float = 0.0
     weight: float = 1.0
     whole_frames_teach: bool = False
+    paste_edges_teach: bool = True
 
     def prepare(self, sample: Sample) -> None:
         """Add entries to a batch of either domain before it is augmented; in place."""

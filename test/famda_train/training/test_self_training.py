@@ -1,0 +1,148 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""Self-training driven step by step: the EMA teacher, the edges of what is pasted, the student's size."""
+from __future__ import annotations
+
+import lightning
+import pytest
+import torch
+from small_street import HEIGHT, SMALL_NETWORK, WIDTH, write_street
+from torch.nn import functional
+
+from famda_ros.student.label_space import FLAT7
+from famda_train.training import rare_class_sampling, self_training
+from famda_train.training.data_module import AdaptationData, DataSource, RareClassSampling
+from famda_train.training.self_training import SelfTraining
+from famda_train.training.source_training import SourceTraining
+from famda_train.training.tasks import SegmentationSettings, SurfaceNormals
+
+
+@pytest.fixture(scope='module')
+def street(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('street')
+    write_street(folder / 'source', 'synthetic', 4)
+    write_street(folder / 'target', 'night', 4, first=50, truth=False)
+    return folder
+
+
+def data_of(street, size=None, **options):
+    target = DataSource(str(street / 'target'), size=size)
+    return AdaptationData(str(street / 'source'), target, batch_size=2, **options)
+
+
+def fit(module, data, steps=1, resume=None, **options):
+    trainer = lightning.Trainer(
+        max_steps=steps, max_epochs=-1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False, accelerator='cpu', use_distributed_sampler=False, **options,
+    )  # fmt: skip
+    trainer.fit(module, datamodule=data, ckpt_path=resume)
+    return module
+
+
+def module_of(kind=SelfTraining, **options):
+    without = {'statistics_batches': 0} if kind is SelfTraining else {}
+    return kind(network=SMALL_NETWORK, **{**without, **options})
+
+
+@pytest.mark.parametrize('batches', [1, 3])
+def test_the_teacher_follows_once_per_optimiser_step(street, monkeypatch, batches):
+    decays = []
+    update = self_training.update_teacher
+    monkeypatch.setattr(
+        self_training, 'update_teacher', lambda *arguments: decays.append(arguments[-1]) or update(*arguments)
+    )
+    fit(module_of(), data_of(street), steps=3, accumulate_grad_batches=batches)
+    assert decays == pytest.approx([0, 1 / 2, 2 / 3])
+
+
+def test_what_jumps_along_a_paste_edge_is_not_taught_there(street, monkeypatch):
+    module, seen = module_of(extra_tasks=[SurfaceNormals()], whole_frames=False), []
+    left = torch.arange(WIDTH).expand(2, HEIGHT, WIDTH) < 20
+    monkeypatch.setattr(module, 'paste_mask', lambda *_: left)
+    total_loss = module.total_loss
+
+    def record(raw, targets, side):
+        seen.append((side, targets))
+        return total_loss(raw, targets, side)
+
+    monkeypatch.setattr(module, 'total_loss', record)
+    fit(module, data_of(street))
+    targets = dict(seen)['mixed']
+    for name in ('depth', 'normals'):
+        weight = targets[name].weight[:, 0]
+        assert not weight[:, 18:22].any() and weight[:, :18].all()
+    assert targets['segmentation'].weight[:, 0, :20].all()
+
+
+def test_label_maps_are_counted_once_per_run(street, monkeypatch):
+    counted = []
+    count = rare_class_sampling._count_pixels
+    monkeypatch.setattr(
+        rare_class_sampling, '_count_pixels', lambda *arguments: counted.append(arguments) or count(*arguments)
+    )
+    fit(module_of(statistics_batches=2), data_of(street, rare_classes=RareClassSampling()))
+    assert len(counted) == 1
+
+
+@pytest.mark.parametrize(
+    ('kind', 'asked', 'size'),
+    [(SelfTraining, None, (48, 24)), (SelfTraining, (96, 64), (96, 64)), (SourceTraining, (96, 64), (96, 64))],
+)
+def test_the_student_is_for_images_of_the_targets_size(street, kind, asked, size):
+    """Its focal is in pixels, whatever the size."""
+    data = data_of(street, size=(48, 24), crop=(32, 16))
+    spec = fit(module_of(kind, network_size=asked), data).spec
+    assert (spec.width, spec.height) == size and spec.focal == data.source.focal
+
+
+class SaveAt(lightning.Callback):
+    """Save a checkpoint when a step is done."""
+
+    def __init__(self, step, path):
+        self.step, self.path = step, path
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        """Count steps from 1."""
+        if trainer.global_step == self.step and not self.path.exists():
+            trainer.save_checkpoint(self.path)
+
+
+def test_a_resumed_training_with_dropout_repeats_itself(street, tmp_path):
+    """What layers draw in a step depends on the step, not on what was drawn before it."""
+
+    def train(**options):
+        torch.manual_seed(3)
+        module = module_of(SourceTraining)
+        module.network.decoder.register_forward_hook(
+            lambda layer, _, features: functional.dropout(features, 0.3, layer.training)
+        )
+        data = AdaptationData(str(street / 'source'), batch_size=2)
+        return fit(module, data, steps=4, accumulate_grad_batches=2, **options).network.state_dict()
+
+    half = tmp_path / 'half.ckpt'
+    whole = train(callbacks=[SaveAt(2, half)])
+    resumed = train(resume=half)
+    assert whole.keys() == resumed.keys() and all(torch.equal(value, resumed[key]) for key, value in whole.items())
+
+
+def test_without_a_target_the_student_is_for_images_of_the_sources_size(street):
+    spec = fit(module_of(SourceTraining), AdaptationData(str(street / 'source'), batch_size=2)).spec
+    assert (spec.width, spec.height) == (WIDTH, HEIGHT)
+
+
+def test_a_rare_class_that_is_forgotten_is_named_after_300_steps():
+    """One percent of the source; the teacher thinks of it now and then, but never predicts it."""
+    task = module_of(segmentation=SegmentationSettings(prior_strength=0.0)).segmentation
+    human = FLAT7.classes.index('human')
+    labels = torch.zeros(1, 10, 100, dtype=torch.long)
+    labels[:, 0, :10] = human
+    raw = torch.zeros(1, len(FLAT7), 10, 100)
+    raw[:, 0], raw[:, human] = 5.0, 3.0
+    for _ in range(300):
+        task.observe({'labels': labels})
+        task.teach(raw, {}, {})
+    assert task.forgotten_classes() == ['human']
+    raw[:, human, 0, :10] = 9.0
+    for _ in range(300):
+        task.teach(raw, {}, {})
+    assert task.forgotten_classes() == []
