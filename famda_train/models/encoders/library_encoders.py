@@ -129,16 +129,6 @@ def create_body(name: str, library: str, pretrained: bool) -> nn.Module:
         ) from error
 
 
-def without_chance(body: nn.Module) -> nn.Module:
-    """Switch dropout and stochastic depth off: they would draw numbers that a resumed training cannot draw again."""
-    for module in body.modules():
-        if isinstance(module, timm.layers.DropPath):
-            module.drop_prob = 0.0
-        elif isinstance(module, nn.Dropout):
-            module.p = 0.0
-    return body
-
-
 class ForeignEncoder(Encoder):
     """An encoder of segmentation_models_pytorch behind our interface.
 
@@ -178,7 +168,7 @@ def check_sizes(encoder: ForeignEncoder, name: str) -> None:
 def build_foreign(name: str, weights: str | Path | None = None, norm: str = 'batch') -> ForeignEncoder:
     """Return an encoder of the libraries; see :func:`famda_train.models.encoders.build_encoder`.
 
-    Without chance: dropout and stochastic depth are off.
+    Its dropout and stochastic depth are those of the library: MiT drops up to a tenth of its blocks in training.
 
     Args:
         name: of the encoder.
@@ -192,7 +182,7 @@ def build_foreign(name: str, weights: str | Path | None = None, norm: str = 'bat
     wanted: str | Path | None = weights
     if weights == 'imagenet' and library == LITE0:
         wanted = packaged_lite0() or weights
-    body = without_chance(create_body(name, library, pretrained=wanted == 'imagenet'))
+    body = create_body(name, library, pretrained=wanted == 'imagenet')
     if norm != 'batch' and any(isinstance(module, nn.BatchNorm2d) for module in body.modules()):
         raise FamdaError(
             f"the encoder '{name}' has batch normalisation of its own and keeps it; set norm: batch, or take the "
