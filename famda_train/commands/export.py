@@ -24,29 +24,32 @@ def run(
     kind: str = 'auto',
     split: str | None = None,
     options: dict[str, Any] | None = None,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Export a checkpoint as one self-describing ONNX file, checked against torch.
 
     Args:
-        checkpoint: written by famda fit.
+        checkpoint: checkpoint that famda fit wrote.
         frames: frame folder or data set with real images for the parity check; two of them travel in the file.
-        out: file to write; it appears only if labels agree on at least 99.5 % of the
+        out: ONNX file to write. It appears only if its labels agree with torch on at least 99.5 % of the
             pixels (fp16: 99 %, int8: 95 %), and depth and confidence within 1 % (int8: 5 %).
-        count: frames of the parity check, and of the calibration.
-        name: name in the model card; default: the file's.
-        precision: fp32; fp16, for GPUs; int8, for CPUs and accelerators.
-        weights: how precision fp32 stores its weights: fp32; fp16, for a file of half the size, computed in fp32.
-        calibrate: int8: frame folder or data set with images of the target, to measure ranges on; default: frames.
-        evaluate: frame folder or data set with truth; scores, and what smaller numbers cost, go into the model card.
+        count: number of frames for the parity check, and for the calibration.
+        name: name in the model card; default: the name of the file.
+        precision: numbers that the student computes with: fp32; fp16, for GPUs; int8, for CPUs and accelerators.
+        weights: numbers that precision fp32 stores its weights as: fp32; fp16, for half the size, computed in fp32.
+        calibrate: with int8, frame folder or data set of the target on which ranges are measured; default: frames.
+        evaluate: labelled frame folder or data set; scores on it, and what smaller numbers cost, enter the model card.
         check: provider (tensorrt, cuda, openvino) that must agree with the CPU here on the file's own frames.
-        kind: of the data sets; auto = told by their layout.
-        split: of frames and of calibrate; default: the one meant for training.
-        options: what else this kind of data set takes, for example --options.condition night.
+        kind: layout of the data sets; auto = detect it.
+        split: part of frames and of calibrate; default: the one for training.
+        options: what else the layout takes, such as --options.condition night.
+        overwrite: replace the file if it exists.
     """
     from famda_ros.student.model_card import read_card
     from famda_ros.student.providers import candidates
     from famda_ros.student.runtime import Student
     from famda_train.commands.evaluate import validation_split
+    from famda_train.commands.outputs import check_nothing_is_replaced
     from famda_train.commands.progress import progress_bar
     from famda_train.datasets.catalogue import open_dataset
     from famda_train.export.export_student import export_student
@@ -54,6 +57,7 @@ def run(
     from famda_train.label_store.licences import student_notice
 
     check_weights(weights, precision)  # before anything slow
+    check_nothing_is_replaced(out, overwrite)
     if check:
         candidates(check)
     more = options or {}

@@ -27,3 +27,18 @@ def check_output_file(path: str | Path) -> None:
         raise FamdaError(
             f"cannot write '{path}' ({error.strerror}); name a file in a folder that is there and can be written"
         ) from error
+
+
+def check_nothing_is_replaced(path: str | Path, overwrite: bool, option: str = '--out') -> None:
+    """Refuse to replace a file that nobody asked to replace.
+
+    Args:
+        path: file to write.
+        overwrite: whether it may be replaced.
+        option: by which the user names the file.
+
+    Raises:
+        FamdaError: it is there, and may not be replaced.
+    """
+    if Path(path).exists() and not overwrite:
+        raise FamdaError(f"'{path}' exists; choose another {option}, or replace it with --overwrite")

@@ -16,6 +16,7 @@ def run(
     seed: int = 0,
     start: str | None = None,
     learning_rate: float = 2e-3,
+    overwrite: bool = False,
 ) -> None:
     """Train the stand-in depth teacher of the street world on randomised renders.
 
@@ -30,13 +31,16 @@ def run(
         out: safetensors file to write.
         steps: optimiser steps.
         batch_size: frames per step.
-        seed: of initialisation and sampling.
-        start: weights to go on from, a file that this command wrote; default: random ones.
+        seed: seed of initialisation and sampling.
+        start: weights to start from, a file that this command wrote; default: random ones.
         learning_rate: peak of the one-cycle schedule.
+        overwrite: replace the file if it exists.
     """
+    from famda_train.commands.outputs import check_nothing_is_replaced
     from famda_train.training.pretrain_depth_teacher import pretrain
     from famda_train.training.quiet import quieten
 
+    check_nothing_is_replaced(out, overwrite)
     quieten()
     pretrain(Path(frames), Path(out), steps, batch_size, seed, Path(start) if start else None, learning_rate)
     print(f'wrote {out}')

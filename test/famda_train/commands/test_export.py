@@ -18,8 +18,12 @@ def test_kind_split_and_options_choose_the_frames(tmp_path, capsys):
     words += ['--json', str(result), '--kind', 'cityscapes', '--split']
     assert cli.main([*words, 'val', '--options.store', str(tmp_path / 'store')]) == cli.EXIT_OK
     assert json.loads(result.read_text())['frames'] == 1  # of two in the training split
-    assert cli.main([*words, 'nowhere']) == cli.EXIT_ERROR
-    assert "no split 'nowhere'" in capsys.readouterr().err
+    before = (tmp_path / 'night.onnx').read_bytes()
+    assert cli.main([*words, 'val']) == cli.EXIT_ERROR
+    assert "night.onnx' exists; choose another --out, or replace it with --overwrite" in capsys.readouterr().err
+    assert cli.main([*words, 'nowhere', '--overwrite']) == cli.EXIT_ERROR
+    assert "no split 'nowhere'" in capsys.readouterr().err and (tmp_path / 'night.onnx').read_bytes() == before
+    assert cli.main([*words, 'val', '--overwrite']) == cli.EXIT_OK
 
 
 def test_weights_stored_in_fp16(tmp_path, capsys):
