@@ -7,10 +7,10 @@ import torch
 from torch.nn import functional
 
 from famda_ros.student.label_space import IGNORE
-from famda_train.augmentation.sample_rng import Draws
+from famda_train.augmentation.sample_rng import SampleRng
 
 
-def choose_classes(labels: torch.Tensor, draws: Draws, place: int) -> torch.Tensor:
+def choose_classes(labels: torch.Tensor, rng: SampleRng, place: int) -> torch.Tensor:
     """Draw a random half, rounded up, of the classes present in one label map.
 
     Args:
@@ -22,13 +22,13 @@ def choose_classes(labels: torch.Tensor, draws: Draws, place: int) -> torch.Tens
     """
     present = torch.unique(labels)
     present = present[present != IGNORE].long()
-    order = draws.permutation(place, len(present)).to(present.device)
+    order = rng.permutation(place, len(present)).to(present.device)
     return present[order[: (len(present) + 1) // 2]]
 
 
-def class_mask(labels: torch.Tensor, draws: Draws) -> torch.Tensor:
+def class_mask(labels: torch.Tensor, rng: SampleRng) -> torch.Tensor:
     """Return bool [B, H, W]: pixels of a random half of each sample's own classes."""
-    return torch.stack([torch.isin(one, choose_classes(one, draws, place)) for place, one in enumerate(labels)])
+    return torch.stack([torch.isin(one, choose_classes(one, rng, place)) for place, one in enumerate(labels)])
 
 
 def paste(mask: torch.Tensor, source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import torch
 
-from famda_train.augmentation.sample_rng import Draws
+from famda_train.augmentation.sample_rng import SampleRng
 
 
-def block_mask(height: int, width: int, block: int, ratio: float, draws: Draws) -> torch.Tensor:
+def block_mask(height: int, width: int, block: int, ratio: float, rng: SampleRng) -> torch.Tensor:
     """Return bool [B, H, W]: pixels to hide, in square blocks that begin at the upper left corner.
 
     Args:
@@ -17,12 +17,12 @@ def block_mask(height: int, width: int, block: int, ratio: float, draws: Draws) 
         ratio: probability that a block is hidden, 0..1.
     """
     rows, columns = -(-height // block), -(-width // block)
-    hidden = draws.uniform(shape=(rows, columns)) < ratio
+    hidden = rng.uniform(shape=(rows, columns)) < ratio
     return hidden.repeat_interleave(block, 1).repeat_interleave(block, 2)[:, :height, :width]
 
 
 def hide_blocks(
-    image: torch.Tensor, block: int, draws: Draws, ratio: float = 0.7, fill: torch.Tensor | float = 0.5
+    image: torch.Tensor, block: int, rng: SampleRng, ratio: float = 0.7, fill: torch.Tensor | float = 0.5
 ) -> torch.Tensor:
     """Return the images with random blocks replaced by one colour.
 
@@ -34,6 +34,6 @@ def hide_blocks(
             normalises its input makes them zeros, as in the paper.
     """
     height, width = image.shape[-2:]
-    hidden = block_mask(height, width, block, ratio, draws)[:, None].to(image.device)
+    hidden = block_mask(height, width, block, ratio, rng)[:, None].to(image.device)
     color = torch.as_tensor(fill, dtype=image.dtype, device=image.device).view(-1, 1, 1)
     return torch.where(hidden, color, image)

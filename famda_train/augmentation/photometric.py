@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 from torchvision.transforms.v2 import functional as pictures
 
-from famda_train.augmentation.sample_rng import Draws
+from famda_train.augmentation.sample_rng import SampleRng
 
 Batch = dict[str, torch.Tensor]
 
@@ -19,12 +19,12 @@ BLUR_SIZE = 9
 """Kernel of the blur in pixels: four deviations to either side at the largest deviation."""
 
 
-def flip_horizontally(batch: Batch, draws: Draws) -> Batch:
+def flip_horizontally(batch: Batch, rng: SampleRng) -> Batch:
     """Mirror a random half of the samples; every [B, ..., H, W] entry of the batch alike.
 
     The x component of surface normals changes its sign.
     """
-    mirrored = draws.chance(0.5)
+    mirrored = rng.chance(0.5)
     flipped = {}
     for key, value in batch.items():
         if value.ndim < 3:
@@ -40,7 +40,7 @@ def _mirror(key: str, value: torch.Tensor) -> torch.Tensor:
     return value * value.new_tensor([-1, 1, 1]).view(3, 1, 1) if key == NORMALS else value
 
 
-def photometric(image: torch.Tensor, strength: float, draws: Draws) -> torch.Tensor:
+def photometric(image: torch.Tensor, strength: float, rng: SampleRng) -> torch.Tensor:
     """Change gamma, gain, colour balance, saturation, sharpness and noise at random.
 
     Args:
@@ -53,18 +53,18 @@ def photometric(image: torch.Tensor, strength: float, draws: Draws) -> torch.Ten
     if strength <= 0:
         return image
     s = strength
-    x = image.clamp_min(1e-4) ** draws.uniform(-0.5 * s, 0.5 * s, PER_IMAGE).exp()
-    x = x * (1 + draws.uniform(-0.25 * s, 0.25 * s, PER_IMAGE))
-    x = x * (1 + draws.uniform(-0.12 * s, 0.12 * s, (3, 1, 1)))
+    x = image.clamp_min(1e-4) ** rng.uniform(-0.5 * s, 0.5 * s, PER_IMAGE).exp()
+    x = x * (1 + rng.uniform(-0.25 * s, 0.25 * s, PER_IMAGE))
+    x = x * (1 + rng.uniform(-0.12 * s, 0.12 * s, (3, 1, 1)))
     grey = x.mean(1, keepdim=True)
-    x = grey + (x - grey) * (1 + draws.uniform(-0.5 * s, 0.5 * s, PER_IMAGE))
+    x = grey + (x - grey) * (1 + rng.uniform(-0.5 * s, 0.5 * s, PER_IMAGE))
     blurred = functional.avg_pool2d(functional.pad(x, (1, 1, 1, 1), mode='reflect'), 3, 1)
-    x = torch.where(draws.chance(0.5 * s).view(-1, *PER_IMAGE), blurred, x)
-    x = x + draws.normal(image.shape[1:]) * draws.uniform(0, 0.03 * s, PER_IMAGE)
+    x = torch.where(rng.chance(0.5 * s).view(-1, *PER_IMAGE), blurred, x)
+    x = x + rng.normal(image.shape[1:]) * rng.uniform(0, 0.03 * s, PER_IMAGE)
     return x.clamp(0, 1)
 
 
-def strong(image: torch.Tensor, draws: Draws) -> torch.Tensor:
+def strong(image: torch.Tensor, rng: SampleRng) -> torch.Tensor:
     """Change colours, then blur: the strong augmentation of mixed images in DAFormer (arXiv 2111.14887).
 
     Args:
@@ -73,10 +73,10 @@ def strong(image: torch.Tensor, draws: Draws) -> torch.Tensor:
     Returns:
         float [B, 3, H, W] in 0..1.
     """
-    return gaussian_blur(color_jitter(image, draws), draws)
+    return gaussian_blur(color_jitter(image, rng), rng)
 
 
-def color_jitter(image: torch.Tensor, draws: Draws, strength: float = 0.2, probability: float = 0.8) -> torch.Tensor:
+def color_jitter(image: torch.Tensor, rng: SampleRng, strength: float = 0.2, probability: float = 0.8) -> torch.Tensor:
     """Change brightness, contrast, saturation and hue of single images, in random order.
 
     Args:
@@ -88,11 +88,11 @@ def color_jitter(image: torch.Tensor, draws: Draws, strength: float = 0.2, proba
         float [B, 3, H, W] in 0..1.
     """
     adjust = (pictures.adjust_brightness, pictures.adjust_contrast, pictures.adjust_saturation, pictures.adjust_hue)
-    chosen = draws.chance(probability).tolist()
-    amounts = draws.uniform(-strength, strength, (len(adjust),)).tolist()
+    chosen = rng.chance(probability).tolist()
+    amounts = rng.uniform(-strength, strength, (len(adjust),)).tolist()
     jittered = []
     for place, one in enumerate(image):
-        order = draws.permutation(place, len(adjust)).tolist()
+        order = rng.permutation(place, len(adjust)).tolist()
         for which in order if chosen[place] else ():
             amount = amounts[place][which]
             one = adjust[which](one, amount if adjust[which] is pictures.adjust_hue else 1 + amount)
@@ -101,7 +101,7 @@ def color_jitter(image: torch.Tensor, draws: Draws, strength: float = 0.2, proba
 
 
 def gaussian_blur(
-    image: torch.Tensor, draws: Draws, probability: float = 0.5, deviation_px: tuple[float, float] = (0.15, 1.15)
+    image: torch.Tensor, rng: SampleRng, probability: float = 0.5, deviation_px: tuple[float, float] = (0.15, 1.15)
 ) -> torch.Tensor:
     """Blur single images by a random Gaussian.
 
@@ -110,7 +110,7 @@ def gaussian_blur(
         probability: that an image is blurred.
         deviation_px: range of the standard deviation.
     """
-    chosen, deviation = draws.chance(probability), draws.uniform(*deviation_px)
+    chosen, deviation = rng.chance(probability), rng.uniform(*deviation_px)
     margin = BLUR_SIZE // 2
     offset = torch.arange(-margin, margin + 1, device=deviation.device)
     kernel = torch.exp(-0.5 * (offset / deviation[:, None]) ** 2)

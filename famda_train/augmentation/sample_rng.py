@@ -3,7 +3,7 @@
 """Random numbers that depend on (seed, stream, place) and on nothing else.
 
 A sample's place is its number in the whole training.  A training that is resumed at step
-500 draws what an uninterrupted one draws, and two processes with half a batch each draw
+500 draws what an uninterrupted one rng, and two processes with half a batch each draw
 what one process with the whole batch draws.
 """
 from __future__ import annotations
@@ -24,7 +24,7 @@ def run_seed() -> int:
     return torch.initial_seed() % 2**32
 
 
-class Draws:
+class SampleRng:
     """Random numbers for the samples of one batch; every sample has a generator of its own.
 
     Args:

@@ -21,7 +21,7 @@ from famda_ros.student.resize import resize_image
 from famda_train.export.export_student import with_metadata
 from famda_train.export.graph_passes import trace
 from famda_train.export.precision import convert
-from famda_train.models.blocks import enlarge
+from famda_train.models.blocks import upsample
 from famda_train.models.checkpoint import check_options
 from famda_train.models.encoders.encoder import IMAGENET_MEAN, IMAGENET_STD
 from famda_train.models.pyramid import TYPICAL_LOG_DEPTH
@@ -148,7 +148,7 @@ class DepthGraph(PeerGraph):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Map uint8 [1, H, W, 3] to float32 [1, H, W]."""
-        return enlarge(self.raw(image).predicted_depth[:, None], (image.shape[1], image.shape[2]))[:, 0]
+        return upsample(self.raw(image).predicted_depth[:, None], (image.shape[1], image.shape[2]))[:, 0]
 
 
 def _transformers() -> Any:

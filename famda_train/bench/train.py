@@ -33,7 +33,7 @@ from famda_train.evaluation.machine import environment
 from famda_train.label_store.label_store import LabelStore
 from famda_train.labelling.labelling import label_with_teachers
 from famda_train.models.checkpoint import StudentSpec, build_network
-from famda_train.pseudo_labels.mask_vote import refine_labels
+from famda_train.pseudo_labels.mask_vote import vote_in_masks
 from famda_train.training.parallel_fits import PLAIN, end_with_parent, fit_arguments, fit_here
 from famda_train.world import render_many
 
@@ -308,5 +308,5 @@ class RefinementTimer:
 
     def _once(self) -> float:
         start = TakeTurns._now()
-        refine_labels(self._labels, self._segments, self._classes, self._votes, 0.5)
+        vote_in_masks(self._labels, self._segments, self._classes, self._votes, 0.5)
         return TakeTurns._now() - start

@@ -128,7 +128,7 @@ class DenseHead(nn.Sequential):
         super().__init__(block3x3(channels, channels, norm, separable), projection)
 
 
-def enlarge(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+def upsample(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """Resize [B, C, h, w] bilinearly to ``size``, pixel centres aligned."""
     return functional.interpolate(x, size=size, mode='bilinear', align_corners=False)
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from famda_train.models.blocks import DenseHead, enlarge
+from famda_train.models.blocks import DenseHead, upsample
 from famda_train.models.pyramid import TYPICAL_LOG_DEPTH, PyramidEncoder
 
 
@@ -41,5 +41,5 @@ class StandInDepthNetwork(nn.Module):
         size = (image.shape[-2], image.shape[-1])
         features = self.encoder((image - 0.4) / 0.25)
         near, far = map(math.log, self.RANGE_M)
-        log_depth = enlarge(self.depth(features), size)[:, 0].clamp(near, far)
-        return DepthPrediction(log_depth, enlarge(self.disparity(features), size)[:, 0])
+        log_depth = upsample(self.depth(features), size)[:, 0].clamp(near, far)
+        return DepthPrediction(log_depth, upsample(self.disparity(features), size)[:, 0])

@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from famda_ros.student.runtime import OUTPUTS
-from famda_train.models.blocks import enlarge
+from famda_train.models.blocks import upsample
 from famda_train.models.student import StudentNetwork
 
 
@@ -51,17 +51,17 @@ def scale2x(labels: torch.Tensor) -> torch.Tensor:
 def decide(logits: torch.Tensor, size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
     """Return labels and confidence (uint8 [B, H, W], 255 = certain) for logits [B, C, h, w] of any stride."""
     half = ((size[0] + 1) // 2, (size[1] + 1) // 2)
-    finer = enlarge(logits, half) if logits.shape[2:] != half else logits
+    finer = upsample(logits, half) if logits.shape[2:] != half else logits
     labels = scale2x(finer.argmax(1).to(torch.uint8))[:, : size[0], : size[1]]
     # 1 / sum(exp(x - max)) is the softmax of the maximum; ONNX Runtime's Softmax over channels is far slower.
     certainty = 1 / (logits - logits.amax(1, keepdim=True)).exp().sum(1, keepdim=True)
-    return labels, (enlarge(certainty, size)[:, 0] * 255).round().to(torch.uint8)
+    return labels, (upsample(certainty, size)[:, 0] * 255).round().to(torch.uint8)
 
 
 def metres(log_depth: torch.Tensor, size: tuple[int, int], output_range_m: tuple[float, float]) -> torch.Tensor:
     """Return metres, float32 [B, H, W] within the range, for log metres [B, 1, h, w] of any stride."""
     near, far = map(math.log, output_range_m)
-    return 1 / enlarge((-log_depth.clamp(near, far)).exp(), size)[:, 0]
+    return 1 / upsample((-log_depth.clamp(near, far)).exp(), size)[:, 0]
 
 
 class StudentGraph(nn.Module):

@@ -11,7 +11,7 @@ VOTE_STEPS = 2**20
 """Votes are summed as integers of this many steps per vote: exact, in whatever order a GPU adds them."""
 
 
-def refine_labels(
+def vote_in_masks(
     labels: torch.Tensor,
     segments: torch.Tensor,
     num_classes: int,

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from famda_ros.files import atomic_path, make_output_folder
 from famda_train.augmentation.photometric import flip_horizontally, photometric
-from famda_train.augmentation.sample_rng import Draws
+from famda_train.augmentation.sample_rng import SampleRng
 from famda_train.losses.cross_entropy import weighted_mean
 from famda_train.losses.depth_losses import log_l1
 from famda_train.models.stand_in_depth import StandInDepthNetwork
@@ -49,9 +49,9 @@ class DepthPretraining(lightning.LightningModule):
 
     def training_step(self, batch, _):
         """L1 in log depth, and L1 between normalised disparities (sky = 0)."""
-        draws = Draws(0, SOURCE, batch['source']['place'].tolist(), self.device)
-        sample = flip_horizontally(batch['source'], draws)
-        prediction = self.network(photometric(sample['image'], self.hparams.strength, draws))
+        rng = SampleRng(0, SOURCE, batch['source']['place'].tolist(), self.device)
+        sample = flip_horizontally(batch['source'], rng)
+        prediction = self.network(photometric(sample['image'], self.hparams.strength, rng))
         depth = sample['depth']
         known = ~torch.isnan(depth)
         metric = log_l1(prediction.log_depth, depth, torch.ones_like(depth))

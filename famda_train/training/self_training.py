@@ -16,7 +16,7 @@ from famda_ros.errors import FamdaError
 from famda_train.augmentation.class_mix import class_mask, paste, paste_edge
 from famda_train.augmentation.masked_images import hide_blocks
 from famda_train.augmentation.photometric import photometric, strong
-from famda_train.augmentation.sample_rng import Draws
+from famda_train.augmentation.sample_rng import SampleRng
 from famda_train.label_store.licences import inherited_licence, teacher_notice
 from famda_train.losses.feature_distance import feature_distance, thing_ids
 from famda_train.models.encoders import IMAGENET, SMALL, build_encoder
@@ -145,17 +145,17 @@ class SelfTraining(SourceTraining):
     def training_step(self, batch: dict[str, Sample], _: int) -> torch.Tensor:
         """Return the loss of one step: source frames, and target frames with source classes pasted on some."""
         self.follow_student()
-        source, draws = self.prepare(batch['source'], SOURCE)
-        target, target_draws = self.prepare(batch['target'], TARGET)
+        source, rng = self.prepare(batch['source'], SOURCE)
+        target, target_rng = self.prepare(batch['target'], TARGET)
         for task in self.tasks:
             task.observe(source)
-        loss = self.source_loss(source, draws)
+        loss = self.source_loss(source, rng)
         if self.distance:
             loss = loss + self.distance.weight * self.distance_loss(source)
         taught = self.teach(target)
-        target_loss = self.mixed_loss(source, target, taught, target_draws)
+        target_loss = self.mixed_loss(source, target, taught, target_rng)
         if self.masked_images:
-            target_loss = target_loss + self.masked_images.weight * self.masked_loss(target, taught, target_draws)
+            target_loss = target_loss + self.masked_images.weight * self.masked_loss(target, taught, target_rng)
         confident = taught['segmentation'].weight.mean()
         total = loss + target_loss
         self.check_finite(total, batch)
@@ -188,9 +188,9 @@ class SelfTraining(SourceTraining):
             setattr(self.segmentation, name, value)
         return taught
 
-    def mixed_loss(self, source: Sample, target: Sample, taught: dict[str, Target], draws: Draws) -> torch.Tensor:
+    def mixed_loss(self, source: Sample, target: Sample, taught: dict[str, Target], rng: SampleRng) -> torch.Tensor:
         """Return the loss on target frames with source classes pasted on them."""
-        mask = self.paste_mask(source, draws)
+        mask = self.paste_mask(source, rng)
         mixed = self.is_mixed(target['place'])[:, None, None].float()
         inside = (~paste_edge(mask)).float()
         targets = {}
@@ -201,29 +201,29 @@ class SelfTraining(SourceTraining):
             believed = lesson.weight if task.whole_frames_teach else lesson.weight * mixed
             values, weight = paste(mask, truth.values, lesson.values), paste(mask, truth.weight, believed)
             targets[task.name] = Target(values, weight if task.paste_edges_teach else weight * inside)
-        image = self.augment(paste(mask, source['image'], target['image']), draws)
+        image = self.augment(paste(mask, source['image'], target['image']), rng)
         return self.total_loss(self.predict(self.network, image), targets, 'mixed')
 
     def is_mixed(self, place: torch.Tensor) -> torch.Tensor:
         """Return bool [B]: on which target frames source classes are pasted."""
         return (place % 2 == 0) if self.whole_frames else torch.ones_like(place, dtype=torch.bool)
 
-    def paste_mask(self, source: Sample, draws: Draws) -> torch.Tensor:
+    def paste_mask(self, source: Sample, rng: SampleRng) -> torch.Tensor:
         """Return bool [B, H, W]: what is pasted; nothing on the frames that stay whole."""
-        mask = class_mask(source['labels'], draws)
+        mask = class_mask(source['labels'], rng)
         return mask & self.is_mixed(source['place'])[:, None, None]
 
-    def augment(self, image: torch.Tensor, draws: Draws) -> torch.Tensor:
+    def augment(self, image: torch.Tensor, rng: SampleRng) -> torch.Tensor:
         """Return target-side images as the student sees them."""
         if self.mix_augmentation == 'strong':
-            return strong(image, draws)
-        return photometric(image, self.mix_strength, draws)
+            return strong(image, rng)
+        return photometric(image, self.mix_strength, rng)
 
-    def masked_loss(self, target: Sample, taught: dict[str, Target], draws: Draws) -> torch.Tensor:
+    def masked_loss(self, target: Sample, taught: dict[str, Target], rng: SampleRng) -> torch.Tensor:
         """Return the loss of the labels on target frames of which the student sees parts only."""
         options = self.masked_images
         assert options is not None
-        image = hide_blocks(self.augment(target['image'], draws), options.block, draws, options.ratio)
+        image = hide_blocks(self.augment(target['image'], rng), options.block, rng, options.ratio)
         raw = self.predict(self.network, image)
         return self.segmentation.loss(raw['segmentation'], taught['segmentation'])
 
@@ -262,8 +262,8 @@ class SelfTraining(SourceTraining):
         """Return a batch of target-side images as in training."""
         batch = {side: {k: v.to(self.device) for k, v in sample.items()} for side, sample in batch.items()}
         source, target = batch['source'], batch['target']
-        draws = Draws(self.seed, TARGET, target['place'].tolist(), self.device)
-        return self.augment(paste(self.paste_mask(source, draws), source['image'], target['image']), draws)
+        rng = SampleRng(self.seed, TARGET, target['place'].tolist(), self.device)
+        return self.augment(paste(self.paste_mask(source, rng), source['image'], target['image']), rng)
 
 
 def frozen_encoder(name: str) -> nn.Module:

@@ -16,9 +16,9 @@ from famda_ros import __version__
 from famda_ros.errors import FamdaError
 from famda_ros.student.label_space import get_label_space
 from famda_train.augmentation.photometric import flip_horizontally, photometric
-from famda_train.augmentation.sample_rng import Draws, run_seed, seed_of
+from famda_train.augmentation.sample_rng import SampleRng, run_seed, seed_of
 from famda_train.losses.cross_entropy import mean_over_processes
-from famda_train.models.blocks import enlarge
+from famda_train.models.blocks import upsample
 from famda_train.models.checkpoint import (
     KEY,
     NETWORK_DEFAULTS,
@@ -175,30 +175,30 @@ class SourceTraining(lightning.LightningModule):
 
     def training_step(self, batch: dict[str, Sample], _: int) -> torch.Tensor:
         """Return the loss of one step."""
-        source, draws = self.prepare(batch['source'], SOURCE)
-        loss = self.source_loss(source, draws)
+        source, rng = self.prepare(batch['source'], SOURCE)
+        loss = self.source_loss(source, rng)
         self.check_finite(loss, batch)
         self.log('loss', loss.detach(), prog_bar=True, sync_dist=True)
         return loss
 
-    def prepare(self, sample: Sample, stream: int) -> tuple[Sample, Draws]:
+    def prepare(self, sample: Sample, stream: int) -> tuple[Sample, SampleRng]:
         """Return a batch, mirrored by chance, and its random numbers."""
-        draws = Draws(self.seed, stream, sample['place'].tolist(), self.device)
+        rng = SampleRng(self.seed, stream, sample['place'].tolist(), self.device)
         sample = dict(sample)
         for task in self.tasks:
             task.prepare(sample)
-        return flip_horizontally(sample, draws), draws
+        return flip_horizontally(sample, rng), draws
 
-    def source_loss(self, source: Sample, draws: Draws) -> torch.Tensor:
+    def source_loss(self, source: Sample, rng: SampleRng) -> torch.Tensor:
         """Return the loss of all tasks on labelled source frames."""
-        raw = self.predict(self.network, photometric(source['image'], self.source_strength, draws))
+        raw = self.predict(self.network, photometric(source['image'], self.source_strength, rng))
         return self.total_loss(raw, {task.name: task.truth(source) for task in self.tasks}, 'source')
 
     def predict(self, network: nn.Module, image: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return raw outputs [B, outputs, H, W] at image size, by task."""
         size = (image.shape[-2], image.shape[-1])
         raw = network(image.contiguous(memory_format=torch.channels_last))
-        return {name: enlarge(value, size) for name, value in raw.items()}
+        return {name: upsample(value, size) for name, value in raw.items()}
 
     def total_loss(self, raw: dict[str, torch.Tensor], targets: dict[str, Target], side: str) -> torch.Tensor:
         """Return the weighted sum of the tasks' losses, and log each."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from famda_train.models.blocks import block3x3, enlarge, size_of
+from famda_train.models.blocks import block3x3, upsample, size_of
 
 
 def top_down(features: list[torch.Tensor], laterals: nn.ModuleList, smooth: nn.ModuleList) -> torch.Tensor:
@@ -21,7 +21,7 @@ def top_down(features: list[torch.Tensor], laterals: nn.ModuleList, smooth: nn.M
     """
     x = laterals[-1](features[-1])
     for level in range(len(features) - 2, -1, -1):
-        x = enlarge(x, size_of(features[level]))
+        x = upsample(x, size_of(features[level]))
         x = smooth[level](x + laterals[level](features[level]))
     return x
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from famda_train.models.blocks import ConvNormAct, enlarge, size_of
+from famda_train.models.blocks import ConvNormAct, upsample, size_of
 
 
 class Embeddings(nn.ModuleList):
@@ -25,7 +25,7 @@ class Embeddings(nn.ModuleList):
     def forward(self, features: list[torch.Tensor]) -> torch.Tensor:
         """Map feature maps, finest first, to [B, levels * channels, h, w] of the finest."""
         size = size_of(features[0])
-        return torch.cat([enlarge(project(x), size) for project, x in zip(self, features, strict=True)], 1)
+        return torch.cat([upsample(project(x), size) for project, x in zip(self, features, strict=True)], 1)
 
 
 class SegFormerDecoder(nn.Sequential):

@@ -16,7 +16,7 @@ from famda_train.evaluation.segmentation import SegmentationMetric
 from famda_train.losses.cross_entropy import cross_entropy, mean_over_processes
 from famda_train.pseudo_labels.class_prior import align_to_prior, label_shares, moving_average
 from famda_train.pseudo_labels.forgotten_classes import ShareAverage, forgotten_classes
-from famda_train.pseudo_labels.mask_vote import refine_labels
+from famda_train.pseudo_labels.mask_vote import vote_in_masks
 from famda_train.pseudo_labels.thin_class_rules import protection_matrix
 from famda_train.training.tasks.task import Sample, Target, Task, constant_like
 
@@ -28,9 +28,9 @@ class SegmentationSettings:
     Attributes:
         weight: of the loss in the total.
         class_weights: weight of single classes in the loss, by name; others 1.
-        sure_from: confidence from which on a pseudo-label counts as sure, 0..1.
-        trust: ``image`` = a target frame's labels weigh as much as the share of its pixels
-            that are sure (DACS); ``batch`` = that share over the batch (DAFormer);
+        confident_from: confidence from which on a pseudo-label counts as confident, 0..1.
+        pixel_weight: ``image`` = a target frame's labels weigh as much as the share of its pixels
+            that are confident (DACS); ``batch`` = that share over the batch (DAFormer);
             ``pixel`` = each pixel weighs its own confidence.
         confident_votes: inside a mask, pixels vote with their confidence instead of one vote each.
         min_share: share of a mask's votes that its winner must exceed, 0..1; 0 = plain majority.
@@ -48,8 +48,8 @@ class SegmentationSettings:
 
     weight: float = 1.0
     class_weights: dict[str, float] = field(default_factory=dict)
-    sure_from: float = 0.9
-    trust: Literal['image', 'batch', 'pixel'] = 'image'
+    confident_from: float = 0.9
+    pixel_weight: Literal['image', 'batch', 'pixel'] = 'image'
     confident_votes: bool = True
     min_share: float = 0.55
     vote_balance: float = 0.0
@@ -124,9 +124,9 @@ class Segmentation(Task):
         logits = align_to_prior(raw.float(), self.source_share, self.target_share, settings.prior_strength)
         confidence, labels = logits.softmax(1).max(1)
         self.predicted.update(mean_over_processes(label_shares(labels, self.outputs)))
-        weight = self.trust(confidence)
+        weight = self.pixel_weight(confidence)
         if 'segments' in target:
-            labels = refine_labels(
+            labels = vote_in_masks(
                 labels,
                 target['segments'],
                 self.outputs,
@@ -138,24 +138,24 @@ class Segmentation(Task):
                 confidence=confidence,
                 protect_from=settings.protect_from,
             )
-        return Target(labels, weight * self.trusted_rows(labels.shape[-2], labels.device))
+        return Target(labels, weight * self.row_weight(labels.shape[-2], labels.device))
 
     def forgotten_classes(self) -> list[str]:
         """Return the names of classes that the EMA teacher hardly predicts on the target any more."""
         return forgotten_classes(self.predicted.shares(), self.occurs.shares(), self.space.classes)
 
-    def trust(self, confidence: torch.Tensor) -> torch.Tensor:
-        """Return float [B, H, W], how much pseudo-labels of this confidence are believed."""
-        if self.settings.trust == 'pixel':
+    def pixel_weight(self, confidence: torch.Tensor) -> torch.Tensor:
+        """Return float [B, H, W], the weight of pseudo-labels of this confidence."""
+        if self.settings.pixel_weight == 'pixel':
             return confidence
-        sure = (confidence > self.settings.sure_from).float()
-        share = sure.mean((1, 2), keepdim=True)
-        if self.settings.trust == 'batch':
+        confident = (confidence > self.settings.confident_from).float()
+        share = confident.mean((1, 2), keepdim=True)
+        if self.settings.pixel_weight == 'batch':
             share = mean_over_processes(share.mean(0, keepdim=True))
         return share.expand_as(confidence)
 
-    def trusted_rows(self, height: int, device: torch.device) -> torch.Tensor:
-        """Return float [H, 1]: 0 on the rows at the top and bottom that do not teach."""
+    def row_weight(self, height: int, device: torch.device) -> torch.Tensor:
+        """Return float [H, 1]: 0 on the rows at the top and bottom whose pseudo-labels are not used, else 1."""
         row = (torch.arange(height, device=device) + 0.5) / height
         return ((row > self.settings.ignore_top) & (row < 1 - self.settings.ignore_bottom)).float()[:, None]
 

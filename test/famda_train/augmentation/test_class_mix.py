@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from famda_ros.student.label_space import IGNORE
 from famda_train.augmentation.class_mix import choose_classes, class_mask, paste, paste_edge
-from famda_train.augmentation.sample_rng import Draws
+from famda_train.augmentation.sample_rng import SampleRng
 
 
 @given(st.lists(st.sampled_from([0, 1, 2, 3, 4, 5, 6, IGNORE]), min_size=1, max_size=30), st.integers(0, 10**6))
 def test_half_of_the_present_classes_without_ignore(values, seed):
     labels = torch.tensor([values])
-    chosen = choose_classes(labels, Draws(seed, 0, [0]), 0).tolist()
+    chosen = choose_classes(labels, SampleRng(seed, 0, [0]), 0).tolist()
     present = set(values) - {IGNORE}
     assert len(chosen) == len(set(chosen)) == (len(present) + 1) // 2
     assert set(chosen) <= present
@@ -20,7 +20,7 @@ def test_half_of_the_present_classes_without_ignore(values, seed):
 
 def test_classes_are_those_of_the_sample_itself():
     labels = torch.stack([torch.full((4, 4), 1), torch.full((4, 4), 5)])
-    assert class_mask(labels, Draws(0, 0, [0, 1])).all()  # one class each: a half, rounded up, is all of it
+    assert class_mask(labels, SampleRng(0, 0, [0, 1])).all()  # one class each: a half, rounded up, is all of it
 
 
 def test_full_mask_is_the_source_and_empty_mask_the_target():
@@ -33,7 +33,7 @@ def test_full_mask_is_the_source_and_empty_mask_the_target():
 
 def test_image_labels_and_depth_are_cut_along_the_same_line():
     labels = torch.randint(0, 7, (2, 8, 8))
-    mask = class_mask(labels, Draws(0, 0, [0, 1]))
+    mask = class_mask(labels, SampleRng(0, 0, [0, 1]))
     image = paste(mask, torch.ones(2, 3, 8, 8), torch.zeros(2, 3, 8, 8))
     assert torch.equal(image[:, 1].bool(), mask)
     assert torch.equal(paste(mask, torch.ones(2, 8, 8), torch.zeros(2, 8, 8)).bool(), mask)
@@ -41,9 +41,9 @@ def test_image_labels_and_depth_are_cut_along_the_same_line():
 
 def test_a_sample_is_cut_alike_in_every_batch():
     labels = torch.randint(0, 7, (3, 8, 8), generator=torch.Generator().manual_seed(0))
-    alone = [class_mask(labels[i : i + 1], Draws(4, 2, [i])) for i in range(3)]
-    assert torch.equal(class_mask(labels, Draws(4, 2, range(3))), torch.cat(alone))
-    assert not torch.equal(class_mask(labels, Draws(4, 3, range(3))), torch.cat(alone))
+    alone = [class_mask(labels[i : i + 1], SampleRng(4, 2, [i])) for i in range(3)]
+    assert torch.equal(class_mask(labels, SampleRng(4, 2, range(3))), torch.cat(alone))
+    assert not torch.equal(class_mask(labels, SampleRng(4, 3, range(3))), torch.cat(alone))
 
 
 def test_edge_of_a_half_plane_is_a_band_on_both_sides():

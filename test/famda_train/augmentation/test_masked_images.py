@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from famda_train.augmentation.masked_images import block_mask, hide_blocks
-from famda_train.augmentation.sample_rng import Draws
+from famda_train.augmentation.sample_rng import SampleRng
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 20), st.integers(0, 1000))
 def test_blocks_are_hidden_or_shown_as_a_whole(height, width, block, seed):
-    mask = block_mask(height, width, block, 0.5, Draws(seed, 0, [0, 1]))
+    mask = block_mask(height, width, block, 0.5, SampleRng(seed, 0, [0, 1]))
     assert mask.shape == (2, height, width)
     for top in range(0, height, block):
         for left in range(0, width, block):
@@ -19,15 +19,15 @@ def test_blocks_are_hidden_or_shown_as_a_whole(height, width, block, seed):
 
 
 def test_ratio_is_the_share_that_is_hidden():
-    chance = Draws(0, 0, range(4))
+    chance = SampleRng(0, 0, range(4))
     assert abs(block_mask(256, 256, 4, 0.7, chance).float().mean() - 0.7) < 0.02
     assert block_mask(16, 16, 4, 1.0, chance).all() and not block_mask(16, 16, 4, 0.0, chance).any()
 
 
 def test_hidden_pixels_take_the_colour_and_the_others_stay():
     image, color = torch.rand(3, 3, 32, 48), torch.tensor([0.4, 0.5, 0.6])
-    masked = hide_blocks(image, 8, Draws(1, 5, range(3)), fill=color)
-    hidden = block_mask(32, 48, 8, 0.7, Draws(1, 5, range(3)))
+    masked = hide_blocks(image, 8, SampleRng(1, 5, range(3)), fill=color)
+    hidden = block_mask(32, 48, 8, 0.7, SampleRng(1, 5, range(3)))
     assert hidden.any() and not hidden.all() and not torch.equal(hidden[0], hidden[1])
     expected = torch.where(hidden[:, None], color.view(3, 1, 1), image)
     assert torch.equal(masked, expected)
@@ -35,5 +35,5 @@ def test_hidden_pixels_take_the_colour_and_the_others_stay():
 
 def test_a_sample_is_masked_alike_in_every_batch():
     image = torch.rand(3, 3, 16, 16)
-    alone = [hide_blocks(image[i : i + 1], 4, Draws(1, 2, [i])) for i in range(3)]
-    assert torch.equal(hide_blocks(image, 4, Draws(1, 2, range(3))), torch.cat(alone))
+    alone = [hide_blocks(image[i : i + 1], 4, SampleRng(1, 2, [i])) for i in range(3)]
+    assert torch.equal(hide_blocks(image, 4, SampleRng(1, 2, range(3))), torch.cat(alone))

@@ -12,12 +12,12 @@ from famda_train.augmentation.photometric import (
     photometric,
     strong,
 )
-from famda_train.augmentation.sample_rng import Draws
+from famda_train.augmentation.sample_rng import SampleRng
 from famda_train.losses.geometry import normals_from_depth
 
 
 def draws(count, step=0, first=0):
-    return Draws(7, step, range(first, first + count))
+    return SampleRng(7, step, range(first, first + count))
 
 
 def images(count, height=12, width=16):

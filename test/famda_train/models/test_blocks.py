@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from famda_ros.errors import FamdaError
-from famda_train.models.blocks import ConvNormAct, DenseHead, enlarge, norm_layer
+from famda_train.models.blocks import ConvNormAct, DenseHead, upsample, norm_layer
 
 
 @given(st.sampled_from(['batch', 'group', 'layer']), st.integers(1, 70))
@@ -60,7 +60,7 @@ def test_an_untrained_head_predicts_its_start_on_average(start):
 
 def test_enlarging_keeps_constants_and_corners():
     x = torch.tensor([[[[1.0, 3.0], [5.0, 7.0]]]])
-    large = enlarge(x, (8, 8))
+    large = upsample(x, (8, 8))
     assert large[..., 0, 0] == 1 and large[..., -1, -1] == 7
     torch.testing.assert_close(large.mean(), x.mean())
-    torch.testing.assert_close(enlarge(torch.full((1, 2, 3, 3), 4.0), (7, 5)), torch.full((1, 2, 7, 5), 4.0))
+    torch.testing.assert_close(upsample(torch.full((1, 2, 3, 3), 4.0), (7, 5)), torch.full((1, 2, 7, 5), 4.0))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from small_street import HEADS, SMALL_NETWORK
 
-from famda_train.models.blocks import enlarge
+from famda_train.models.blocks import upsample
 from famda_train.models.student import StudentNetwork
 from famda_train.models.student_graph import StudentGraph, decide, metres, scale2x
 
@@ -62,10 +62,10 @@ def test_every_size_and_stride(size, stride):
 
 def test_labels_are_those_of_enlarged_logits_away_from_edges():
     seeds = torch.randn(1, 5, 3, 6, generator=torch.Generator().manual_seed(0))
-    logits = enlarge(3 * seeds, (24, 48))
+    logits = upsample(3 * seeds, (24, 48))
     size = (96, 192)
     labels, confidence = decide(logits, size)
-    large = enlarge(logits, size)
+    large = upsample(logits, size)
     assert (labels == large.argmax(1)).float().mean() > 0.97
     certain = large.softmax(1).amax(1)
     assert (confidence / 255 - certain).abs().mean() < 0.02

@@ -12,7 +12,7 @@ from famda_train.commands.export import run as export
 from famda_train.datasets.frame_folder import FrameFolder
 from famda_train.label_store.label_store import LabelStore
 from famda_train.labelling.labelling import label_frames
-from famda_train.models.blocks import enlarge
+from famda_train.models.blocks import upsample
 from famda_train.models.checkpoint import load_student
 from famda_train.training.batch_norm_statistics import reestimate_batch_norm
 from famda_train.training.data_module import AdaptationData
@@ -65,7 +65,7 @@ def test_source_training_learns(street):
 
     def accuracy(path):
         network = load_student(path)[0].train()  # statistics of these very frames
-        logits = enlarge(network(image)['segmentation'], labels.shape[-2:])
+        logits = upsample(network(image)['segmentation'], labels.shape[-2:])
         return (logits.argmax(1) == labels).float().mean()
 
     assert accuracy(street / 'longer.ckpt') > accuracy(street / 'base.ckpt') + 0.1
@@ -84,7 +84,7 @@ def test_famda_trains_with_either_kind_of_depth_teacher(street, depth):
 
 
 def test_every_teacher_changes_what_is_learnt(street):
-    believe = '--model.segmentation.sure_from=0.0'  # so early, the EMA teacher is sure of nothing
+    believe = '--model.segmentation.confident_from=0.0'  # so early, the EMA teacher is confident of nothing
     plain = weights(fit_famda(street, 'plain.ckpt', believe))
     always = '--model.segmentation.min_share=0.0'
     masks = weights(fit_famda(street, 'masks.ckpt', believe, '--data.masks=felzenszwalb', always))

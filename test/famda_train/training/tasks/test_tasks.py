@@ -109,9 +109,9 @@ def test_pseudo_labels_are_those_of_the_teacher_and_weigh_as_it_is_sure(frames):
     labels, weight = task.teach(raw, {}, {})
     assert torch.equal(labels[1], frames['labels'][1])
     assert weight[0].unique().tolist() == [0.5] and weight[1].unique().tolist() == [1.0]
-    batch = segmentation(prior_strength=0.0, trust='batch').teach(raw, {}, {}).weight
+    batch = segmentation(prior_strength=0.0, pixel_weight='batch').teach(raw, {}, {}).weight
     assert batch.unique().tolist() == [0.75]
-    pixel = segmentation(prior_strength=0.0, trust='pixel').teach(raw, {}, {}).weight
+    pixel = segmentation(prior_strength=0.0, pixel_weight='pixel').teach(raw, {}, {}).weight
     torch.testing.assert_close(pixel, raw.softmax(1).amax(1))
 
 
