@@ -187,7 +187,7 @@ class SourceTraining(lightning.LightningModule):
         sample = dict(sample)
         for task in self.tasks:
             task.prepare(sample)
-        return flip_horizontally(sample, rng), draws
+        return flip_horizontally(sample, rng), rng
 
     def source_loss(self, source: Sample, rng: SampleRng) -> torch.Tensor:
         """Return the loss of all tasks on labelled source frames."""

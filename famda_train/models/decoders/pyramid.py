@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from famda_train.models.blocks import block3x3, upsample, size_of
+from famda_train.models.blocks import block3x3, size_of, upsample
 
 
 def top_down(features: list[torch.Tensor], laterals: nn.ModuleList, smooth: nn.ModuleList) -> torch.Tensor:

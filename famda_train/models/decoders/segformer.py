@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from famda_train.models.blocks import ConvNormAct, upsample, size_of
+from famda_train.models.blocks import ConvNormAct, size_of, upsample
 
 
 class Embeddings(nn.ModuleList):

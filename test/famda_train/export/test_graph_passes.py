@@ -8,7 +8,7 @@ from onnx import helper, numpy_helper
 from torch import nn
 
 from famda_train.export.graph_passes import trace
-from famda_train.models.blocks import enlarge
+from famda_train.models.blocks import upsample
 
 
 class Chain(nn.Module):
@@ -47,7 +47,7 @@ class Decision(nn.Module):
 
     def forward(self, image):
         logits = image.permute(0, 3, 1, 2).float().sin()
-        large = enlarge(logits, (2 * image.shape[1], 2 * image.shape[2]))
+        large = upsample(logits, (2 * image.shape[1], 2 * image.shape[2]))
         return large.argmax(1), logits.amax(1)
 
 
@@ -72,7 +72,7 @@ class Planes(nn.Module):
     def forward(self, image):
         planes = image.permute(0, 3, 1, 2).float().sin()
         size = (4 * image.shape[1], 4 * image.shape[2])
-        return enlarge(planes.amax(1, keepdim=True), size)[:, 0], enlarge(planes, size)[0]
+        return upsample(planes.amax(1, keepdim=True), size)[:, 0], upsample(planes, size)[0]
 
 
 def test_one_plane_is_enlarged_as_a_matrix():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from famda_ros.errors import FamdaError
-from famda_train.models.blocks import ConvNormAct, DenseHead, upsample, norm_layer
+from famda_train.models.blocks import ConvNormAct, DenseHead, norm_layer, upsample
 
 
 @given(st.sampled_from(['batch', 'group', 'layer']), st.integers(1, 70))
