@@ -18,7 +18,7 @@ CACHES := .hypothesis .mypy_cache .pytest_cache .ruff_cache
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-long lint docs clean
+.PHONY: help venv demo test test-fast test-long lint docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ demo: $(STAMP) ## the whole loop on the built-in street world; writes runs/demo/
 
 test: lint ## lint, then all tests
 	$(BIN)/python -m pytest
+
+test-fast: $(STAMP) ## the tests of a working loop: no nodes, no training, no export; under 2 minutes on 2 cores
+	$(BIN)/python -m pytest -m "not slow"
 
 test-long: $(STAMP) ## the node's promises at full length: streams of a minute, 200 switches, thousands of messages; 10 minutes
 	FAMDA_TEST_LONG=1 $(BIN)/python -m pytest -rP test/famda_ros -k perception_node

@@ -93,6 +93,7 @@ def script_of(page, name):
     return re.search(rf'`{name}`:\n\n```python\n(.*?)```', (ROOT / 'docs' / page).read_text(), re.DOTALL)[1]
 
 
+@pytest.mark.slow
 def test_finish_script_of_the_reproduce_page(tmp_path):
     """It writes the target's size and statistics into a checkpoint; without a target, the size alone."""
     WRITERS['cityscapes'](tmp_path / 'cityscapes')

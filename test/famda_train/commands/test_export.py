@@ -11,6 +11,7 @@ from famda_ros.student.model_card import read_card
 from famda_train.commands import cli
 
 
+@pytest.mark.slow
 def test_kind_split_and_options_choose_the_frames(tmp_path, capsys):
     write_cityscapes(tmp_path / 'city', 1)
     checkpoint, result = write_checkpoint(tmp_path / 'night.ckpt'), tmp_path / 'result.json'
@@ -26,6 +27,7 @@ def test_kind_split_and_options_choose_the_frames(tmp_path, capsys):
     assert cli.main([*words, 'val', '--overwrite']) == cli.EXIT_OK
 
 
+@pytest.mark.slow
 def test_weights_stored_in_fp16(tmp_path, capsys):
     checkpoint, out = write_checkpoint(tmp_path / 'night.ckpt'), tmp_path / 'night.onnx'
     street = write_street(tmp_path / 'night', 'night', 2)

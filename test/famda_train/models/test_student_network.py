@@ -139,6 +139,7 @@ def test_default_student_keeps_its_size_its_function_and_its_names():
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'settings',
     [
