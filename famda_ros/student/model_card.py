@@ -40,8 +40,9 @@ class ModelCard:
     Attributes:
         name: what a person calls this model.
         label_space: name, classes and colours of the train ids in ``labels``.
-        network_width, network_height: size in pixels the network was made for.
-        focal: fx in pixels at network width that the metres of ``depth`` are for.
+        network_width, network_height: size in pixels that the student was trained for, and that it sees cameras of
+            this shape at.
+        focal: focal length in network pixels that the metres of ``depth`` are for.
         depth_range_m: (nearest, farthest) metres the network was trained for; at or
             beyond the farthest the depth is +inf.
         domain: light or place it was trained for: 'day', 'night', ...
@@ -53,6 +54,8 @@ class ModelCard:
         licence: licence of the weights.
         weights_sha256: hexadecimal digest of the weights it was exported from.
         limits: how far the answers of a provider may be from those of the CPU.
+        stride: network heights and widths are multiples of it; 0 = the file has the one fixed shape.
+        pixels: pixels in all that the network sees of an image, about; 0 = those of the training size.
         schema_version: layout of this card.
     """
 
@@ -70,7 +73,13 @@ class ModelCard:
     licence: str = ''
     weights_sha256: str = ''
     limits: Limits = field(default_factory=Limits)
+    stride: int = 0
+    pixels: int = 0
     schema_version: int = SCHEMA_VERSION
+
+    def __post_init__(self) -> None:
+        if not self.pixels and _is_size(self.network_width) and _is_size(self.network_height):
+            object.__setattr__(self, 'pixels', self.network_width * self.network_height)
 
     def validate(self) -> ModelCard:
         """Return self if every value makes sense.
@@ -83,6 +92,12 @@ class ModelCard:
             (isinstance(self.name, str) and self.name.strip(), 'name must be a non-empty text'),
             (len(self.label_space) > 0, 'the label space has no classes'),
             (_is_size(self.network_width) and _is_size(self.network_height), 'network size must be positive pixels'),
+            (self.stride == 0 or _is_size(self.stride), 'stride must be pixels, or 0 for one fixed shape'),
+            (
+                not self.stride or not (self.network_width % self.stride or self.network_height % self.stride),
+                'the training size must be a multiple of the stride',
+            ),
+            (_is_size(self.pixels), 'pixels must be a positive number'),
             (_is_number(self.focal) and self.focal > 0, 'focal must be positive pixels'),
             (_is_number(near) and _is_number(far) and 0 <= near < far, 'depth_range_m must be 0 <= near < far metres'),
             (isinstance(self.domain, str) and self.domain, "domain must be a text such as 'night'"),
@@ -229,8 +244,8 @@ def contract_fault(session: Any, card: ModelCard) -> str:
     """Return what is wrong with a session's inputs and outputs, '' when nothing is.
 
     The contract: input ``image`` uint8 [1, H, W, 3]; outputs ``labels`` uint8,
-    ``confidence`` uint8 and ``depth`` float32, each [1, H, W]; H and W are the card's
-    network size, or dynamic.
+    ``confidence`` uint8 and ``depth`` float32, each [1, H, W]; H and W are dynamic where the card has a
+    stride, else the card's network size or dynamic.
     """
     size = (card.network_height, card.network_width)
     inputs = session.get_inputs()
@@ -239,6 +254,8 @@ def contract_fault(session: Any, card: ModelCard) -> str:
     fault = _shape_fault(inputs[0], (1, *size, 3))
     if fault:
         return fault
+    if card.stride and any(isinstance(side, int) for side in inputs[0].shape[1:3]):
+        return f"its card has a stride, but 'image' has the fixed shape {list(inputs[0].shape)}"
     outputs = {o.name: o for o in session.get_outputs()}
     if {name: o.type for name, o in outputs.items()} != OUTPUTS:
         return f'its outputs are {_listed(outputs.values())} instead of {", ".join(OUTPUTS)} (uint8, uint8, float)'

@@ -106,7 +106,9 @@ def provider_options(name: str, precision: str, threads: int, folder: Path | Non
     return {}
 
 
-def engine_folder(model: bytes, name: str, precision: str, cache: str | Path | None = None) -> Path:
+def engine_folder(
+    model: bytes, name: str, precision: str, cache: str | Path | None = None, size: tuple[int, int] | None = None
+) -> Path:
     """Return the folder for the engines of one model on one device, which other models and devices never share.
 
     Args:
@@ -114,16 +116,19 @@ def engine_folder(model: bytes, name: str, precision: str, cache: str | Path | N
         name: of :data:`PROVIDERS`.
         precision: of the model.
         cache: folder of all engines; None = $FAMDA_CACHE, else famda in the user's cache folder.
+        size: (height, width) that the engine is for; None = the model has one shape.
     """
     root = Path(cache) if cache is not None else default_cache()
     parts = [hashlib.sha256(model).hexdigest()[:16], name, precision, device_name(name), versions()]
+    if size is not None:
+        parts.insert(1, f'{size[1]}x{size[0]}')
     return root / 'engines' / '-'.join(re.sub(r'[^A-Za-z0-9.]+', '_', part).strip('_') for part in parts)
 
 
 def default_cache() -> Path:
     """Return the folder in which this user keeps what can be made again."""
     if own := os.environ.get('FAMDA_CACHE'):
-        return Path(own)
+        return Path(own).expanduser()
     return Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'famda'
 
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import onnxruntime
 from famda_ros.errors import FamdaError
 from famda_ros.resources import resolve
 from famda_ros.student.bound_session import BoundSession
+from famda_ros.student.camera_geometry import network_focal, network_size
 from famda_ros.student.depth_units import rescale_to_focal
 from famda_ros.student.model_card import OUTPUTS as OUTPUT_TYPES
 from famda_ros.student.model_card import ModelCard, first_line, open_model, read_model
@@ -34,6 +36,10 @@ from famda_ros.student.resize import beyond_range, enlarge_depth, resize_image, 
 OUTPUTS = tuple(OUTPUT_TYPES)
 STAGES = ('preprocess', 'inference', 'postprocess')
 STILL_BUILDING_S = 10.0
+DIMENSIONS = ('height', 'width')
+"""Names of the dynamic dimensions of a student's input."""
+MOST_SHAPES = 8
+"""Network sizes that are kept ready; a robot's cameras have a few."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,10 @@ class Student:
 
     Not for several threads at a time: the memory of input and outputs is used again and again.
 
+    A file with dynamic height and width runs at the size that fits the image (:func:`network_size`), several cameras
+    of different shapes included.  The CPU runs all sizes in one session; an accelerator gets a session, and its
+    engine, for each size, compared with the CPU at that size before it is used.
+
     Attributes:
         card: its model card.
         provider: what it runs on, a name of :data:`famda_ros.student.providers.PROVIDERS`.
@@ -74,17 +84,19 @@ class Student:
         fallback: bool = False,
         cache: str | Path | None = None,
         progress: Callable[[str], None] | None = None,
+        image_size: tuple[int, int] | None = None,
     ):
         """Load a model, run it once, and compare an accelerator with the CPU.
 
         Args:
             path: the .onnx file; ``package://famda_ros/...`` is one of this package.
-            threads: CPU threads of one inference; 0 = one per core.
+            threads: CPU threads per inference; 0 = one per core.
             provider: 'tensorrt', 'cuda', 'openvino', 'cpu', or 'auto': the first of them that works and agrees
                 with the CPU within the limits of the model's card.
             fallback: take the CPU where the provider that was asked for does not work or agree.
             cache: folder of built engines; None = the user's, see :func:`famda_ros.student.providers.default_cache`.
-            progress: is told what takes long, in sentences.
+            progress: called with a sentence every few seconds while an engine is built.
+            image_size: (width, height) of the camera to be ready for; None = a camera of the training size's shape.
 
         Raises:
             FamdaError: the file is no valid student or does not run; the provider is not there, does not run
@@ -94,24 +106,30 @@ class Student:
             raise FamdaError(f'threads must be 0 (one per core) or more, not {threads}')
         self.path = resolve(path)
         self._data = read_model(self.path)
-        session, self.card = open_model(self.path, self._data, session_options(threads))
+        self._cpu, self.card = open_model(self.path, self._data, session_options(threads))
         self.provider = 'cpu'
         self.agreement: Agreement | None = None
         self.passed_over: dict[str, str] = {}
-        self._size = (self.card.network_height, self.card.network_width)
-        self._session = BoundSession(session, self._size)
-        self._warm_up()
+        self._threads, self._cache, self._fallback = threads, cache, fallback or provider == AUTO
+        self._progress = progress or (lambda sentence: None)
+        self._sessions: dict[tuple[int, int], BoundSession] = {}
+        width, height = image_size or (self.card.network_width, self.card.network_height)
+        size = network_size(self.card, width, height)[::-1]
+        self._sessions[size] = on_cpu = BoundSession(self._cpu, size)
+        self._warm_up(on_cpu)
         for name in self._candidates(provider, fallback):
             if name == 'cpu':
                 break
             try:
-                self._accelerate(name, threads, cache, progress or (lambda sentence: None))
+                self._sessions[size], self.agreement = self._accelerated(name, on_cpu)
+                self.provider = name
                 break
             except FamdaError as error:
-                if provider != AUTO and not fallback:
+                if not self._fallback:
                     raise
                 self.passed_over[name] = str(error)
-        del self._data  # the sessions have their own copy
+        if self.provider == 'cpu' or not self.card.stride:
+            self._data = b''  # the sessions have their own copy, and no other will be opened
 
     def predict(
         self,
@@ -119,31 +137,35 @@ class Student:
         focal: float | None = None,
         outputs: Collection[str] = OUTPUTS,
         on_prepared: Callable[[], None] = lambda: None,
+        fy: float | None = None,
     ) -> Prediction:
         """Segment one image and measure its depth.
 
         Args:
-            image, focal, outputs: see :func:`predict_with`.
+            image, focal, outputs, fy: see :func:`predict_with`.
             on_prepared: called when nothing is left to do but to run the network; not if no output is wanted.
+
+        Raises:
+            MalformedImage: the network cannot see an image of this shape, see :func:`network_size`.
         """
 
         def run(small: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
             on_prepared()
-            return self._session(small, names)
+            return self._session(small.shape[:2])(small, names)
 
-        return predict_with(run, self.card, image, focal, outputs, self._session.image)
+        return predict_with(run, self.card, image, focal, outputs, lambda size: self._session(size).image, fy)
 
     def run(self, small: np.ndarray, names: Sequence[str] = OUTPUTS) -> dict[str, np.ndarray]:
         """Run the bare network.
 
         Args:
-            small: uint8 [h, w, 3] RGB at network size.
+            small: uint8 [h, w, 3] RGB at a network size.
             names: which of :data:`OUTPUTS` are wanted.
 
         Returns:
             [h, w] arrays by name; depth in metres for the card's focal.
         """
-        return {name: array.copy() for name, array in self._session(small, names).items()}
+        return {name: array.copy() for name, array in self._session(small.shape[:2])(small, names).items()}
 
     def _candidates(self, provider: str, fallback: bool) -> list[str]:
         try:
@@ -154,11 +176,28 @@ class Student:
             self.passed_over[provider] = str(error)
             return []
 
-    def _warm_up(self) -> None:
+    def _session(self, size: tuple[int, ...]) -> BoundSession:
+        """Return the session for a network size (height, width), opened at its first image."""
+        height, width = size
+        if (height, width) not in self._sessions:
+            on_cpu = session = BoundSession(self._cpu, (height, width))
+            if self.provider != 'cpu':
+                try:
+                    session, _ = self._accelerated(self.provider, on_cpu)
+                except FamdaError as error:
+                    if not self._fallback:
+                        raise
+                    self.passed_over[f'{self.provider} at {width}x{height}'] = str(error)
+            while len(self._sessions) >= MOST_SHAPES:
+                self._sessions.pop(next(iter(self._sessions)))
+            self._sessions[height, width] = session
+        return self._sessions[height, width]
+
+    def _warm_up(self, session: BoundSession) -> None:
         """Run once: the first inference is slow, and a model that cannot run is found at start."""
-        grey = np.full((*self._size, 3), 128, np.uint8)
+        grey = np.full(session.image.shape, 128, np.uint8)
         try:
-            depth = self._session(grey, ['depth'])['depth']
+            depth = session(grey, ['depth'])['depth']
         except Exception as error:  # ONNX Runtime raises types of its own that it does not export
             raise FamdaError(
                 f"the model '{self.path}' loads but does not run; export it again ({first_line(error)})"
@@ -169,35 +208,30 @@ class Student:
                 'export it again, with another precision if it is fp16 or int8'
             )
 
-    def _accelerate(self, name: str, threads: int, cache: str | Path | None, progress: Callable[[str], None]) -> None:
-        """Go on with a provider instead of the CPU.
+    def _accelerated(self, name: str, on_cpu: BoundSession) -> tuple[BoundSession, Agreement]:
+        """Return a session of a provider for the size of ``on_cpu``, and its agreement with it.
 
         Raises:
-            FamdaError: it does not run the model, or answers otherwise than the CPU; all is as it was before.
+            FamdaError: the provider does not run the model, or answers otherwise than the CPU.
         """
-        frames = self._probes()
-        expected = iter([self.run(frame) for frame in frames])
-        on_cpu = self._session
-        try:
-            with _Reminder(f"building the engine of '{self.path.name}' for {name}", progress):
-                self._session = BoundSession(self._open(name, threads, cache), self._size)
-                self._warm_up()
-                agreement = compare(lambda frame: next(expected), self.run, frames)
-            if fault := agreement.fault(self.card.limits):
-                raise FamdaError(
-                    f"the provider '{name}' answers otherwise than the CPU on the probe frames of '{self.path}': "
-                    f"{fault}; take the provider 'cpu', or a model of another precision"
-                )
-        except FamdaError:
-            self._session = on_cpu
-            raise
-        self.provider, self.agreement = name, agreement
+        size = on_cpu.image.shape[:2]
+        frames = self._probes(size)
+        with _Reminder(f"building the engine of '{self.path.name}' for {name}", self._progress):
+            session = BoundSession(self._open(name, size), size)
+            self._warm_up(session)
+            agreement = compare(partial(_copied, on_cpu), partial(_copied, session), frames)
+        if fault := agreement.fault(self.card.limits):
+            raise FamdaError(
+                f"the provider '{name}' answers otherwise than the CPU on the probe frames of '{self.path}': "
+                f"{fault}; take the provider 'cpu', or a model of another precision"
+            )
+        return session, agreement
 
-    def _open(self, name: str, threads: int, cache: str | Path | None) -> onnxruntime.InferenceSession:
-        """Return a session of a provider, built for this device or taken from the cache."""
+    def _open(self, name: str, size: tuple[int, ...]) -> onnxruntime.InferenceSession:
+        """Return a session of a provider for one network size, built for this device or taken from the cache."""
         precision, folder = self.card.precision, None
         if name in BUILDS_ENGINES:
-            folder = engine_folder(self._data, name, precision, cache)
+            folder = engine_folder(self._data, name, precision, self._cache, self.engine_size(size))
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
@@ -205,9 +239,13 @@ class Student:
                     f"cannot keep engines in '{folder}' ({error.strerror}); set FAMDA_CACHE to a folder that can be "
                     'written'
                 ) from error
-        wanted = [(PROVIDERS[name], provider_options(name, precision, threads, folder)), PROVIDERS['cpu']]
+        wanted = [(PROVIDERS[name], provider_options(name, precision, self._threads, folder)), PROVIDERS['cpu']]
+        options = session_options(self._threads)
+        if self.card.stride:  # engines are fastest for one shape, and some providers know no other
+            for dimension, pixels in zip(DIMENSIONS, size, strict=True):
+                options.add_free_dimension_override_by_name(dimension, pixels)
         try:
-            session = onnxruntime.InferenceSession(self._data, session_options(threads), providers=wanted)
+            session = onnxruntime.InferenceSession(self._data, options, providers=wanted)
         except Exception as error:  # ONNX Runtime raises types of its own that it does not export
             raise FamdaError(
                 f"the provider '{name}' cannot load '{self.path}' ({first_line(error)}); take the provider 'cpu'"
@@ -219,20 +257,31 @@ class Student:
             )
         return session
 
-    def _probes(self) -> list[np.ndarray]:
-        """Return the probe frames of the file.
+    def engine_size(self, size: tuple[int, ...]) -> tuple[int, int] | None:
+        """Return the (height, width) that an engine is built for; None where the file has one shape anyway."""
+        return (size[0], size[1]) if self.card.stride else None
+
+    def _probes(self, size: tuple[int, ...]) -> list[np.ndarray]:
+        """Return the probe frames of the file at a network size (height, width).
 
         Raises:
-            FamdaError: there are none, or they are not of network size.
+            FamdaError: there are none, or they are not of the size of a file of one shape.
         """
-        text = self._session.session.get_modelmeta().custom_metadata_map.get(PROBES_KEY, '[]')
+        text = self._cpu.get_modelmeta().custom_metadata_map.get(PROBES_KEY, '[]')
         frames = decode_probes(text)
-        if not frames or any(frame.shape != (*self._size, 3) for frame in frames):
+        if self.card.stride:
+            frames = [resize_image(frame, size[1], size[0]) for frame in frames]
+        if not frames or any(frame.shape != (*size, 3) for frame in frames):
             raise FamdaError(
                 f"the model '{self.path}' holds no probe frames to compare providers with; export it again, or take "
                 "the provider 'cpu'"
             )
         return frames
+
+
+def _copied(session: BoundSession, frame: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what a session answers, in memory that its next run leaves alone."""
+    return {name: array.copy() for name, array in session(frame, OUTPUTS).items()}
 
 
 class _Reminder:
@@ -262,28 +311,33 @@ def predict_with(
     image: np.ndarray,
     focal: float | None = None,
     outputs: Collection[str] = OUTPUTS,
-    small: np.ndarray | None = None,
+    memory: Callable[[tuple[int, int]], np.ndarray] | None = None,
+    fy: float | None = None,
 ) -> Prediction:
-    """Take an image to network size, run a network, bring its answer back to image size.
+    """Bring an image to network size, run a network, and bring its outputs back to image size.
 
     Args:
         run: the network, as :meth:`Student.run`; its arrays may be overwritten by the next call.
         card: what the network is.
         image: uint8 [H, W, 3] RGB of any size.
-        focal: fx of the camera in pixels at this image's width; None = the depth is
-            left as the card's focal gives it.
+        focal: fx of the camera in pixels of this image; None = the depth is left as the card's focal gives it.
         outputs: which of :data:`OUTPUTS` are wanted; the others are None and are not brought to the image's size.
-        small: uint8 at network size for the resized image; None = new memory.
+        memory: gives uint8 [h, w, 3] for the resized image at network size (h, w); None = new memory.
+        fy: of the camera in pixels of this image; None = square pixels.
 
     Returns:
         Arrays of the image's height and width, with memory of their own.
+
+    Raises:
+        MalformedImage: the network cannot see an image of this shape, see :func:`network_size`.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(f'image must be uint8 [H, W, 3], not {image.dtype} {image.shape}')
     height, width = image.shape[:2]
     names = [name for name in OUTPUTS if name in outputs]
     times = [time.perf_counter()]
-    small = resize_image(image, card.network_width, card.network_height, small)
+    wide, high = network_size(card, width, height, focal / fy if focal and fy else 1.0)
+    small = resize_image(image, wide, high, None if memory is None else memory((high, wide)))
     times.append(time.perf_counter())
     arrays = run(small, names) if names else {}
     times.append(time.perf_counter())
@@ -295,7 +349,7 @@ def predict_with(
     if depth is not None:
         depth = beyond_range(depth, card.depth_range_m[1])
         if focal is not None:
-            depth = rescale_to_focal(depth, card.focal, focal * card.network_width / width)
+            depth = rescale_to_focal(depth, card.focal, network_focal(card, width, height, focal, fy))
         depth = enlarge_depth(depth, width, height)
     times.append(time.perf_counter())
     stages = dict(zip(STAGES, (1e3 * np.diff(times)).tolist(), strict=True))

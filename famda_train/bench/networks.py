@@ -49,6 +49,8 @@ SEED = 500_000
 FOCAL = 0.7
 """Of the width; the time does not depend on it."""
 CALIBRATION_FRAMES = 4
+SEGFORMER_STRIDE = 4
+"""Pixels of the image per logit."""
 OUTPUT_RANGE_M = (0.5, 120.0)
 
 
@@ -140,7 +142,7 @@ class SegmentationGraph(PeerGraph):
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Map uint8 [1, H, W, 3] to labels and confidence, uint8 [1, H, W]."""
-        return decide(self.raw(image).logits, (image.shape[1], image.shape[2]))
+        return decide(self.raw(image).logits, (image.shape[1], image.shape[2]), SEGFORMER_STRIDE)
 
 
 class DepthGraph(PeerGraph):

@@ -14,6 +14,7 @@ import onnx
 
 from famda_ros.errors import FamdaError, choose
 from famda_ros.files import atomic_path, make_output_folder
+from famda_ros.student.camera_geometry import network_size
 from famda_ros.student.model_card import METADATA_KEY, ModelCard
 from famda_ros.student.parity import PROBES_KEY, Agreement, Limits, compare, encode_probes
 from famda_ros.student.resize import resize_image
@@ -49,10 +50,6 @@ class Exported:
 
     agreement: Agreement
     metrics: dict[str, Any]
-
-
-
-
 
 
 def with_metadata(model: onnx.ModelProto, card: ModelCard, probes: str) -> onnx.ModelProto:
@@ -110,10 +107,11 @@ def export_student(
     card = model_card(spec, network, name or out.stem, metrics, precision, weights)
     graph = StudentGraph(network, spec.output_range_m)
     size = (card.network_width, card.network_height)
-    frames = [resize_image(image, *size) for image in images]
-    calibrated_on = frames if calibration is None else [resize_image(image, *size) for image in calibration]
-    probes = encode_probes(frames[:PROBES])
-    model = store(convert(trace(graph, size[::-1], OUTPUTS), precision, calibrated_on), weights)
+    images = list(images)
+    frames = [resize_image(image, *network_size(card, image.shape[1], image.shape[0])) for image in images]
+    calibrated_on = [resize_image(image, *size) for image in (images if calibration is None else calibration)]
+    probes = encode_probes([resize_image(image, *size) for image in images[:PROBES]])
+    model = store(convert(trace(graph, size[::-1], OUTPUTS, card.stride), precision, calibrated_on), weights)
     with atomic_path(out) as temporary:
         onnx.save(with_metadata(model, card, probes), str(temporary))
         student = Student(temporary, provider='cpu')

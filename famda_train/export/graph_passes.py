@@ -15,22 +15,26 @@ import onnxruntime
 import torch
 from onnx import helper, numpy_helper
 from torch import nn
+from torch.export import Dim
 
 from famda_ros.student.providers import session_options
+from famda_ros.student.runtime import DIMENSIONS
 
 OPSET = 18
 
 
-def trace(graph: nn.Module, size: tuple[int, int], outputs: Sequence[str]) -> onnx.ModelProto:
+def trace(graph: nn.Module, size: tuple[int, int], outputs: Sequence[str], stride: int = 0) -> onnx.ModelProto:
     """Return the ONNX form of a module that maps uint8 [1, H, W, 3] to ``outputs``, folded.
 
     Args:
         graph: the module.
         size: (H, W) in pixels.
         outputs: names, in the order in which the module gives them.
+        stride: heights and widths of the result are dynamic multiples of it; 0 = it has the one shape ``size``.
     """
     example = torch.zeros((1, *size, 3), dtype=torch.uint8)
     logging.getLogger('torch.onnx').setLevel(logging.ERROR)  # says which optional packages it does without
+    dynamic = {1: stride * Dim('high', min=2), 2: stride * Dim('wide', min=2)} if stride else None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'raw.onnx'
         torch.onnx.export(
@@ -43,8 +47,19 @@ def trace(graph: nn.Module, size: tuple[int, int], outputs: Sequence[str]) -> on
             dynamo=True,
             external_data=False,
             verbose=False,
+            dynamic_shapes=dynamic and {'image': dynamic},
         )
-        return enlarge_planes(decide_channels_last(merge_pointwise(fold(path))))
+        model = resize_planes(resize_channels_last(merge_pointwise(fold(path))))
+        return name_dimensions(model) if stride else model
+
+
+def name_dimensions(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Call the dynamic dimensions of input and outputs what the robot's side calls them; changes ``model``."""
+    for value in (*model.graph.input, *model.graph.output):
+        for dimension, name in zip(value.type.tensor_type.shape.dim[1:3], DIMENSIONS, strict=True):
+            dimension.dim_param = name
+    del model.graph.value_info[:]  # shapes of values between, in terms of the former names
+    return model
 
 
 def fold(path: Path) -> onnx.ModelProto:
@@ -56,7 +71,10 @@ def fold(path: Path) -> onnx.ModelProto:
     options = session_options(threads=1)
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(folded)
-    onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
+    # It would move the transposition that resize_channels_last looks for.
+    onnxruntime.InferenceSession(
+        str(path), options, providers=['CPUExecutionProvider'], disabled_optimizers=['TransposeOptimizer']
+    )
     return onnx.load(str(folded))
 
 
@@ -99,58 +117,57 @@ ROWS_AND_COLUMNS = [1, 2]
 """Their axes where channels are last."""
 
 
-def decide_channels_last(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Where enlarged classes are decided between, bring classes to the end before; changes ``model``.
+def resize_channels_last(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Where upsampled classes are brought to the end, bring them there before they are upsampled; changes ``model``.
 
-    The values of a pixel then lie side by side in memory: with 19 classes enlarging and deciding take half the time
-    (docs/performance.md).  torch enlarges with channels in second place only, and ONNX Runtime's own optimiser, which
-    :func:`fold` runs, would take a transposition in the module to another place.
+    The values of a pixel then lie side by side in memory: with 19 classes upsampling and deciding take half the time
+    (docs/performance.md).  torch upsamples with channels in second place only.
     """
     graph = model.graph
     numbers = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     makers = {name: node for node in graph.node for name in node.output}
     readers = Counter(name for node in graph.node for name in node.input)
-    for decide in [node for node in graph.node if node.op_type == 'ArgMax']:
-        resize = makers.get(decide.input[0])
-        if resize is None or resize.op_type != 'Resize' or readers[decide.input[0]] != 1:
+    for transpose in [node for node in graph.node if node.op_type == 'Transpose']:
+        resize = makers.get(transpose.input[0])
+        if resize is None or resize.op_type != 'Resize' or readers[transpose.input[0]] != 1:
             continue
-        axis = next(attribute for attribute in decide.attribute if attribute.name == 'axis')
-        size = next((name for name in resize.input[1:] if name in numbers and numbers[name].size == 4), None)
-        if axis.i != 1 or size is None:
+        factors = resize.input[2] if len(resize.input) > 2 else ''
+        if helper.get_node_attr_value(transpose, 'perm') != CHANNELS_LAST or factors not in numbers:
             continue
-        values, turned = f'{resize.input[0]}_channels_last', f'{resize.output[0]}_{size}'
-        graph.initializer.append(numpy_helper.from_array(numbers[size][2:], turned))
-        transpose = helper.make_node('Transpose', [resize.input[0]], [values], name=values, perm=CHANNELS_LAST)
-        graph.node.insert(list(graph.node).index(resize), transpose)
-        resize.input[:] = [values, *(turned if name == size else name for name in resize.input[1:])]
-        # Said so, it takes OpenVINO 6 ms instead of 64 ms, and ONNX Runtime's own kernel as long as ever.
+        values, result = f'{resize.input[0]}_channels_last', transpose.output[0]
+        graph.initializer.append(numpy_helper.from_array(numbers[factors][2:], f'{result}_factors'))
+        place = list(graph.node).index(resize)
+        graph.node.insert(
+            place, helper.make_node('Transpose', [resize.input[0]], [values], name=values, perm=CHANNELS_LAST)
+        )
+        resize.input[:] = [values, '', f'{result}_factors']
+        resize.output[0] = result
+        # With its axes named, it takes OpenVINO 6 ms instead of 64 ms, and ONNX Runtime's own kernel as long as ever.
         resize.attribute.append(helper.make_attribute('axes', ROWS_AND_COLUMNS))
-        axis.i = 3
-        for shape in [value for value in graph.value_info if value.name == resize.output[0]]:
-            graph.value_info.remove(shape)
+        graph.node.remove(transpose)
     _drop_unused(graph)
     return model
 
 
-def enlarge_planes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Have what is one plane, [1, 1, h, w], enlarged as a matrix [h, w]; changes ``model``.
+def resize_planes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Have what is one plane, [1, 1, h, w], resized by a factor as a matrix [h, w]; changes ``model``.
 
     It takes OpenVINO a tenth of the time, and ONNX Runtime's own kernel as long as ever.
     """
     graph = model.graph
+    numbers = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in graph.value_info}
-    for resize in [node for node in graph.node if node.op_type == 'Resize']:
-        source, result = resize.input[0], resize.output[0]
-        before, after = shapes.get(source, []), shapes.get(result, [])
-        if not (len(before) == len(after) == 4 and before[:2] == after[:2] == [1, 1] and all(before + after)):
+    for resize in [node for node in graph.node if node.op_type == 'Resize' and len(node.input) > 2]:
+        source, result, factors = resize.input[0], resize.output[0], resize.input[2]
+        if shapes.get(source, [])[:2] != [1, 1] or len(shapes[source]) != 4 or len(numbers.get(factors, ())) != 4:
             continue
         plane, large = f'{source}_plane', f'{result}_plane'
-        constants = {f'{plane}_shape': before[2:], f'{large}_size': after[2:], f'{result}_shape': after}
-        graph.initializer.extend(numpy_helper.from_array(np.array(v, np.int64), k) for k, v in constants.items())
+        constants = {f'{plane}_axes': np.array([0, 1]), f'{large}_factors': numbers[factors][2:]}
+        graph.initializer.extend(numpy_helper.from_array(v, k) for k, v in constants.items())
         place = list(graph.node).index(resize)
-        graph.node.insert(place, helper.make_node('Reshape', [source, f'{plane}_shape'], [plane], name=plane))
-        graph.node.insert(place + 2, helper.make_node('Reshape', [large, f'{result}_shape'], [result], name=large))
-        resize.input[:] = [plane, '', '', f'{large}_size']
+        graph.node.insert(place, helper.make_node('Squeeze', [source, f'{plane}_axes'], [plane], name=plane))
+        graph.node.insert(place + 2, helper.make_node('Unsqueeze', [large, f'{plane}_axes'], [result], name=large))
+        resize.input[:] = [plane, '', f'{large}_factors']
         resize.output[0] = large
     _drop_unused(graph)
     return model

@@ -5,11 +5,12 @@
 The network answers at the stride of its decoder.  What follows costs little there and much at
 full size, so as little as possible is done at full size:
 
-* labels: logits are enlarged to half the size, decided there, and doubled by :func:`scale2x`;
-* confidence: the largest probability at the stride, enlarged;
-* depth: inverse depth at the stride, enlarged.  Inverse depth of a plane is linear in the image,
+* labels: logits are upsampled to half the size, decided there, and doubled by :func:`scale2x`;
+* confidence: the softmax of the same logits, of the class that is published at each pixel;
+* depth: inverse depth at the stride, upsampled.  Inverse depth of a plane is linear in the image,
   so this is exact on roads and walls, and a mean of two values never lies outside of them.
 
+Heights and widths that are multiples of the stride are upsampled by whole factors, so one graph serves all of them.
 docs/performance.md has the accuracy and the cost of the alternatives.
 """
 from __future__ import annotations
@@ -20,9 +21,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 from famda_ros.student.runtime import OUTPUTS
-from famda_train.models.blocks import upsample
 from famda_train.models.student import StudentNetwork
 
 
@@ -32,36 +33,66 @@ def scale2x(labels: torch.Tensor) -> torch.Tensor:
     Every pixel becomes four.  One of them takes the id of the two neighbours at its corner where these agree and
     are no part of a straight edge; all others keep their own.  No id appears that is not beside.
     """
+    return doubled(quarters(labels))
+
+
+def quarters(labels: torch.Tensor) -> torch.Tensor:
+    """Return the ids [B, h, w, 4] of the four pixels that each becomes, row by row; see :func:`scale2x`."""
     above, below = torch.cat([labels[:, :1], labels[:, :-1]], 1), torch.cat([labels[:, 1:], labels[:, -1:]], 1)
     left = torch.cat([labels[:, :, :1], labels[:, :, :-1]], 2)
     right = torch.cat([labels[:, :, 1:], labels[:, :, -1:]], 2)
     above_left, above_right, below_left, below_right = above == left, above == right, below == left, below == right
-    top = torch.stack([
+    return torch.stack([
         torch.where(above_left & ~above_right & ~below_left, above, labels),
         torch.where(above_right & ~above_left & ~below_right, above, labels),
-    ], -1)  # fmt: skip
-    bottom = torch.stack([
         torch.where(below_left & ~below_right & ~above_left, below, labels),
         torch.where(below_right & ~below_left & ~above_right, below, labels),
     ], -1)  # fmt: skip
-    count, height, width = labels.shape
-    return torch.stack([top, bottom], 2).reshape(count, 2 * height, 2 * width)
 
 
-def decide(logits: torch.Tensor, size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return labels and confidence (uint8 [B, H, W], 255 = certain) for logits [B, C, h, w] of any stride."""
-    half = ((size[0] + 1) // 2, (size[1] + 1) // 2)
-    finer = upsample(logits, half) if logits.shape[2:] != half else logits
-    labels = scale2x(finer.argmax(1).to(torch.uint8))[:, : size[0], : size[1]]
-    # 1 / sum(exp(x - max)) is the softmax of the maximum; ONNX Runtime's Softmax over channels is far slower.
-    certainty = 1 / (logits - logits.amax(1, keepdim=True)).exp().sum(1, keepdim=True)
-    return labels, (upsample(certainty, size)[:, 0] * 255).round().to(torch.uint8)
+def doubled(four: torch.Tensor) -> torch.Tensor:
+    """Lay four values of each pixel [B, h, w, 4] out as [B, 2h, 2w]."""
+    count, height, width = four.shape[:3]
+    return four.reshape(count, height, width, 2, 2).transpose(2, 3).reshape(count, 2 * height, 2 * width)
 
 
-def metres(log_depth: torch.Tensor, size: tuple[int, int], output_range_m: tuple[float, float]) -> torch.Tensor:
-    """Return metres, float32 [B, H, W] within the range, for log metres [B, 1, h, w] of any stride."""
+def decide(logits: torch.Tensor, size: tuple[int, int], stride: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return labels and confidence, uint8 [B, H, W], confidence 255 = certain.
+
+    Args:
+        logits: [B, C, h, w] of a network with this stride.
+        size: (H, W) of the image.
+        stride: pixels of the image per value; even, or 1.
+    """
+    # Classes last: the values of a pixel lie side by side in memory, see export/graph_passes.py.
+    finer = upsample_by(logits, max(1, stride // 2)).permute(0, 2, 3, 1)
+    # In float32, as older versions of ONNX Runtime compare no bytes (Equal of uint8).
+    four = quarters(finer.argmax(3).float())
+    largest = finer.amax(3, keepdim=True)
+    total = (finer - largest).exp().sum(3, keepdim=True)
+    probability = (finer.gather(3, four.long()) - largest).exp() / total
+    labels, confidence = doubled(four).to(torch.uint8), (doubled(probability) * 255).round().to(torch.uint8)
+    return cut(labels, size), cut(confidence, size)
+
+
+def metres(
+    log_depth: torch.Tensor, size: tuple[int, int], output_range_m: tuple[float, float], stride: int = 4
+) -> torch.Tensor:
+    """Return metres, float32 [B, H, W] within the range, for log metres [B, 1, h, w] of a network with this stride."""
     near, far = map(math.log, output_range_m)
-    return 1 / upsample((-log_depth.clamp(near, far)).exp(), size)[:, 0]
+    return 1 / cut(upsample_by((-log_depth.clamp(near, far)).exp(), stride)[:, 0], size)
+
+
+def cut(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Return [B, H, W] without what upsampling by a whole factor added; a file's sizes are multiples of the stride."""
+    return x if torch.compiler.is_exporting() else x[:, : size[0], : size[1]]
+
+
+def upsample_by(x: torch.Tensor, factor: int) -> torch.Tensor:
+    """Upsample [B, C, h, w] bilinearly by a whole factor, pixel centres aligned."""
+    if factor == 1:
+        return x
+    return functional.interpolate(x, scale_factor=float(factor), mode='bilinear', align_corners=False)
 
 
 class StudentGraph(nn.Module):
@@ -83,8 +114,9 @@ class StudentGraph(nn.Module):
         """Map uint8 [1, H, W, 3] RGB to labels, confidence (uint8) and depth (float32 metres), each [1, H, W]."""
         size = (image.shape[1], image.shape[2])
         raw = self.network.answer((image.permute(0, 3, 1, 2).float() - self.shift) * self.factor)
-        labels, confidence = decide(raw['segmentation'], size)
-        return labels, confidence, metres(raw['depth'], size, self.output_range_m)
+        stride = self.network.stride
+        labels, confidence = decide(raw['segmentation'], size, stride)
+        return labels, confidence, metres(raw['depth'], size, self.output_range_m, stride)
 
 
 def plain(values: torch.Tensor) -> torch.Tensor | float:

@@ -28,8 +28,8 @@ def write_street(path: Path, domain: str, count: int, first: int = 0, truth: boo
 def write_checkpoint(path: Path, seed: int = 0, **values) -> Path:
     """Write a student with random weights and, unlike a fresh one, lively statistics."""
     torch.manual_seed(seed)
-    built = {'network': SMALL_NETWORK, 'heads': HEADS}
-    spec = StudentSpec(FLAT7.name, WIDTH, HEIGHT, 0.7 * WIDTH, domain='night', **built, **values)
+    built = {'network': SMALL_NETWORK, 'heads': HEADS, 'domain': 'night', **values}
+    spec = StudentSpec(FLAT7.name, WIDTH, HEIGHT, 0.7 * WIDTH, **built)
     network = build_network(spec).train()
     for _ in range(3):
         network(torch.rand(4, 3, HEIGHT, WIDTH))

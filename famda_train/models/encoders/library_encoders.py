@@ -17,6 +17,7 @@ from torch import nn
 
 from famda_ros.errors import FamdaError
 from famda_train.models.encoders.encoder import IMAGENET_MEAN, IMAGENET_STD, Encoder
+from famda_train.models.encoders.same_padding import pad_in_whole_numbers
 from famda_train.models.encoders.weights import load_weights, packaged_lite0
 
 ALIASES = {f'efficientnet_lite{size}': f'tu-tf_efficientnet_lite{size}' for size in range(5)}
@@ -182,7 +183,7 @@ def build_foreign(name: str, weights: str | Path | None = None, norm: str = 'bat
     wanted: str | Path | None = weights
     if weights == 'imagenet' and library == LITE0:
         wanted = packaged_lite0() or weights
-    body = create_body(name, library, pretrained=wanted == 'imagenet')
+    body = pad_in_whole_numbers(create_body(name, library, pretrained=wanted == 'imagenet'))
     if norm != 'batch' and any(isinstance(module, nn.BatchNorm2d) for module in body.modules()):
         raise FamdaError(
             f"the encoder '{name}' has batch normalisation of its own and keeps it; set norm: batch, or take the "

@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 import pytest
-from small_street import HEIGHT, WIDTH, write_checkpoint, write_street
+from small_street import HEIGHT, SMALL_NETWORK, WIDTH, write_checkpoint, write_street
 
 from famda_ros.errors import FamdaError
 from famda_ros.student.model_card import read_card
@@ -14,6 +14,7 @@ from famda_train.datasets.frame_folder import FrameFolder
 from famda_train.evaluation.evaluate import evaluate
 from famda_train.evaluation.models import load_predictor
 from famda_train.export import export_student as export
+from famda_train.models.card import weights_sha256
 from famda_train.models.checkpoint import load_student
 from famda_train.models.student_graph import StudentGraph, run_torch
 from famda_train.world import render
@@ -60,7 +61,7 @@ def test_card_says_what_the_student_is(exported):
     card = read_card(path)
     assert (card.network_width, card.network_height, card.focal) == (WIDTH, HEIGHT, spec.focal)
     assert card.label_space.name == 'flat7' and card.domain == 'night' and card.provenance == {'seed': 7}
-    assert card.weights_sha256 == export.weights_sha256(network)
+    assert card.weights_sha256 == weights_sha256(network)
     assert card.metrics == {'protocol': 'metric', 'miou': 1} and card.name == 'night'
 
 
@@ -132,3 +133,21 @@ def test_weights_that_cannot_be_stored_so_are_refused(exported, tmp_path, precis
 def test_unknown_precision_is_refused(exported, tmp_path):
     with pytest.raises(FamdaError, match='fp32, fp16, int8'):
         export.export_student(exported[0], tmp_path / 'x.onnx', [], precision='int4')
+
+
+@pytest.mark.parametrize('encoder', ['pyramid-small', 'efficientnet_lite0', 'resnet18'])
+def test_one_file_serves_cameras_of_every_shape(encoder, tmp_path):
+    """Sizes that are odd multiples of the stride included, which some encoders pad otherwise than even ones."""
+    network = SMALL_NETWORK if encoder == 'pyramid-small' else {'encoder': encoder, 'channels': 8}
+    checkpoint = write_checkpoint(tmp_path / 'any.ckpt', network=network)
+    images = [render(seed, 'day', 2 * WIDTH, 2 * HEIGHT).image for seed in range(2)]
+    export.export_student(checkpoint, tmp_path / 'any.onnx', images)
+    network, spec = load_student(checkpoint)
+    graph, student = StudentGraph(network, spec.output_range_m), Student(tmp_path / 'any.onnx')
+    assert student.card.stride == 16
+    for height, width in ((32, 64), (48, 64), (64, 32), (80, 48)):
+        small = np.random.default_rng(height).integers(0, 256, (height, width, 3), np.uint8)
+        ours, theirs = run_torch(graph, small), student.run(small)
+        assert (ours['labels'] == theirs['labels']).mean() > 0.995
+        np.testing.assert_allclose(theirs['depth'], ours['depth'], rtol=2e-3)
+        assert np.abs(ours['confidence'].astype(int) - theirs['confidence']).max() <= 1

@@ -8,7 +8,7 @@ from onnx import helper, numpy_helper
 from torch import nn
 
 from famda_train.export.graph_passes import trace
-from famda_train.models.blocks import upsample
+from famda_train.models.student_graph import upsample_by
 
 
 class Chain(nn.Module):
@@ -43,12 +43,12 @@ def test_convolutions_that_follow_each_other_become_one():
 
 
 class Decision(nn.Module):
-    """Classes are enlarged and decided between; their largest value is read as well."""
+    """Classes are upsampled and decided between; the largest logit of a pixel is read as well."""
 
     def forward(self, image):
         logits = image.permute(0, 3, 1, 2).float().sin()
-        large = upsample(logits, (2 * image.shape[1], 2 * image.shape[2]))
-        return large.argmax(1), logits.amax(1)
+        large = upsample_by(logits, 2).permute(0, 2, 3, 1)
+        return large.argmax(3), logits.amax(1)
 
 
 def test_classes_lie_side_by_side_where_they_are_decided_between():
@@ -67,20 +67,19 @@ def test_classes_lie_side_by_side_where_they_are_decided_between():
 
 
 class Planes(nn.Module):
-    """One plane is enlarged, and three at once."""
+    """One plane is upsampled, and three at once."""
 
     def forward(self, image):
         planes = image.permute(0, 3, 1, 2).float().sin()
-        size = (4 * image.shape[1], 4 * image.shape[2])
-        return upsample(planes.amax(1, keepdim=True), size)[:, 0], upsample(planes, size)[0]
+        return upsample_by(planes.amax(1, keepdim=True), 4)[:, 0], upsample_by(planes, 4)[0]
 
 
-def test_one_plane_is_enlarged_as_a_matrix():
+def test_one_plane_is_upsampled_as_a_matrix():
     model = trace(Planes(), (16, 24), ('one', 'three'))
     onnx.checker.check_model(model, full_check=True)
     numbers = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    sizes = [numbers[node.input[3]].tolist() for node in model.graph.node if node.op_type == 'Resize']
-    assert sorted(sizes, key=len) == [[64, 96], [1, 3, 64, 96]]
+    factors = [numbers[node.input[2]].tolist() for node in model.graph.node if node.op_type == 'Resize']
+    assert sorted(factors, key=len) == [[4, 4], [1, 1, 4, 4]]
     image = torch.randint(0, 256, (1, 16, 24, 3), dtype=torch.uint8)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=['CPUExecutionProvider'])
     for ours, theirs in zip(Planes()(image), session.run(['one', 'three'], {'image': image.numpy()}), strict=True):

@@ -12,7 +12,7 @@ from small_street import HEADS, SMALL_NETWORK
 
 from famda_train.models.blocks import upsample
 from famda_train.models.student import StudentNetwork
-from famda_train.models.student_graph import StudentGraph, decide, metres, scale2x
+from famda_train.models.student_graph import StudentGraph, decide, metres, scale2x, upsample_by
 
 
 def scale2x_by_the_book(labels):
@@ -55,12 +55,12 @@ def test_scale2x_is_nearer_to_a_round_shape_than_doubled_pixels():
 @pytest.mark.parametrize('stride', [2, 4, 8])
 def test_every_size_and_stride(size, stride):
     logits = torch.randn(1, 5, -(-size[0] // stride), -(-size[1] // stride))
-    labels, confidence = decide(logits, size)
+    labels, confidence = decide(logits, size, stride)
     assert labels.shape == confidence.shape == (1, *size)
     assert labels.dtype == confidence.dtype == torch.uint8
 
 
-def test_labels_are_those_of_enlarged_logits_away_from_edges():
+def test_labels_are_those_of_upsampled_logits_away_from_edges():
     seeds = torch.randn(1, 5, 3, 6, generator=torch.Generator().manual_seed(0))
     logits = upsample(3 * seeds, (24, 48))
     size = (96, 192)
@@ -75,6 +75,19 @@ def test_labels_are_those_of_enlarged_logits_away_from_edges():
 def test_confidence_of_huge_logits_is_finite():
     _, confidence = decide(torch.tensor([3e4, -3e4, 0.0]).view(1, 3, 1, 1).expand(1, 3, 4, 4), (16, 16))
     assert (confidence == 255).all()
+
+
+@pytest.mark.parametrize('stride', [2, 4])
+def test_confidence_is_the_probability_of_the_published_class(stride):
+    """At every pixel, beside borders too: the softmax of the logits that labels are decided from."""
+    logits = 2 * torch.randn(1, 4, 12, 15, generator=torch.Generator().manual_seed(1))
+    size = (12 * stride, 15 * stride)
+    labels, confidence = decide(logits, size, stride)
+    finer = upsample_by(logits, stride // 2).softmax(1)
+    probability = finer.repeat_interleave(2, 2).repeat_interleave(2, 3).gather(1, labels[:, None].long())[:, 0]
+    undoubled = finer.argmax(1).repeat_interleave(2, 1).repeat_interleave(2, 2)
+    assert (labels != undoubled).any()  # Scale2x has moved borders
+    torch.testing.assert_close(confidence / 255, probability, atol=0.5 / 255 + 1e-6, rtol=0)
 
 
 def test_depth_of_a_plane_is_exact():
