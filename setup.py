@@ -49,6 +49,7 @@ EXTRAS = {
         'safetensors>=0.4',
         'tensorboard>=2.18',
         'rich>=13',
+        'jinja2>=3.1',
     ],
     'docs': ['mkdocs-material>=9.6', 'mkdocstrings-python>=1.16'],
     'scale': ['ray[data]>=2.40'],
@@ -102,7 +103,7 @@ setup(
     maintainer='The FAMDA authors',
     maintainer_email='famda@example.org',
     packages=find_packages(include=['famda_ros', 'famda_ros.*', 'famda_train', 'famda_train.*']),
-    package_data={'famda_train': ['weights/*.safetensors', 'weights/*.json']},
+    package_data={'famda_train': ['weights/*.safetensors', 'weights/*.json', 'demo/templates/*']},
     data_files=data_files(),
     python_requires='>=3.10',
     install_requires=[

@@ -351,7 +351,7 @@ def _drawn(frames: Dataset, index: int, predictors: Mapping[str, Predict]) -> di
     said = {name: predict(image, frame.focal) for name, predict in predictors.items()}
     outputs = {name: {'labels': labels, 'depth': depth} for name, (labels, depth) in said.items()}
     unknown = np.full(truth.shape, np.nan, np.float32)
-    return {'name': frame.stem, 'image': image, **outputs, 'truth': {'labels': truth, 'depth': unknown}}
+    return {'name': frame.stem, 'image': image, **outputs, 'ground_truth': {'labels': truth, 'depth': unknown}}
 
 
 def _track(progress, description: str, outcomes: Iterable, total: int) -> Iterable:

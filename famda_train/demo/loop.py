@@ -301,7 +301,7 @@ def picture_rows(checkpoints: dict[str, Path], folder: FrameFolder, count: int) 
             labels, depth = predictor(image, focal)
             # Depth of sky is not taught: a picture of it would only show noise.
             row[name] = {'labels': labels, 'depth': np.where(labels == SKY, np.inf, depth)}
-        row['truth'] = {'labels': folder.labels(index), 'depth': folder.depth(index)}
+        row['ground_truth'] = {'labels': folder.labels(index), 'depth': folder.depth(index)}
         rows.append(row)
     return rows
 

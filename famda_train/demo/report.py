@@ -2,47 +2,63 @@
 # SPDX-License-Identifier: Apache-2.0
 """The report of the demo: one HTML file that needs nothing else.
 
-Pure functions: results and pictures in, text out.
+Pure functions: results and pictures in, text out.  What the page looks like is in ``templates/``.
 """
 from __future__ import annotations
 
 import base64
 import math
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import jinja2
 import numpy as np
 
 from famda_ros.files import write_atomically
 from famda_ros.student.colorize import BEYOND_RANGE_RGB, color_mask, overlay
 from famda_ros.student.label_space import LabelSpace
-from famda_train.demo.report_style import CSS
 from famda_train.pictures.depth_colors import TICKS_M, depth_picture, depth_position, depth_scale
 from famda_train.pictures.student_comparison import OUTPUTS, TITLES, encode_png, present_classes
 
+
+class Student(NamedTuple):
+    """A row of the tables."""
+
+    name: str
+    meaning: str
+
+
+class Metric(NamedTuple):
+    """A number of every student, shown with some digits after the point."""
+
+    name: str
+    unit: str
+    digits: int
+    meaning: str
+
+
 STUDENTS = {
-    'source_only_plain': (
+    'source_only_plain': Student(
         'source only, plain',
         'Trained on labelled day frames and used at night as it is.',
     ),
-    'source_only': (
+    'source_only': Student(
         'source only, fair',
         'Trained on day frames for as many steps as FAMDA, normalisation statistics taken again on unlabelled night '
         'frames: the baseline to beat.',
     ),
-    'famda': (
+    'famda': Student(
         'FAMDA',
-        'Self-training on unlabelled night frames, with labels refined by masks and depth taught by a depth teacher.',
+        'Self-training on unlabelled night frames: pseudo-labels refined by masks, and depth from a depth teacher.',
     ),
 }
 
 METRICS = {
-    'miou': ('mIoU', '%', 1, 'mean intersection over union of the classes; higher is better'),
-    'abs_rel': ('AbsRel', '', 3, 'mean depth error relative to the true depth; lower is better'),
-    'rmse': ('RMSE', 'm', 2, 'root mean square depth error; lower is better'),
-    'delta1': ('δ < 1.25', '%', 1, 'pixels whose depth is within 25\u00a0% of the truth; higher is better'),
+    'miou': Metric('mIoU', '%', 1, 'mean intersection over union of the classes; higher is better'),
+    'abs_rel': Metric('AbsRel', '', 3, 'mean depth error relative to the true depth; lower is better'),
+    'rmse': Metric('RMSE', 'm', 2, 'root mean square depth error; lower is better'),
+    'delta1': Metric('δ < 1.25', '%', 1, 'pixels whose depth is within 25\u00a0% of the true one; higher is better'),
 }
 
 LIMITS = (
@@ -84,24 +100,41 @@ def render_report(
         next_steps: (what, command) pairs.
     """
     adaptation = results['adaptation']
-    sections = (
-        _header(adaptation),
-        _pictures(rows, space),
-        _numbers(adaptation),
-        _classes(adaptation),
-        _perception(results['perception']),
-        _seconds(results.get('seconds', {})),
-        _limits(),
-        _next_steps(next_steps),
-        _footer(results),
+    students = {key: student for key, student in STUDENTS.items() if key in adaptation}
+    seconds = {name: float(value) for name, value in results.get('seconds', {}).items() if name != 'total'}
+    return _templates().get_template('report.html').render(
+        headline=headline(adaptation),
+        adaptation=adaptation,
+        students=students,
+        metrics=METRICS,
+        titles=TITLES,
+        frames=[_frame(row, space) for row in rows],
+        classes=[(space.classes[index], space.colors[index]) for index in present_classes(rows, space)],
+        depth_scale=depth_scale(256, 1),
+        ticks=[(metres, 100 * depth_position(metres)) for metres in TICKS_M],
+        beyond_range=BEYOND_RANGE_RGB,
+        class_iou=_class_iou(adaptation, students),
+        perception_facts=_perception_facts(results['perception']),
+        seconds=seconds,
+        longest_seconds=max([*seconds.values(), 1e-9]),
+        total_seconds=results.get('seconds', {}).get('total', sum(seconds.values())),
+        limits=LIMITS,
+        next_steps=next_steps,
+        facts=_facts(results),
     )
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<title>FAMDA: day to night</title>\n<style>{CSS}</style>\n</head>\n<body>\n<main>\n'
-        + '\n'.join(filter(None, sections))
-        + '\n</main>\n</body>\n</html>\n'
-    )
+
+
+def _templates() -> jinja2.Environment:
+    """Return the templates; whatever they are given is escaped."""
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / 'templates'),
+        autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    templates.filters |= {
+        'number': format_number, 'bar_width': _bar_width, 'data_uri': _data_uri, 'css_color': _css_color,
+    }  # fmt: skip
+    return templates
 
 
 def headline(adaptation: Mapping[str, Any]) -> str:
@@ -126,169 +159,48 @@ def _change(name: str, before: Any, after: Any, digits: int, unit: str) -> str:
     return f'{name} {"rose" if after > before else "fell"} from {old} to {new}{unit}'
 
 
-def _header(adaptation: Mapping[str, Any]) -> str:
-    cards = []
-    for key, (name, unit, digits, meaning) in METRICS.items():
-        before, after = (format_number(adaptation[student].get(key), digits) for student in ('source_only', 'famda'))
-        suffix = f'<small>&thinsp;{unit}</small>' if unit else ''
-        cards.append(
-            f'<div class="card"><div class="name">{name}</div>'
-            f'<div class="value"><s>{before}</s><b>{after}</b>{suffix}</div><p>{meaning}</p></div>'
-        )
-    return (
-        '<header>\n<p class="mark">FAMDA <span>street world, day to night</span></p>\n'
-        f'<h1>{escape(headline(adaptation))}</h1>\n<div class="cards">{"".join(cards)}</div>\n'
-        '<p class="quiet">Left: the fair baseline, explained below. Right: the same network after adaptation '
-        'with unlabelled night frames. Both are scored on night frames that neither has seen.</p>\n</header>'
-    )
+def _frame(row: Mapping[str, Any], space: LabelSpace) -> dict[str, Any]:
+    """Return the pictures of a row: its image, the mask over it, and mask and depth of every output."""
+    return {
+        'name': str(row['name']),
+        'image': row['image'],
+        'overlay': overlay(row['image'], row['famda']['labels'], space),
+        'outputs': {
+            key: {'mask': color_mask(row[key]['labels'], space), 'depth': depth_picture(row[key]['depth'])}
+            for key in OUTPUTS
+        },
+    }
 
 
-def _pictures(rows: Sequence[Mapping[str, Any]], space: LabelSpace) -> str:
-    if not rows:
-        return ''
-    figures = []
-    for row in rows:
-        name = str(row['name'])
-        masks = [_cell(color_mask(row[key]['labels'], space), f'{name}, mask, {TITLES[key]}') for key in OUTPUTS]
-        depths = [_cell(depth_picture(row[key]['depth']), f'{name}, depth, {TITLES[key]}') for key in OUTPUTS]
-        blend = overlay(row['image'], row['famda']['labels'], space)
-        figures.append(
-            f'<figure class="frame"><figcaption>{escape(name)}</figcaption>'
-            + _cell(row['image'], f'{name}, camera image', TITLES['image'])
-            + ''.join(_captioned(cell, TITLES[key]) for cell, key in zip(masks, OUTPUTS, strict=True))
-            + _cell(blend, f'{name}, mask of FAMDA over the camera image')
-            + ''.join(depths)
-            + '</figure>'
-        )
-    classes = ''.join(
-        f'<li><i style="background:{_css_color(space.colors[index])}"></i>{escape(space.classes[index])}</li>'
-        for index in present_classes(rows, space)
-    )
-    ticks = ''.join(
-        f'<span style="left:{100 * depth_position(metres):.2f}%">{metres}&thinsp;m</span>'
-        for metres in TICKS_M
-    )
-    return (
-        '<section>\n<h2>What the robot sees at night</h2>\n' + '\n'.join(figures) + '\n<div class="legends">'
-        f'<ul class="legend" aria-label="classes">{classes}</ul>'
-        f'<div class="depth"><div class="scale"><img src="{_data_uri(depth_scale(256, 1))}" alt="depth colours">'
-        f'<div class="ticks">{ticks}</div></div><ul class="legend"><li>'
-        f'<i style="background:{_css_color(BEYOND_RANGE_RGB)}"></i>beyond range or unknown</li></ul></div>'
-        '</div>\n</section>'
-    )
+def _class_iou(adaptation: Mapping[str, Any], students: Mapping[str, Student]) -> dict[str, dict[str, float | None]]:
+    """Return class → student → IoU in percent; None = not measured."""
+    iou = {key: adaptation[key].get('iou', {}) for key in students}
+    names = dict.fromkeys(name for values in iou.values() for name in values)
+    return {name: {key: values.get(name) for key, values in iou.items()} for name in names}
 
 
-def _numbers(adaptation: Mapping[str, Any]) -> str:
-    head = ''.join(
-        f'<th scope="col" class="n">{name}{f" <small>{unit}</small>" if unit else ""}</th>'
-        for name, unit, _, _ in METRICS.values()
-    )
-    lines = []
-    for key, (name, meaning) in STUDENTS.items():
-        if key not in adaptation:
-            continue
-        cells = ''.join(
-            f'<td class="n">{format_number(adaptation[key].get(metric), digits)}</td>'
-            for metric, (_, _, digits, _) in METRICS.items()
-        )
-        lines.append(f'<tr class="{key}"><th scope="row">{name}<p>{meaning}</p></th>{cells}</tr>')
-    protocol = escape(str(adaptation.get('protocol', 'metric')))
-    return (
-        '<section>\n<h2>The numbers</h2>\n<div class="scroll"><table>'
-        f'<thead><tr><th scope="col">trained how</th>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>\n'
-        f'<p class="quiet">Protocol <code>{protocol}</code>: one confusion matrix over all frames; depth in true '
-        'metres, no rescaling to the truth, pooled over all pixels up to 80 m.</p>\n</section>'
-    )
-
-
-def _classes(adaptation: Mapping[str, Any]) -> str:
-    students = [key for key in STUDENTS if key in adaptation]
-    names = list(dict.fromkeys(name for key in students for name in adaptation[key].get('iou', {})))
-    if not names:
-        return ''
-    lines = []
-    for name in names:
-        cells = ''
-        for key in students:
-            value = adaptation[key].get('iou', {}).get(name)
-            cells += f'<td class="bar {key}">{_bar(value)}<span>{format_number(value, 1)}</span></td>'
-        lines.append(f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>')
-    head = ''.join(f'<th scope="col">{STUDENTS[key][0]}</th>' for key in students)
-    return (
-        '<section>\n<h2>Class by class</h2>\n<div class="scroll"><table class="classes">'
-        f'<thead><tr><th scope="col">IoU <small>%</small></th>{head}</tr></thead>'
-        f'<tbody>{"".join(lines)}</tbody></table></div>\n</section>'
-    )
-
-
-def _perception(perception: Mapping[str, Any]) -> str:
+def _perception_facts(perception: Mapping[str, Any]) -> dict[str, str]:
     latency = perception['latency_ms']
-    facts = (
-        ('frames sent', str(perception['frames_sent'])),
-        ('answered', str(perception['frames_answered'])),
-        ('dropped', str(perception['frames_dropped'])),
-        ('headers equal', 'yes' if perception['headers_equal'] else 'no'),
-        ('latency, median', f'{format_number(latency["p50"], 1)} ms'),
-        ('latency, 99th percentile', f'{format_number(latency["p99"], 1)} ms'),
-    )
-    items = ''.join(f'<div><dt>{name}</dt><dd>{escape(value)}</dd></div>' for name, value in facts)
-    return (
-        '<section>\n<h2>On the robot</h2>\n'
-        '<p>The adapted student ran in <code>perception_node</code>, a real ROS 2 node in a process of its own, and '
-        'answered a night drive that was played to it as camera topics. Headers are equal when every mask and depth '
-        'image carries exactly the stamp and the frame of its camera image.</p>\n'
-        f'<dl class="facts">{items}</dl>\n</section>'
-    )
+    return {
+        'frames sent': str(perception['frames_sent']),
+        'answered': str(perception['frames_answered']),
+        'dropped': str(perception['frames_dropped']),
+        'headers equal': 'yes' if perception['headers_equal'] else 'no',
+        'latency, median': f'{format_number(latency["p50"], 1)} ms',
+        'latency, 99th percentile': f'{format_number(latency["p99"], 1)} ms',
+    }
 
 
-def _seconds(seconds: Mapping[str, Any]) -> str:
-    steps = {name: float(value) for name, value in seconds.items() if name != 'total'}
-    if not steps:
-        return ''
-    longest = max(*steps.values(), 1e-9)
-    lines = ''.join(
-        f'<div><dt>{escape(name.replace("_", " "))}</dt>'
-        f'<dd>{_bar(100 * value / longest)}<span>{format_number(value, 1)}</span></dd></div>'
-        for name, value in steps.items()
-    )
-    total = format_number(float(seconds.get('total', sum(steps.values()))), 0)
-    return (
-        f'<section>\n<h2>Where the {total} seconds went</h2>\n'
-        f'<dl class="steps" aria-label="seconds per step">{lines}</dl>\n</section>'
-    )
-
-
-def _limits() -> str:
-    items = ''.join(f'<li>{escape(text)}</li>' for text in LIMITS)
-    return f'<section>\n<h2>What this does not show</h2>\n<ul class="limits">{items}</ul>\n</section>'
-
-
-def _next_steps(next_steps: Sequence[tuple[str, str]]) -> str:
-    items = ''.join(f'<li>{escape(what)}<pre>{escape(command)}</pre></li>' for what, command in next_steps)
-    return f'<section>\n<h2>Next</h2>\n<ul class="next">{items}</ul>\n</section>' if items else ''
-
-
-def _footer(results: Mapping[str, Any]) -> str:
+def _facts(results: Mapping[str, Any]) -> list[str]:
+    """Return on what, and from which seed, the demo ran."""
     names = {'cpu': 'CPU', 'cores': 'cores', 'python': 'Python', 'torch': 'torch', 'onnxruntime': 'ONNX Runtime'}
     facts = [f'{names.get(name, name)} {value}' for name, value in results.get('environment', {}).items()]
-    if results.get('seed') is not None:
-        facts.append(f'seed {results["seed"]}')
-    return f'<footer>{" · ".join(escape(fact) for fact in facts)}</footer>'
+    return facts if results.get('seed') is None else [*facts, f'seed {results["seed"]}']
 
 
-def _cell(picture: np.ndarray, alt: str, caption: str | None = None) -> str:
-    height, width = picture.shape[:2]
-    image = f'<img src="{_data_uri(picture)}" width="{width}" height="{height}" alt="{escape(alt)}">'
-    return image if caption is None else _captioned(image, caption)
-
-
-def _captioned(image: str, caption: str) -> str:
-    return f'<div><span class="caption">{escape(caption)}</span>{image}</div>'
-
-
-def _bar(percent: float | None) -> str:
-    width = 0.0 if percent is None or not math.isfinite(percent) else min(max(percent, 0.0), 100.0)
-    return f'<i class="track"><i style="width:{width:.1f}%"></i></i>'
+def _bar_width(percent: float | None) -> str:
+    """Return the width of a bar in percent, 0 where the value is unknown."""
+    return f'{0.0 if percent is None or not math.isfinite(percent) else min(max(percent, 0.0), 100.0):.1f}'
 
 
 def _data_uri(picture: np.ndarray) -> str:

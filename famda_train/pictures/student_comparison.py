@@ -3,7 +3,7 @@
 """Pictures of the demo: masks and depth in colour, and the comparison for the front page.
 
 A *row* is one frame: ``{'name': str, 'image': RGB, 'source_only': OUTPUT,
-'famda': OUTPUT, 'truth': OUTPUT}`` with ``OUTPUT = {'labels': uint8 [H, W],
+'famda': OUTPUT, 'ground_truth': OUTPUT}`` with ``OUTPUT = {'labels': uint8 [H, W],
 'depth': float32 [H, W] metres}``.
 """
 from __future__ import annotations
@@ -21,9 +21,9 @@ from famda_ros.student.colorize import BEYOND_RANGE_RGB, color_mask, overlay
 from famda_ros.student.label_space import LabelSpace
 from famda_train.pictures.depth_colors import TICKS_M, depth_picture, depth_position, depth_scale
 
-OUTPUTS = ('source_only', 'famda', 'truth')
+OUTPUTS = ('source_only', 'famda', 'ground_truth')
 COLUMNS = ('image', *OUTPUTS)
-TITLES = {'image': 'camera', 'source_only': 'source only', 'famda': 'FAMDA', 'truth': 'truth'}
+TITLES = {'image': 'camera', 'source_only': 'source only', 'famda': 'FAMDA', 'ground_truth': 'ground truth'}
 
 
 def present_classes(rows: Iterable[Mapping[str, Any]], space: LabelSpace) -> list[int]:
@@ -45,7 +45,7 @@ def encode_png(picture: np.ndarray) -> bytes:
 def comparison_picture(
     rows: Sequence[Mapping[str, Any]], space: LabelSpace, cell_width: int = 360, columns: Sequence[str] = COLUMNS
 ) -> np.ndarray:
-    """Draw camera | source only | FAMDA | truth, masks above depth, with both legends.
+    """Draw camera | source only | FAMDA | ground truth, masks above depth, with both legends.
 
     Args:
         rows: see the module; all frames of one size.

@@ -88,7 +88,7 @@ def rows():
 
     image = rng.integers(0, 255, (*SIZE, 3)).astype(np.uint8)
     return [
-        {'name': name, 'image': image, **{key: output() for key in ('source_only', 'famda', 'truth')}}
+        {'name': name, 'image': image, **{key: output() for key in ('source_only', 'famda', 'ground_truth')}}
         for name in ('first', '<i>second')
     ]
 
@@ -128,7 +128,8 @@ def test_pictures_decode_to_what_went_in(results, rows):
     assert len(frames) == 2 * 8
     assert all(picture.shape == (*SIZE, 3) for picture in frames)
     np.testing.assert_array_equal(of['first, camera image'], rows[0]['image'])
-    np.testing.assert_array_equal(of['first, mask, truth'], color_mask(rows[0]['truth']['labels'], VKITTI8))
+    ground_truth = color_mask(rows[0]['ground_truth']['labels'], VKITTI8)
+    np.testing.assert_array_equal(of['first, mask, ground truth'], ground_truth)
     np.testing.assert_array_equal(of['first, depth, FAMDA'], depth_picture(rows[0]['famda']['depth']))
 
 
@@ -168,7 +169,7 @@ def test_depth_colours_are_warm_near_and_cool_far():
 
 def test_the_comparison_holds_enlarged_pictures(rows, tmp_path):
     picture = comparison_picture(rows, VKITTI8, cell_width=80)
-    truth = np.repeat(np.repeat(color_mask(rows[0]['truth']['labels'], VKITTI8), 2, axis=0), 2, axis=1)
+    truth = np.repeat(np.repeat(color_mask(rows[0]['ground_truth']['labels'], VKITTI8), 2, axis=0), 2, axis=1)
     right = picture[:, -(24 + 80) : -24]
     assert any(np.array_equal(right[top : top + 48], truth) for top in range(len(right) - 48))
     write_comparison(tmp_path / 'night.png', rows, VKITTI8)
