@@ -42,7 +42,7 @@ lint: $(STAMP) ## ruff and mypy
 	$(BIN)/mypy
 
 docs: $(DOCS_STAMP) ## the documentation as a site, build/site/index.html; a broken link or anchor fails
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean: ## remove .venv and everything built; runs/ stays
 	rm -rf $(VENV) build install log *.egg-info $(CACHES)
