@@ -31,8 +31,8 @@ def run(data: tuple[str, ...] = (), frames: int = 50, kind: str = 'auto') -> dic
 
     Args:
         data: roots of data sets: frame folders, published data sets, street-world:night; none = check the installation.
-        frames: frames that are read per split, evenly spaced; 0 = all.
-        kind: of the data sets; auto = told by their layout.
+        frames: number of frames to read per split, evenly spaced; 0 = all.
+        kind: layout of the data sets; auto = detect it.
     """
     if not data:
         result = environment()
@@ -154,7 +154,7 @@ def _onnxruntime() -> dict[str, Any]:
 
 
 def _ros() -> dict[str, Any]:
-    # In a process of its own: a broken ROS environment can end the process that imports it.
+    # In another process: a broken ROS environment can end the process that imports it.
     path = _output([sys.executable, '-c', 'import rclpy; print(rclpy.__file__)'])
     return {'rclpy': path.splitlines()[-1] if path else None}
 

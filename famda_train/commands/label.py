@@ -12,7 +12,7 @@ HAS_RESULT = True
 
 EXIT_INCOMPLETE, EXIT_ERROR = 1, 2
 FRAMES_SHOWN = 6
-TOLD = 5
+LISTED = 5
 """Frames that are named per store; the others are counted."""
 
 
@@ -34,25 +34,25 @@ def run(
 ) -> dict[str, Any]:
     """Fill the label store of a data set: class-agnostic masks and depth, cached.
 
-    An interrupted run goes on where it stopped.  The exit code is 1 where frames had to be left out, or where
+    An interrupted run continues where it stopped.  The exit code is 1 where frames had to be left out, or where
     --verify found something.
 
     Args:
         frames: frame folder, or a data set in its owner's layout (Cityscapes, ACDC, ...).
-        masks: mask teacher, or null for none; famda teachers list tells which there are.
+        masks: mask teacher, or null for none; famda teachers list names them.
         depth: depth teacher, or null for none; the street-world ones are stand-ins that know rendered streets only.
         masks_options: settings of the mask teacher, for example --masks-options.scale 60; with
-            --masks-options.name NAME the store has a name of its own.
+            --masks-options.name NAME the store gets that name.
         depth_options: settings of the depth teacher, for example --depth-options.reliability mirror, which also stores
-            how far it agrees with itself.
-        kind: of the data set; auto = told by its layout.
-        split: of the data set; default: the one meant for training.
-        options: what else this kind of data set takes, for example --options.condition night.
+            how far its readings agree.
+        kind: layout of the data set; auto = detect it.
+        split: part of the data set; default: the one for training.
+        options: what else the layout takes, such as --options.condition night.
         engine: local: processes of this machine; ray: actors, on this or many machines.
-        workers: processes or actors; default one per GPU, or one per core for a teacher without GPU.
-        address: of a Ray cluster that this machine belongs to, HOST:PORT or auto; default: Ray is started here.
+        workers: number of processes or actors; default: one per GPU, or one per core for a teacher that uses none.
+        address: address of a Ray cluster that this machine belongs to, HOST:PORT or auto; default: start Ray here.
         contact_sheet: PNG file to draw: some images beside their masks and depth.
-        frames_shown: rows of the contact sheet; default 6.
+        frames_shown: rows of the contact sheet; default: 6.
         verify: label nothing, but check every entry of all stores; broken ones are dropped, to be labelled again by
             the next run.
     """
@@ -87,7 +87,7 @@ def run(
 
         shown, faults = write_contact_sheet(contact_sheet, dataset, frames_shown or FRAMES_SHOWN)
         print(f'{contact_sheet}: {shown} frame{"s" * (shown != 1)}')
-        _tell([f'left out: {fault}' for fault in faults])
+        _list([f'left out: {fault}' for fault in faults])
     return result
 
 
@@ -119,21 +119,21 @@ def _label(dataset, teachers, settings, how: tuple[str, int | None, str | None])
         return {}
     with progress_bar('images') as bar, open_engine(*how) as engine:
 
-        def tell_licence(identity: dict[str, Any]) -> None:
+        def print_licence(identity: dict[str, Any]) -> None:
             if notice := teacher_notice(identity):
                 bar.console.print(f'note: {notice}', highlight=False, soft_wrap=True)
 
         result: dict[str, Any] = {}
         error = None
         try:
-            label_with_teachers(dataset, teachers, bar, settings, engine, tell_licence, result.__setitem__)
+            label_with_teachers(dataset, teachers, bar, settings, engine, print_licence, result.__setitem__)
         except FamdaError as fault:
             if not result:
                 raise
             error = str(fault)  # after what was done
     for role, store in result.items():
         print(_labelled_line(role, store))
-        _tell([f'frame {failed["stem"]}: {failed["reason"]}' for failed in store['failed']])
+        _list([f'frame {failed["stem"]}: {failed["reason"]}' for failed in store['failed']])
         if 2 * store.get('empty', 0) > store['labelled'] + store['kept']:
             print(_empty_line(store), file=sys.stderr)
     if error:
@@ -183,14 +183,14 @@ def _verify(dataset) -> dict[str, Any]:
     for store in result.values():
         if 'error' in store:
             print(f'{store["store"]}: cannot be verified')
-            _tell([store['error']])
+            _list([store['error']])
             continue
         print(_verified_line(store))
-        _tell([f'{broken["stem"] or "index.jsonl"}: {broken["reason"]}; dropped' for broken in store['broken']])
+        _list([f'{broken["stem"] or "index.jsonl"}: {broken["reason"]}; dropped' for broken in store['broken']])
         if store['broken'] or store['missing']:
             frames = f'missing frame{"s" * (store["missing"] != 1)}'
             print(f'  the next famda label with this teacher labels the {store["missing"]} {frames}')
-        _tell([f'{name}: belongs to no entry and no frame, can be deleted' for name in store['orphans']])
+        _list([f'{name}: belongs to no entry and no frame, can be deleted' for name in store['orphans']])
     return result
 
 
@@ -206,8 +206,8 @@ def _size(store: dict[str, Any]) -> str:
     return f'{store["mb_per_1000_frames"]:.1f} MB per 1,000 frames'
 
 
-def _tell(sentences: list[str]) -> None:
-    for sentence in sentences[:TOLD]:
+def _list(sentences: list[str]) -> None:
+    for sentence in sentences[:LISTED]:
         print(f'  {sentence}', file=sys.stderr)
-    if len(sentences) > TOLD:
-        print(f'  ... and {len(sentences) - TOLD} more, see --json', file=sys.stderr)
+    if len(sentences) > LISTED:
+        print(f'  ... and {len(sentences) - LISTED} more, see --json', file=sys.stderr)

@@ -72,7 +72,7 @@ class CamVid(PublishedDataset):
             return False
         try:
             info = yaml.safe_load((path / 'dataset.yaml').read_text())
-        except yaml.YAMLError as error:
+        except Exception as error:  # the parser raises many kinds, AttributeError among them
             raise FamdaError(f"'{path / 'dataset.yaml'}' is no YAML; write it again") from error
         return isinstance(info, dict) and info.get('label_space') == 'camvid11' and bool(splits_of(path))
 

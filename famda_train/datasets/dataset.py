@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,30 +12,11 @@ import numpy as np
 from PIL import Image
 
 from famda_ros.errors import FamdaError
-from famda_ros.student.label_space import IGNORE, LabelSpace, get_label_space
+from famda_ros.messages.frame_index import FrameRecord
+from famda_ros.student.label_space import LabelSpace, get_label_space
 
 GROUND_TRUTH = ('labels', 'depth', 'instances')
 """Kinds of ground truth."""
-
-
-@dataclass(frozen=True)
-class FrameRecord:
-    """What is known about a frame without reading it; also one line of ``frames.jsonl``.
-
-    Attributes:
-        stem: the key of the frame, unique in its data set; the name of its files in the label store.
-        image: image path relative to the data set's folder.
-        focal: fx in pixels at image resolution; None = unknown.
-        width, height: image size in pixels.
-        extra: whatever else is known (bag, topic, stamp, seed, ...).
-    """
-
-    stem: str
-    image: str
-    width: int
-    height: int
-    focal: float | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 class Dataset(abc.ABC):
@@ -51,7 +31,9 @@ class Dataset(abc.ABC):
     KIND: ClassVar[str]
     """Name on the command line, see :mod:`famda_train.datasets.catalogue`."""
     ONE_SIZE: ClassVar[bool] = True
-    """Whether all images have the size of the first one."""
+    """Whether all images have the shape that their records say."""
+    PARTLY_LABELLED: ClassVar[bool] = False
+    """Whether frames without ground truth may stand beside others that have it."""
 
     path: Path
     info: dict[str, Any]
@@ -95,23 +77,24 @@ class Dataset(abc.ABC):
     def image(self, index: int) -> np.ndarray:
         """Return uint8 [H, W, 3] RGB."""
 
+    def image_path(self, index: int) -> Path | None:
+        """Return the file of an image, there or not; None = this data set keeps none on disk."""
+        return self.path / self.frames[index].image
+
     def whole_image(self, index: int) -> np.ndarray:
-        """Return :meth:`image` after a close look at it.
+        """Return :meth:`image`, uint8 [H, W, 3] RGB, after a close look at its file.
 
         Raises:
-            FamdaError: the image is missing, cut off, otherwise damaged, or not in colour.
+            FamdaError: the image is missing, cut off, otherwise damaged, or no picture.
         """
-        path = self.path / self.frames[index].image
-        if path.suffix.lower() in ('.jpg', '.jpeg') and path.is_file():
+        path = self.image_path(index)
+        if path is not None and path.suffix.lower() in ('.jpg', '.jpeg') and path.is_file():
             try:  # OpenCV paints the missing half of a cut-off JPEG grey
                 with Image.open(path) as picture:
                     picture.load()
             except OSError as error:
                 raise FamdaError(f"cannot read '{path}': cut off or damaged image file") from error
-        image = self.image(index)
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise FamdaError(f"'{path}' is no 8-bit image of three colours; convert it")
-        return image
+        return self.image(index)
 
     def images(self, count: int) -> Iterator[np.ndarray]:
         """Yield the first ``count`` images, or all where there are fewer."""
@@ -136,7 +119,14 @@ class Dataset(abc.ABC):
 
     @abc.abstractmethod
     def has(self, kind: str) -> bool:
-        """Tell whether there are ``labels``, ``depth`` or ``instances``."""
+        """Tell whether there are ``labels``, ``depth`` or ``instances`` of any frame."""
+
+    def has_at(self, kind: str, index: int) -> bool:
+        """Tell whether there are ``labels``, ``depth`` or ``instances`` of a frame."""
+        if not self.has(kind):
+            return False
+        path = self.ground_truth_path(kind, index)
+        return path is None or path.is_file()
 
     def require(self, *kinds: str) -> None:
         """Check that there are frames, and ground truth of these kinds.
@@ -154,14 +144,65 @@ class Dataset(abc.ABC):
         """Return the file that holds a frame's ground truth, there or not; None = this data set keeps none on disk."""
         return None
 
-    def unknown_ids(self, index: int) -> Sequence[int]:
-        """Return the raw label ids of a frame that its data set does not define; they are read as 255."""
-        space = self.label_space
-        if space is None:
-            return []
-        ids = np.unique(self.labels(index))
-        return ids[(ids >= len(space)) & (ids != IGNORE)].tolist()
-
     def _lack(self, what: str) -> FamdaError:
         name = self.info.get('name', self.KIND)
         return FamdaError(f"'{self.path}' ({name}) has no {what}; run: famda doctor {self.path}")
+
+
+class FrameSelection(Dataset):
+    """Some frames of a data set.
+
+    Args:
+        whole: the data set.
+        indices: of the frames, in order.
+    """
+
+    KIND = 'selection'
+    PARTLY_LABELLED = True
+
+    def __init__(self, whole: Dataset, indices: Sequence[int]):
+        self.whole, self._indices = whole, list(indices)
+        self.path, self.info = whole.path, whole.info
+        self.frames = [whole.frames[index] for index in self._indices]
+
+    @classmethod
+    def detect(cls, path: Path) -> bool:
+        """Tell that no folder is one."""
+        return False
+
+    @property
+    def store(self) -> Path:
+        """Folder in which teachers' outputs lie, that of the whole data set."""
+        return self.whole.store
+
+    def image(self, index: int) -> np.ndarray:
+        """Return uint8 [H, W, 3] RGB."""
+        return self.whole.image(self._indices[index])
+
+    def labels(self, index: int) -> np.ndarray:
+        """Return uint8 [H, W] train ids; 255 = ignore."""
+        return self.whole.labels(self._indices[index])
+
+    def depth(self, index: int) -> np.ndarray:
+        """Return float32 [H, W] metres; NaN = unknown, +inf = beyond range."""
+        return self.whole.depth(self._indices[index])
+
+    def instances(self, index: int) -> np.ndarray:
+        """Return uint16 [H, W] ids of single things; 0 = none."""
+        return self.whole.instances(self._indices[index])
+
+    def has(self, kind: str) -> bool:
+        """Tell whether the whole data set has ``labels``, ``depth`` or ``instances``."""
+        return self.whole.has(kind)
+
+    def has_at(self, kind: str, index: int) -> bool:
+        """Tell whether there are ``labels``, ``depth`` or ``instances`` of a frame."""
+        return self.whole.has_at(kind, self._indices[index])
+
+    def image_path(self, index: int) -> Path | None:
+        """Return the file of an image, there or not; None = it is on no disk."""
+        return self.whole.image_path(self._indices[index])
+
+    def ground_truth_path(self, kind: str, index: int) -> Path | None:
+        """Return the file that holds a frame's ground truth, there or not; None = it is on no disk."""
+        return self.whole.ground_truth_path(kind, self._indices[index])

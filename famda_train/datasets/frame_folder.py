@@ -16,8 +16,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +25,22 @@ import yaml
 
 from famda_ros.errors import FamdaError
 from famda_ros.files import atomic_path, make_output_folder, write_atomically
+from famda_ros.messages.frame_index import (
+    FrameRecord,
+    read_frame_index,
+    read_picture,
+    record_fault,
+    write_frame_index,
+)
 from famda_ros.student.depth_units import centimetres_to_metres, metres_to_centimetres
-from famda_train.datasets.dataset import Dataset, FrameRecord
+from famda_ros.student.label_space import IGNORE, LABEL_SPACES, get_label_space
+from famda_train.datasets.checks import check_ids, check_view
+from famda_train.datasets.dataset import Dataset
 from famda_train.datasets.label_maps import projection
 
 
 def read_png(path: Path) -> np.ndarray:
-    """Read a PNG or JPEG as stored: uint8 RGB, or uint8/uint16 single channel."""
+    """Read a PNG as stored: RGB, or a single channel, uint8 or uint16.  Images are read by ``read_picture``."""
     array = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if array is None:
         raise FamdaError(f"cannot read '{path}': missing or damaged image file")
@@ -49,7 +56,7 @@ def read_values(path: Path, dtype: type[np.generic]) -> np.ndarray:
     array = read_png(path)
     if array.ndim != 2 or array.dtype != dtype:
         found = f'{array.dtype} with {1 if array.ndim == 2 else array.shape[2]} channels'
-        raise FamdaError(f"'{path}' is {found}, a frame folder keeps {np.dtype(dtype)} in one channel; write it again")
+        raise FamdaError(f"'{path}' is {found} instead of {np.dtype(dtype)} in one channel; write it again")
     return array
 
 
@@ -66,6 +73,7 @@ class FrameFolder(Dataset):
     """Read access to a frame folder; arrays follow the project's vocabulary."""
 
     KIND = 'frame-folder'
+    PARTLY_LABELLED = True
 
     def __init__(self, path: str | Path, label_space: str | None = None):
         """Open a folder.
@@ -81,9 +89,14 @@ class FrameFolder(Dataset):
         self.path = Path(path)
         if not (self.path / 'dataset.yaml').is_file():
             raise FamdaError(f"'{self.path}' is no frame folder: it has no dataset.yaml")
-        self.info: dict[str, Any] = yaml.safe_load((self.path / 'dataset.yaml').read_text()) or {}
-        self.frames = read_frames(self.path / 'frames.jsonl')
-        self._stored_space = self.info.get('label_space')
+        self.info: dict[str, Any] = read_info(self.path / 'dataset.yaml')
+        self.frames = read_frame_index(self.path)
+        self._stored_space = self.info['label_space']
+        if self._stored_space is None and any((self.path / 'labels').glob('*.png')):
+            raise FamdaError(
+                f"'{self.path}' has labels/ but no label space; say in its dataset.yaml what the ids mean, for example "
+                f"'label_space: flat7' (or {', '.join(name for name in LABEL_SPACES if name != 'flat7')})"
+            )
         self._projection: np.ndarray | None = None
         if label_space and self._stored_space and label_space != self._stored_space:
             self._projection = projection(self._stored_space, label_space)
@@ -96,11 +109,17 @@ class FrameFolder(Dataset):
 
     def image(self, index: int) -> np.ndarray:
         """Return uint8 [H, W, 3] RGB."""
-        return read_png(self.path / self.frames[index].image)
+        return read_picture(self.path / self.frames[index].image)
 
     def labels(self, index: int) -> np.ndarray:
-        """Return uint8 [H, W] train ids; 255 = ignore."""
+        """Return uint8 [H, W] train ids; 255 = ignore.
+
+        Raises:
+            FamdaError: missing, damaged, or ids that the label space does not define.
+        """
         labels = read_values(self.ground_truth_path('labels', index), np.uint8)
+        space = get_label_space(self._stored_space)
+        check_ids(labels, [*range(len(space)), IGNORE], self._named(index), space.name)
         return labels if self._projection is None else self._projection[labels]
 
     def depth(self, index: int) -> np.ndarray:
@@ -112,12 +131,20 @@ class FrameFolder(Dataset):
         return read_values(self.ground_truth_path('instances', index), np.uint16)
 
     def has(self, kind: str) -> bool:
-        """Tell whether the folder has ``labels``, ``depth`` or ``instances``."""
-        return bool(self.frames) and self.ground_truth_path(kind, 0).is_file()
+        """Tell whether the folder has ``labels``, ``depth`` or ``instances`` of any frame."""
+        paths = (self.ground_truth_path(kind, index) for index in range(len(self)))
+        return (self.path / kind).is_dir() and any(path.is_file() for path in paths)
+
+    def has_at(self, kind: str, index: int) -> bool:
+        """Tell whether the folder has ``labels``, ``depth`` or ``instances`` of a frame."""
+        return self.ground_truth_path(kind, index).is_file()
 
     def ground_truth_path(self, kind: str, index: int) -> Path:
         """Return the file that holds a frame's ground truth, there or not."""
         return self.path / kind / f'{self.frames[index].stem}.png'
+
+    def _named(self, index: int) -> str:
+        return f"frame '{self.frames[index].stem}' of '{self.path}'"
 
 
 class FrameFolderWriter:
@@ -130,15 +157,16 @@ class FrameFolderWriter:
     its frames would be taken for the new ones.
 
     Raises:
-        FamdaError: the folder cannot be written, or holds finished frames.
+        FamdaError: the folder cannot be written, holds finished frames, or there is no such label space.
     """
 
     def __init__(self, path: str | Path, *, name: str, label_space: str | None = None, origin: str = '', **info):
         self.path = make_output_folder(path)
         if (self.path / 'dataset.yaml').exists():
             raise FamdaError(f"'{path}' holds frames already; remove it or choose another --out")
+        self._space = get_label_space(label_space) if label_space is not None else None
         self._info = {'name': name, 'label_space': label_space, 'origin': origin, **info}
-        self._records: list[FrameRecord] = []
+        self._records: dict[str, FrameRecord] = {}
 
     def __enter__(self) -> FrameFolderWriter:
         return self
@@ -157,14 +185,21 @@ class FrameFolderWriter:
         """Write one frame.
 
         Args:
-            stem: file name without suffix.
+            stem: file name without suffix, no other frame's.
             image: uint8 [H, W, 3] RGB.
-            focal: fx in pixels at this resolution.
-            labels: uint8 [H, W] train ids.
-            depth: float32 [H, W] metres.
-            instances: [H, W] ids below 65536.
+            focal: fx in pixels at this resolution; None = unknown.
+            labels: uint8 [H, W] train ids of the label space; 255 = ignore.
+            depth: float [H, W] metres.
+            instances: integers [H, W], ids below 65536.
             extra: further JSON values for ``frames.jsonl``.
+
+        Raises:
+            FamdaError: something else than that, or the disk is full; nothing is written then.
         """
+        self._check_arrays(stem, image, labels, depth, instances)
+        height, width = image.shape[:2]
+        record = FrameRecord(stem, f'images/{stem}.png', width, height, focal, extra)
+        self._check_record(record)
         arrays = {
             'images': image,
             'labels': labels,
@@ -175,37 +210,75 @@ class FrameFolderWriter:
             if array is not None:
                 (self.path / kind).mkdir(exist_ok=True)
                 write_png(self.path / kind / f'{stem}.png', array)
-        height, width = image.shape[:2]
-        self._records.append(FrameRecord(stem, f'images/{stem}.png', width, height, focal, extra))
+        self._records[stem] = record
+
+    def _check_record(self, record: FrameRecord) -> None:
+        fault = record_fault(record)
+        if fault is None and record.stem in self._records:
+            fault = f"the stem '{record.stem}' was added already; give every frame a stem of its own"
+        try:
+            json.dumps(record.extra, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            fault = fault or f'further values must be JSON ({error})'
+        if fault:
+            raise FamdaError(f"'{self.path}': {fault}")
+
+    def _check_arrays(self, stem: str, image, labels, depth, instances) -> None:
+        where = f"frame '{stem}' of '{self.path}'"
+        if not (isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3):
+            raise FamdaError(f'{where}: the image is {_described(image)} instead of uint8 [H, W, 3]; see read_picture')
+        wanted = {'labels': (labels, 'u'), 'depth': (depth, 'f'), 'instances': (instances, 'iu')}
+        for kind, (array, types) in wanted.items():
+            if array is None:
+                continue
+            if not (isinstance(array, np.ndarray) and array.dtype.kind in types and array.ndim == 2):
+                raise FamdaError(f'{where}: the {kind} are {_described(array)}, see FrameFolderWriter.add')
+            check_view(array, image, kind, stem)
+        if labels is not None:
+            if self._space is None:
+                raise FamdaError(f'{where} has labels, but the folder no label space; give label_space')
+            if labels.dtype != np.uint8:
+                raise FamdaError(f'{where}: the labels are {_described(labels)} instead of uint8 [H, W]')
+            check_ids(labels, [*range(len(self._space)), IGNORE], where, self._space.name)
+        if instances is not None and not 0 <= instances.min() <= instances.max() <= np.iinfo(np.uint16).max:
+            raise FamdaError(f'{where}: ids of instances must be 0 to 65535')
 
     def __exit__(self, exception_type, *_):
         if exception_type is None:
-            write_frames(self.path / 'frames.jsonl', self._records)
+            write_frame_index(self.path, self._records.values())
             write_atomically(self.path / 'dataset.yaml', yaml.safe_dump(self._info, sort_keys=False))
 
 
-def read_frames(path: Path) -> list[FrameRecord]:
-    """Read ``frames.jsonl``.
+def read_info(path: Path) -> dict[str, Any]:
+    """Read ``dataset.yaml``.
+
+    Returns:
+        Its values; ``name``, ``origin``, ``licence`` as text where they are there, and ``label_space``, the name of
+        one that there is or None.
 
     Raises:
-        FamdaError: missing, or a line that is no frame; tells its number.
+        FamdaError: unreadable, no YAML, or values that cannot be.
     """
     try:
-        lines = path.read_text(encoding='utf-8').split('\n')
-    except (OSError, ValueError) as error:
-        raise FamdaError(f"'{path}' is missing or damaged ({error})") from error
-    frames = []
-    for number, line in enumerate(lines, 1):
-        try:
-            frames += [FrameRecord(**json.loads(line))] if line.strip() else []
-        except json.JSONDecodeError as error:
-            reason = f'{error.msg} at column {error.colno}'
-            raise FamdaError(f"'{path}', line {number} is damaged ({reason}); mend or delete that line") from error
-        except TypeError as error:
-            raise FamdaError(f"'{path}', line {number} is damaged ({error}); mend or delete that line") from error
-    return frames
+        info = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except Exception as error:  # the parser raises many kinds, AttributeError among them
+        reason = ' '.join(str(error).split())
+        raise FamdaError(f"'{path}' is damaged ({reason}); write it again") from error
+    if not isinstance(info, dict):
+        raise FamdaError(f"'{path}' is damaged (no names with values); write it again")
+    for key in ('name', 'origin', 'licence'):
+        value = info.get(key)
+        if isinstance(value, (dict, list, set, bytes)):
+            raise FamdaError(f"'{path}' is damaged ({key} must be a text); write it again")
+        if value is not None:
+            info[key] = str(value)
+    space = info.setdefault('label_space', None)
+    if space is not None and not isinstance(space, str):
+        raise FamdaError(f"'{path}' is damaged (label_space must be a name or null); write it again")
+    if space is not None and space not in LABEL_SPACES:
+        raise FamdaError(f"'{path}' names an unknown label space '{space}'; choose one of {', '.join(LABEL_SPACES)}")
+    return info
 
 
-def write_frames(path: Path, frames: Iterable[FrameRecord]) -> None:
-    """Write ``frames.jsonl``."""
-    write_atomically(path, ''.join(json.dumps(asdict(frame)) + '\n' for frame in frames))
+def _described(array: Any) -> str:
+    return f'{array.dtype} {list(array.shape)}' if isinstance(array, np.ndarray) else type(array).__name__

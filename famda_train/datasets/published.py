@@ -16,7 +16,9 @@ import numpy as np
 from PIL import Image
 
 from famda_ros.errors import FamdaError
-from famda_train.datasets.dataset import Dataset, FrameRecord
+from famda_ros.messages.frame_index import FrameRecord
+from famda_train.datasets.checks import check_ids, header_size
+from famda_train.datasets.dataset import Dataset
 from famda_train.datasets.frame_folder import read_png
 from famda_train.datasets.label_maps import RawIds
 
@@ -107,12 +109,14 @@ class PublishedDataset(Dataset):
         return self._read_ids(self._existing('labels', index))
 
     def labels(self, index: int) -> np.ndarray:
-        """Return uint8 [H, W] train ids; 255 = ignore."""
-        return self._to_labels[self.raw_ids(index)]
+        """Return uint8 [H, W] train ids; 255 = ignore.
 
-    def unknown_ids(self, index: int) -> Sequence[int]:
-        """Return the raw ids of a frame that the data set does not define; they are read as 255."""
-        return sorted(set(np.unique(self.raw_ids(index)).tolist()) - self.RAW_IDS.known)
+        Raises:
+            FamdaError: missing, damaged, or ids that the data set does not define.
+        """
+        ids = self.raw_ids(index)
+        check_ids(ids, self.RAW_IDS.known, f"frame '{self.frames[index].stem}' of '{self.path}'", self.TITLE)
+        return self._to_labels[ids]
 
     def _read_ids(self, path: Path) -> np.ndarray:
         return read_ids(path)
@@ -164,7 +168,8 @@ def list_images(root: Path, folder: Path, patterns: Iterable[str], title: str, l
     where = relative(root, folder)
     if not folder.is_dir():
         raise FamdaError(f"'{root}' has no folder {where}; {title} is laid out as {layout} (docs/datasets.md)")
-    images = sorted(path for pattern in patterns for path in folder.glob(pattern))
+    found = (path for pattern in patterns for path in folder.glob(pattern))
+    images = sorted(path for path in found if not path.name.startswith('.'))  # what macOS leaves beside them
     if not images:
         raise FamdaError(f"'{folder}' holds no images; {title} is laid out as {layout} (docs/datasets.md)")
     return images
@@ -179,15 +184,6 @@ def check_split(split: str, splits: Sequence[str], title: str) -> None:
     """Refuse a split that the data set has not."""
     if split not in splits:
         raise FamdaError(f"{title} has no split '{split}'; choose one of {', '.join(splits)}")
-
-
-def header_size(path: Path) -> tuple[int, int]:
-    """Return (width, height) of an image from its header."""
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except (OSError, SyntaxError) as error:  # Pillow reports some damaged PNG files as SyntaxError
-        raise FamdaError(f"cannot read '{path}': missing or damaged image file") from error
 
 
 def read_ids(path: Path) -> np.ndarray:

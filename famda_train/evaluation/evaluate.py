@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from famda_ros.errors import FamdaError
+from famda_ros.messages.frame_index import focal_at
 from famda_ros.student.label_space import LabelSpace
 from famda_ros.student.resize import enlarge_depth, resize_image, resize_nearest
+from famda_train.datasets.checks import check_files, checked_image, checked_layer, nothing_known
 from famda_train.datasets.dataset import Dataset
 from famda_train.evaluation.depth import DepthMetric
 from famda_train.evaluation.protocol import Protocol, get_protocol
@@ -44,21 +46,21 @@ def predict_frame(predict: Predict, data: Dataset, index: int, rules: Protocol) 
     """Run ``predict`` on one frame and bring prediction and ground truth to the size of the protocol.
 
     Raises:
-        FamdaError: a prediction that has not the size of its image.
+        FamdaError: an image that has not the shape of its record, ground truth that has not that of its image, or a
+            prediction that has not the size of its image.
     """
-    frame, image = data.frames[index], data.image(index)
-    focal = frame.focal
+    frame, image = data.frames[index], checked_image(data, index)
+    true_labels = checked_layer(data, 'labels', index, image) if _has_labels(data, index) else None
+    true_depth = checked_layer(data, 'depth', index, image) if data.has_at('depth', index) else None
     if rules.size is not None:
-        focal = None if focal is None else focal * rules.size[0] / image.shape[1]
         image = resize_image(image, *rules.size)
+    focal = focal_at(frame, image.shape[1]) if data.ONE_SIZE else frame.focal
     labels, depth = predict(image, focal)
     if labels.shape != image.shape[:2] or depth.shape != image.shape[:2]:
         raise FamdaError(
             f"frame '{frame.stem}' of '{data.path}': labels of shape {labels.shape} and depth of shape {depth.shape} "
             f'were predicted for an image of shape {image.shape[:2]}'
         )
-    true_labels = data.labels(index) if data.has('labels') else None
-    true_depth = data.depth(index) if data.has('depth') else None
     if rules.size is not None:
         true_labels = None if true_labels is None else resize_nearest(true_labels, *rules.size)
         true_depth = None if true_depth is None else resize_nearest(true_depth, *rules.size)
@@ -86,13 +88,14 @@ def evaluate(
         label_space: that of the predicted labels; None = that of the data.
 
     Returns:
-        ``protocol``, ``frames``, ``label_space``; with labels those of :func:`segmentation_scores`;
+        ``protocol``, ``frames`` (those with ground truth, which are scored), ``frames_in_all``, ``label_space``;
+        with labels those of :func:`segmentation_scores`;
         with depth the protocol's metrics, by default ``abs_rel``, ``sq_rel`` (m), ``rmse`` (m),
         ``rmse_log`` and ``delta1``, ``delta2``, ``delta3`` (percent).  Everything fits into JSON.
 
     Raises:
-        FamdaError: nothing to score, label spaces that do not fit, or a prediction that has not
-            the size of its frame.
+        FamdaError: nothing to score, files that are missing or of another shape, no pixel with ground truth, label
+            spaces that do not fit, or a prediction that has not the size of its frame.
     """
     rules = get_protocol(protocol)
     segmentation, depth, spaces = None, DepthMetric(rules) if data.has('depth') else None, []
@@ -102,7 +105,9 @@ def evaluate(
         segmentation = SegmentationMetric(len(predicted_space), len(data.label_space))
     if segmentation is None and depth is None:
         raise FamdaError(f"'{data.path}' has neither labels nor depth to score against; choose another folder or split")
-    for index in range(len(data)):
+    check_files(data, ('labels', 'depth'))
+    indices = scored_indices(data)
+    for done, index in enumerate(indices, 1):
         frame = predict_frame(predict, data, index, rules)
         try:
             if segmentation is not None and frame.true_labels is not None:
@@ -112,13 +117,32 @@ def evaluate(
         except ValueError as error:
             raise FamdaError(f"frame '{data.frames[index].stem}' of '{data.path}': {error}") from error
         if progress is not None:
-            progress(index + 1, len(data))
-    result: dict[str, Any] = {'protocol': rules.name, 'frames': len(data), 'label_space': None}
+            progress(done, len(indices))
+    result: dict[str, Any] = {
+        'protocol': rules.name, 'frames': len(indices), 'frames_in_all': len(data), 'label_space': None,
+    }  # fmt: skip
     if segmentation is not None:
+        if not segmentation.counts.any():
+            raise FamdaError(nothing_known(data, 'labels'))
         result.update(segmentation_scores(segmentation.counts, spaces))
     if depth is not None:
-        result.update({name: _json_number(value) for name, value in depth.compute().items()})
+        scores = depth.compute()
+        if any(math.isnan(value) for value in scores.values()):
+            raise FamdaError(
+                f"no pixel of '{data.path}' has depth from {rules.depth_min_m:g} to {rules.depth_max_m:g} m; write its "
+                'depth again'
+            )
+        result.update(scores)
     return result
+
+
+def scored_indices(data: Dataset) -> list[int]:
+    """Return the indices of the frames that have labels, depth or both."""
+    return [index for index in range(len(data)) if _has_labels(data, index) or data.has_at('depth', index)]
+
+
+def _has_labels(data: Dataset, index: int) -> bool:
+    return data.label_space is not None and data.has_at('labels', index)
 
 
 def shared_scoring_spaces(predicted: LabelSpace, ground_truth: LabelSpace) -> list[ScoringSpace]:
@@ -144,8 +168,8 @@ def segmentation_scores(counts: np.ndarray, spaces: list[ScoringSpace]) -> dict[
         grounds: label spaces of the scores, the main one first.
 
     Returns:
-        ``label_space``, ``miou``, ``iou`` (class name -> percent, None for a class in neither ground truth
-        nor prediction) and ``not_scored`` (classes of the ground truth that were left out as they
+        ``label_space``, ``miou``, ``iou`` (class name -> percent, None for a class that the ground
+        truth does not show) and ``not_scored`` (classes of the ground truth that were left out as they
         have no counterpart) of the main label space; ``projections``: name of a further label space -> the
         same three, and ``miou_within`` where its classes are some of the main one's: the mean
         of the main IoU over them, which is what tables of 16-class methods give for 13 classes.

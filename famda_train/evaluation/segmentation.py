@@ -70,20 +70,24 @@ def project_counts(
 
 
 def iou_percent(counts: np.ndarray) -> np.ndarray:
-    """Return the IoU of every class in percent; NaN for a class in neither ground truth nor prediction.
+    """Return the IoU of every class in percent; NaN for a class that the ground truth does not show.
+
+    A class that is there and never predicted has an IoU of 0.  Which classes have an IoU depends on
+    the ground truth alone, so that means of several students are means over the same classes;
+    pixels that are given a class that is not there are misses of their true classes.
 
     Args:
         counts: as :func:`confusion_matrix` returns it, summed over frames.
     """
     classes = len(counts)
-    hits = np.diagonal(counts)
-    union = counts.sum(axis=1) + counts[:, :classes].sum(axis=0) - hits
+    hits, there = np.diagonal(counts), counts.sum(axis=1)
+    union = there + counts[:, :classes].sum(axis=0) - hits
     with np.errstate(invalid='ignore', divide='ignore'):
-        return np.where(union > 0, 100.0 * hits / union, np.nan)
+        return np.where(there > 0, 100.0 * hits / union, np.nan)
 
 
 def mean_iou_percent(iou: np.ndarray) -> float:
-    """Return the mean IoU over the classes that occur; NaN when none does."""
+    """Return the mean IoU over the classes that the ground truth shows; NaN when there are none."""
     return float(np.mean(iou[~np.isnan(iou)])) if not np.isnan(iou).all() else float('nan')
 
 
@@ -110,7 +114,7 @@ class SegmentationMetric:
         return iou_percent(self.counts)
 
     def miou(self) -> float:
-        """Return the mean IoU in percent over the classes that occur."""
+        """Return the mean IoU in percent over the classes that the ground truth shows."""
         return mean_iou_percent(self.iou())
 
     def compute(self) -> dict[str, float]:

@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""A picture that shows in a second whether teachers are sane: images beside what was said about them."""
+"""A picture that shows in a second whether teachers are sane: images beside the teachers' outputs."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -8,7 +8,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from famda_ros.errors import FamdaError
 from famda_ros.files import write_atomically
@@ -17,14 +16,14 @@ from famda_train.datasets.dataset import Dataset
 from famda_train.inspection.dataset_check import sample_indices
 from famda_train.label_store.label_store import LabelStore
 from famda_train.pictures.depth_colors import depth_picture
-from famda_train.pictures.student_comparison import encode_png
+from famda_train.pictures.grid import draw_grid, encode_png
 
-CELL, GAP, MARGIN, HEAD = 320, 6, 16, 22
-INK = (28, 32, 38)
+CELL = 320
+"""Width of a picture, pixels."""
 NO_MASK_RGB, NO_ENTRY_RGB = (0, 0, 0), (226, 226, 226)
 COLORS = 65536
 PANELS = 4
-"""So many stand beside an image, at most."""
+"""Most panels beside an image; further ones follow below."""
 NOTHING = "nothing of '{}' is labelled yet; name a mask or a depth teacher"
 
 Column = tuple[str, Callable[[int], np.ndarray]]
@@ -32,7 +31,7 @@ Column = tuple[str, Callable[[int], np.ndarray]]
 
 
 def write_contact_sheet(path: str | Path, dataset: Dataset, frames: int = 6) -> tuple[int, list[str]]:
-    """Draw a row per frame: its image, then what every store says about it; grey = no entry.
+    """Draw a row per frame: its image, then what every store holds for it; grey = no entry.
 
     Args:
         path: PNG file to write.
@@ -87,22 +86,15 @@ def contact_sheet(dataset: Dataset, indices: Sequence[int], stores: list[tuple[s
 def _sheet(columns: Sequence[Column], indices: Sequence[int]) -> np.ndarray:
     rows = [[picture(index) for _, picture in columns] for index in indices]
     heights = [round(CELL * row[0].shape[0] / row[0].shape[1]) for row in rows]
-    width = 2 * MARGIN + len(columns) * (CELL + GAP) - GAP
-    canvas = Image.new('RGB', (width, 2 * MARGIN + HEAD + sum(heights) + GAP * (len(rows) - 1)), 'white')
-    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(14)
-    for column, (caption, _) in enumerate(columns):
-        draw.text((MARGIN + column * (CELL + GAP), MARGIN), caption, INK, font=font)
-    top = MARGIN + HEAD
-    for row, height in zip(rows, heights, strict=True):
-        for column, picture in enumerate(row):
-            cell = cv2.resize(picture, (CELL, height), interpolation=cv2.INTER_AREA)
-            canvas.paste(Image.fromarray(cell), (MARGIN + column * (CELL + GAP), top))
-        top += height + GAP
-    return np.asarray(canvas)
+    cells = [
+        [cv2.resize(picture, (CELL, height), interpolation=cv2.INTER_AREA) for picture in row]
+        for row, height in zip(rows, heights, strict=True)
+    ]
+    return draw_grid([caption for caption, _ in columns], cells)
 
 
 def store_columns(dataset: Dataset, role: str, name: str, store: LabelStore) -> list[Column]:
-    """Return (caption, frame index → uint8 RGB) of the columns of a store: one, or two where it tells reliability."""
+    """Return (caption, frame index → uint8 RGB) of the columns of a store: one, or two where it has reliability."""
 
     def column(draw: Callable[[str], np.ndarray]) -> Callable[[int], np.ndarray]:
         return lambda index: draw(stem) if (stem := dataset.frames[index].stem) in store else _no_entry(dataset, index)
@@ -149,7 +141,7 @@ def disparity_picture(disparity: np.ndarray) -> np.ndarray:
 
 
 def reliability_picture(reliability: np.ndarray | None) -> np.ndarray:
-    """Return uint8 RGB: white = reliable, black = not at all, or not told."""
+    """Return uint8 RGB: white = reliable, black = not at all, or unknown."""
     if reliability is None:
         return np.zeros((1, 1, 3), np.uint8)
     return np.repeat((255 * reliability).round().astype(np.uint8)[..., None], 3, axis=2)

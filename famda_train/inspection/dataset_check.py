@@ -4,22 +4,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from famda_ros.errors import FamdaError
-from famda_ros.student.label_space import IGNORE
 from famda_train.datasets.catalogue import KINDS, detect_kind, open_dataset, what_is_missing
+from famda_train.datasets.checks import (
+    checked_image,
+    checked_layer,
+    file_faults,
+    missing_files,
+    nothing_known,
+    says_something,
+    several_sizes,
+)
 from famda_train.datasets.dataset import Dataset
+from famda_train.label_store.checks import store_fault
 from famda_train.label_store.label_store import LabelStore
 
 PIXELS_PER_FRAME = 5000
 """Depth values of a frame that go into the median."""
+KINDS_CHECKED = ('labels', 'depth', 'instances')
 EXAMPLES = 3
-"""Problems of one sort that are told in full; the others are counted."""
+"""Problems of one sort that are listed in full; the others are counted."""
 
 Track = Callable[[Iterable[int], int, str], Iterable[int]]
 """(what to go through, how many, description) → the same, with a progress bar."""
@@ -89,12 +100,15 @@ def check_part(
     """
     if not len(dataset):
         return {'frames': 0}, [f"{name}: '{dataset.path}' holds no frames; copy or write them again"], []
-    problems, notes = _missing_files(dataset, name)
+    missing, notes = missing_files(dataset, KINDS_CHECKED), []
+    problems = [*missing, *_missing_folders(dataset, name)]
+    if not missing:
+        problems += _few_of_each(file_faults(dataset, KINDS_CHECKED))
     sample = sample_indices(len(dataset), frames)
-    reading = _Reading(dataset)
+    reading = _Reading(dataset, told=problems)
     for index in track(sample, len(sample), name):
         reading.read(index)
-    stores, store_problems = check_stores(dataset, name)
+    stores, store_problems = check_stores(dataset)
     focals = [frame.focal for frame in dataset.frames if frame.focal]
     sizes = sorted(reading.sizes)
     part = {
@@ -108,9 +122,10 @@ def check_part(
         'stores': stores,
     }
     if dataset.ONE_SIZE and len(sizes) > 1:
-        problems.append(f'{name}: images of {len(sizes)} sizes ({", ".join(sizes)}); bring them to one')
-    problems += [f'{name}: {sentence}' for sentence in reading.problems()] + store_problems
-    return part, problems, notes
+        problems.append(several_sizes(sizes))
+    problems += [*reading.problems(), *store_problems]
+    notes = [*reading.notes(), *_notes(dataset)]
+    return part, [f'{name}: {sentence}' for sentence in problems], [f'{name}: {sentence}' for sentence in notes]
 
 
 def sample_indices(count: int, frames: int) -> list[int]:
@@ -122,100 +137,130 @@ def sample_indices(count: int, frames: int) -> list[int]:
     return np.unique(np.linspace(0, count - 1, frames).round().astype(int)).tolist()
 
 
-def check_stores(dataset: Dataset, name: str) -> tuple[dict[str, int], list[str]]:
+def check_stores(dataset: Dataset) -> tuple[dict[str, int], list[str]]:
     """Return ({store: frames of this data set that it holds}, problems) of the teachers' outputs."""
     held, problems = {}, []
-    for card in sorted((dataset.store / 'teachers').glob('*/teacher.json')):
-        role, _, teacher = card.parent.name.partition('-')
+    for role, teacher in LabelStore.names(dataset.store):
         try:
             store = LabelStore.open(dataset.store, role, teacher)
-            count = sum(frame.stem in store for frame in dataset.frames)
-        except (FamdaError, ValueError, KeyError, TypeError, OSError) as error:
-            problems.append(f"{name}: '{card.parent}' is damaged ({error}); delete it and run famda label again")
+        except FamdaError as error:
+            problems.append(str(error))
             continue
-        held[card.parent.name] = count
-        if 0 < count < len(dataset):
-            problems.append(
-                f"{name}: '{card.parent}' holds {count} of {len(dataset)} frames; run famda label again to complete it"
-            )
+        count = sum(frame.stem in store for frame in dataset.frames)
+        held[store.path.name] = count
+        # The parts of a published data set may share a store; none of its entries need be of this part.
+        of_other_parts = count == 0 and store.entries and dataset.store != dataset.path
+        fault = None if of_other_parts else store_fault(store, dataset)
+        problems += [fault] if fault else []
     return held, problems
 
 
-def _missing_files(dataset: Dataset, name: str) -> tuple[list[str], list[str]]:
-    """Return (problems, notes) about missing images, missing ground truth and cameras without their file."""
-    problems, notes = [], []
-    if dataset.path.is_dir():
-        images = [dataset.path / frame.image for frame in dataset.frames]
-        gone = [image for image in images if not image.is_file()]
-        if gone:
-            problems.append(f"{name}: {len(gone)} images are missing (the first: '{gone[0]}'); copy them again")
-    for kind in ('labels', 'depth', 'instances'):
-        if not dataset.has(kind):
-            if kind in dataset.expected_ground_truth(name):
-                problems.append(_no_folder(dataset, name, kind))
-            continue
-        paths = [dataset.ground_truth_path(kind, index) for index in range(len(dataset))]
-        missing = [path for path in paths if path is not None and not path.is_file()]
-        if missing:
-            problems.append(
-                f"{name}: {len(missing)} of {len(dataset)} images have no {kind} (the first: '{missing[0]}'); "
-                'copy the missing files or remove these images'
-            )
+def _missing_folders(dataset: Dataset, name: str) -> list[str]:
+    """Return problems: ground truth that the publisher's set has, and this copy has not."""
+    wanted = (kind for kind in dataset.expected_ground_truth(name) if not dataset.has(kind))
+    return [_no_folder(dataset, kind) for kind in wanted]
+
+
+def _notes(dataset: Dataset) -> list[str]:
+    """Return sentences about what is unusual but no fault: frames without ground truth, focal, camera file."""
+    notes, count = [], len(dataset)
+    for kind in KINDS_CHECKED:
+        there = sum(dataset.has_at(kind, index) for index in range(count)) if dataset.has(kind) else 0
+        if 0 < there < count and dataset.PARTLY_LABELLED:
+            notes.append(f'{there} of {count} frames have {kind}; only these are scored and trained on')
+    without = sum(frame.focal is None for frame in dataset.frames)
+    if 0 < without < count:
+        notes.append(f'{without} of {count} frames have no focal; their metres are those of the canonical focal')
     cameras = [dataset.path / frame.extra['camera'] for frame in dataset.frames if 'camera' in frame.extra]
     absent = [camera for camera in cameras if not camera.is_file()]
     if absent:
         notes.append(
-            f"{name}: {len(absent)} of {len(cameras)} frames have no camera file such as '{absent[0]}'; "
+            f"{len(absent)} of {len(cameras)} frames have no camera file such as '{absent[0]}'; "
             'the usual focal length and baseline are taken'
         )
-    return problems, notes
+    return notes
 
 
-def _no_folder(dataset: Dataset, name: str, kind: str) -> str:
+def _no_folder(dataset: Dataset, kind: str) -> str:
     expected = dataset.frames[0].extra.get(kind)
     if isinstance(expected, str):
         where = f"the folder of '{dataset.path / expected}' is missing"
     else:
         where = f"'{dataset.path}' has none"
-    return f'{name}: no {kind}, {where}; unpack it there (an unlabelled target domain needs none)'
+    return f'no {kind}, {where}; unpack it there (an unlabelled target domain needs none)'
+
+
+def _few_of_each(sentences: list[str]) -> list[str]:
+    """Return the first few sentences and how many more there are."""
+    more = len(sentences) - EXAMPLES
+    return sentences[:EXAMPLES] + ([f'{more} more files of this sort; do the same with them'] if more > 0 else [])
 
 
 class _Reading:
-    """Reads frames of one data set, adds up statistics and collects what goes wrong."""
+    """Reads frames of one data set, adds up statistics and collects what goes wrong.
 
-    def __init__(self, dataset: Dataset):
-        self.dataset, self.sizes = dataset, set[str]()
+    Args:
+        dataset: that is read.
+        told: problems that are known already and are not repeated.
+    """
+
+    def __init__(self, dataset: Dataset, told: Sequence[str] = ()):
+        self.dataset, self.sizes, self._told = dataset, set[str](), set(told)
         self._faults: dict[str, list[str]] = {}
+        self._silent: dict[str, list[str]] = {'labels': [], 'depth': []}
+        self._read: Counter[str] = Counter()
+        self._smaller: list[str] = []
         self._ids: Counter[int] = Counter()
         self._depth: list[np.ndarray] = []
         self._unknown, self._beyond, self._pixels = 0, 0, 0
         self._range = [np.inf, -np.inf]
 
     def read(self, index: int) -> None:
-        path = self.dataset.path / self.dataset.frames[index].image
-        there = path.is_file() or not self.dataset.path.is_dir()
-        image = self._try('images cannot be read', index, self.dataset.whole_image) if there else None
-        if image is not None:
-            self.sizes.add(f'{image.shape[1]}x{image.shape[0]}')
+        frame, path = self.dataset.frames[index], self.dataset.image_path(index)
+        if path is not None and not path.is_file():
+            return  # reported already, for all frames
+        image = self._try('images cannot be read', lambda: checked_image(self.dataset, index, whole=True))
+        if image is None:
+            return
+        self.sizes.add(f'{image.shape[1]}x{image.shape[0]}')
+        if self.dataset.ONE_SIZE and image.shape[:2] != (frame.height, frame.width):
+            self._smaller.append(frame.stem)
         for kind, take in (('labels', self._take_labels), ('depth', self._take_depth)):
-            if not self.dataset.has(kind):
+            if not self.dataset.has_at(kind, index):
                 continue
-            ground_truth = self.dataset.ground_truth_path(kind, index)
-            if ground_truth is not None and not ground_truth.is_file():
-                continue  # told already, for all frames
-            array = self._try(f'{kind} cannot be read', index, getattr(self.dataset, kind))
+            read = partial(checked_layer, self.dataset, kind, index, image)
+            array = self._try(f'{kind} cannot be read', read)
             if array is not None:
-                self._compare(kind, index, image, array)
-                take(index, array)
+                self._read[kind] += 1
+                take(array)
+                if not says_something(kind, array):
+                    self._silent[kind].append(frame.stem)
 
     def problems(self) -> list[str]:
         """Return the sentences, few of each sort."""
-        told = []
+        shown = []
         for sort, sentences in self._faults.items():
-            told += sentences[:EXAMPLES]
+            shown += sentences[:EXAMPLES]
             if len(sentences) > EXAMPLES:
-                told.append(f'{sort}: {len(sentences) - EXAMPLES} more frames; do the same with them')
-        return told
+                shown.append(f'{sort}: {len(sentences) - EXAMPLES} more frames; do the same with them')
+        for kind, stems in self._silent.items():
+            if stems and len(stems) == self._read[kind]:
+                shown.append(nothing_known(self.dataset, kind))
+        return shown
+
+    def notes(self) -> list[str]:
+        """Return what is unusual but no fault."""
+        notes = []
+        for kind, stems in self._silent.items():
+            if 0 < len(stems) < self._read[kind]:
+                what = 'nothing is labelled' if kind == 'labels' else 'no depth is known'
+                notes.append(f"{what} in {len(stems)} of the frames that were read (the first: '{stems[0]}')")
+        if self._smaller:
+            notes.append(
+                f'{len(self._smaller)} of the images that were read are larger or smaller than their records say '
+                f"(the first: '{self._smaller[0]}'); their focal is scaled with them"
+            )
+        return notes
 
     def label_statistics(self) -> dict[str, Any] | None:
         space, total = self.dataset.label_space, sum(self._ids.values())
@@ -240,38 +285,19 @@ class _Reading:
             'beyond_range': round(100 * self._beyond / self._pixels, 3),
         }
 
-    def _try(self, sort: str, index: int, function: Callable[[int], np.ndarray]) -> np.ndarray | None:
+    def _try(self, sort: str, read: Callable[[], np.ndarray]) -> np.ndarray | None:
         try:
-            return function(index)
+            return read()
         except FamdaError as error:
             sentence = str(error)
             self._fault(sort, sentence if ';' in sentence else f'{sentence}; copy the file again')
             return None
 
-    def _compare(self, kind: str, index: int, image: np.ndarray | None, array: np.ndarray) -> None:
-        if image is not None and array.shape != image.shape[:2]:
-            self._fault(
-                f'{kind} of another size',
-                f"{kind} of frame '{self.dataset.frames[index].stem}' are {_size(array)} pixels but its image is "
-                f'{_size(image)}; take both from one version of the data set',
-            )
-
-    def _take_labels(self, index: int, labels: np.ndarray) -> None:
+    def _take_labels(self, labels: np.ndarray) -> None:
         ids, counts = np.unique(labels, return_counts=True)
         self._ids.update(dict(zip(ids.tolist(), counts.tolist(), strict=True)))
-        stem = self.dataset.frames[index].stem
-        unknown = self.dataset.unknown_ids(index)
-        if unknown:
-            what = 'an id or colour' if unknown == [IGNORE] else f'ids {", ".join(map(str, unknown))}'
-            self._fault(
-                'unknown ids',
-                f"labels of frame '{stem}' hold {what} that this data set does not define; "
-                'take its original label images',
-            )
-        elif (labels == IGNORE).all():
-            self._fault('nothing labelled', f"labels of frame '{stem}' are ignored everywhere; take other label images")
 
-    def _take_depth(self, index: int, depth: np.ndarray) -> None:
+    def _take_depth(self, depth: np.ndarray) -> None:
         known = depth[np.isfinite(depth)]
         self._pixels += depth.size
         self._unknown += int(np.isnan(depth).sum())
@@ -279,13 +305,7 @@ class _Reading:
         self._depth.append(known[:: max(1, len(known) // PIXELS_PER_FRAME)])
         if len(known):
             self._range = [min(self._range[0], known.min()), max(self._range[1], known.max())]
-        else:
-            stem = self.dataset.frames[index].stem
-            self._fault('no depth', f"depth of frame '{stem}' is unknown everywhere; copy the file again")
 
     def _fault(self, sort: str, sentence: str) -> None:
-        self._faults.setdefault(sort, []).append(sentence)
-
-
-def _size(array: np.ndarray) -> str:
-    return f'{array.shape[1]}x{array.shape[0]}'
+        if sentence not in self._told:
+            self._faults.setdefault(sort, []).append(sentence)

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 from rich.progress import Progress
 
+from famda_ros.errors import FamdaError
 from famda_ros.student.label_space import IGNORE
 from famda_train.datasets.dataset import Dataset
+from famda_train.label_store.checks import check_store_of
 from famda_train.label_store.label_store import LabelStore
 
 
@@ -94,13 +96,20 @@ def purity_of_store(dataset: Dataset, name: str, progress: Progress) -> dict[str
         :meth:`MaskPurity.compute`, with ``teacher``: the identity that the store was made with.
 
     Raises:
-        FamdaError: there are no labels, there is no such store, or it lacks a frame.
+        FamdaError: there are no labels, there is no such store, it lacks a frame, or labels and masks differ in size.
     """
     dataset.require('labels')
     store = LabelStore.open(dataset.store, 'masks', name)
+    check_store_of(store, dataset)
     space = dataset.label_space
     assert space is not None  # there are labels
     purity = MaskPurity(space.classes)
     for index in progress.track(range(len(dataset)), description=f'comparing {name}'[:28]):
-        purity.update(store.read_segments(dataset.frames[index].stem), dataset.labels(index))
+        segments, labels = store.read_segments(dataset.frames[index].stem), dataset.labels(index)
+        if segments.shape != labels.shape:
+            raise FamdaError(
+                f"masks of frame '{dataset.frames[index].stem}' have shape {segments.shape} but its labels "
+                f'{labels.shape}; take both from one version of the data'
+            )
+        purity.update(segments, labels)
     return {'teacher': store.identity, **purity.compute()}

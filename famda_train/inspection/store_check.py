@@ -3,20 +3,20 @@
 """Check every entry of a label store against its pictures and the frames."""
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from famda_ros.errors import FamdaError
+from famda_train.datasets.checks import header_size
 from famda_train.datasets.dataset import Dataset
 from famda_train.datasets.frame_folder import read_png
-from famda_train.datasets.published import header_size
-from famda_train.label_store.label_store import LabelStore, checksum
+from famda_train.label_store.checks import stale_frames
+from famda_train.label_store.label_store import LabelStore, checksum, values_fault
 
 Track = Callable[[Iterable[Any], int], Iterable[Any]]
 OWN_FILES = {'teacher.json', 'index.jsonl'}
@@ -45,9 +45,12 @@ def check_store(dataset: Dataset, role: str, name: str, track: Track) -> dict[st
 
         def reason(stem: str) -> str | None:
             size = _image_size(dataset, sizes[stem]) if stem in sizes else None
-            return what_is_wrong(store, role, stem, size)
+            wrong = what_is_wrong(store, role, stem, size)
+            if wrong is None and stem in sizes and stale_frames(store, dataset, [sizes[stem]]):
+                wrong = 'its image is not the one that was labelled'
+            return wrong
 
-        with ThreadPoolExecutor() as pool:  # decoding lets other threads go on
+        with ThreadPoolExecutor() as pool:  # decoding lets other threads run
             stems = list(store.entries)
             for stem, wrong in zip(stems, track(pool.map(reason, stems), len(stems)), strict=True):
                 if wrong:
@@ -56,7 +59,7 @@ def check_store(dataset: Dataset, role: str, name: str, track: Track) -> dict[st
             store.drop(entry['stem'] for entry in broken if entry['stem'] is not None)
     return {
         'store': str(store.path),
-        'entries': len(store),
+        'entries': len(store.entries),
         'broken': broken,
         'missing': len(store.missing(frame.stem for frame in dataset.frames)),
         'orphans': orphans(store, sizes),
@@ -80,7 +83,7 @@ def what_is_wrong(store: LabelStore, role: str, stem: str, size: tuple[int, int]
     for path, dtype in pictures:
         if wrong := _wrong_picture(path, dtype, size):
             return wrong
-    if wrong := _wrong_scale(entry) if role == 'depth' else _wrong_masks(entry, store.picture_path(stem)):
+    if wrong := values_fault(entry, role) if role == 'depth' else _wrong_masks(entry, store.picture_path(stem)):
         return wrong
     found = f'{checksum(*(path.read_bytes() for path, _ in pictures)):08x}'
     if entry.get('crc32', found) != found:  # stores of other programs may do without
@@ -122,17 +125,6 @@ def _wrong_picture(path: Path, dtype: type[np.generic], size: tuple[int, int] | 
 def _wrong_masks(entry: Mapping[str, Any], picture: Path) -> str | None:
     told, highest = entry.get('masks'), int(read_png(picture).max(initial=0))
     return None if told == highest else f'the index says {told} masks, the picture has {highest}'
-
-
-def _wrong_scale(entry: Mapping[str, Any]) -> str | None:
-    scale, offset = entry.get('scale'), entry.get('offset')
-    if _is_number(scale) and _is_number(offset) and scale > 0:
-        return None
-    return f'the index says scale {scale} and offset {offset}, which turn no picture into depth'
-
-
-def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and math.isfinite(value)
 
 
 def _image_size(dataset: Dataset, index: int) -> tuple[int, int] | None:

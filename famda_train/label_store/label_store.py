@@ -19,20 +19,26 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from famda_ros.errors import FamdaError
 from famda_ros.files import write_atomically
-from famda_train.datasets.frame_folder import read_png
+from famda_ros.messages.frame_index import load_json, stem_fault
+from famda_train.datasets.frame_folder import read_values
 from famda_train.label_store.label_picture import LabelPicture, dequantise, encode_depth, encode_segments
 
 ROLES = ('masks', 'depth')
+KINDS = {'masks': ('segments',), 'depth': ('depth', 'disparity')}
+"""Role → what its values can mean."""
 SAYS_NOTHING_OF_VALUES = ('licence', 'note')
 """Keys of an identity that two teachers with the same outputs may differ in."""
+STORE_NAME = r'\w[\w.-]*'
+FARTHEST = 1e30
+"""No scale and no offset of depth or disparity is as large; float32 ends at 3e38."""
 NOT_ALLOWED = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -57,7 +63,7 @@ class LabelStore:
     def __init__(self, path: Path, identity: dict[str, Any], lenient: bool = False):
         self.path, self.identity = path, identity
         self.damaged_lines: list[int] = []
-        self._index = self._read_index()
+        self._index = self._read_index(path.name.partition('-')[0], lenient)
         if self.damaged_lines and not lenient:
             raise FamdaError(
                 f"'{path / 'index.jsonl'}', line {self.damaged_lines[0]} is damaged; run famda label with --verify, "
@@ -77,7 +83,7 @@ class LabelStore:
             FamdaError: a store of that name was made by another teacher or settings, nobody knows by which
                 (``teacher.json`` is gone), or it cannot be written.
         """
-        if not re.fullmatch(r'\w[\w.-]*', identity['name']):
+        if not re.fullmatch(STORE_NAME, identity['name']):
             raise FamdaError(f"'{identity['name']}' cannot be the name of a folder; take letters, digits, '-' and '.'")
         path = cls._path(frames, role, identity['name'])
         card = path / 'teacher.json'
@@ -88,7 +94,7 @@ class LabelStore:
             if not card.exists():
                 write_atomically(card, json.dumps(identity, indent=2) + '\n')
         # What JSON makes of an identity is compared: tuples are lists there.
-        if difference := first_difference(_read_card(card), json.loads(json.dumps(identity))):
+        if difference := first_difference(_read_card(card, role), json.loads(json.dumps(identity))):
             raise FamdaError(
                 f"'{path}' was made by another teacher or other settings ({difference}); give the new store a name of "
                 f'its own (--{role}-options.name NAME), or delete it to label again'
@@ -111,7 +117,7 @@ class LabelStore:
         path = cls._path(frames, role, name)
         if not (path / 'teacher.json').is_file():
             raise FamdaError(_no_card(path) if _lost_its_card(path) else _no_store(path, role, name))
-        return cls(path, _read_card(path / 'teacher.json'), lenient)
+        return cls(path, _read_card(path / 'teacher.json', role), lenient)
 
     @staticmethod
     def names(frames: str | Path) -> list[tuple[str, str]]:
@@ -138,16 +144,23 @@ class LabelStore:
     def __contains__(self, stem: str) -> bool:
         return stem in self._index
 
-    def __len__(self) -> int:
-        return len(self._index)
-
-    def write(self, stem: str, label: LabelPicture) -> None:
+    def write(self, stem: str, label: LabelPicture, image_crc32: str | None = None) -> None:
         """Add an entry.
 
+        Args:
+            stem: of the frame.
+            label: its pictures and numbers.
+            image_crc32: checksum of the image that was labelled; None = it is on no disk.
+
         Raises:
-            FamdaError: the disk is full, for example; the entries that there are stay whole.
+            FamdaError: the disk is full, for example, or the stem is no file name; the entries that there are
+                stay whole.
         """
+        if fault := stem_fault(stem):
+            raise FamdaError(f"'{self.path}': {fault}")
         entry = {'stem': stem, **label.parameters, 'crc32': f'{checksum(label.picture, label.reliability):08x}'}
+        if image_crc32 is not None:
+            entry['image_crc32'] = image_crc32
         with _writing(self.path):
             if label.reliability is not None:
                 write_atomically(self.reliability_path(stem), label.reliability)
@@ -167,18 +180,18 @@ class LabelStore:
     def read_segments(self, stem: str) -> np.ndarray:
         """Return uint16 [H, W]; 0 = no mask."""
         self._entry(stem)
-        return read_png(self.picture_path(stem))
+        return read_values(self.picture_path(stem), np.uint16)
 
     def read_depth(self, stem: str) -> np.ndarray:
         """Return float32 [H, W] in the units of :attr:`kind`; NaN = unknown."""
         entry = self._entry(stem)
-        return dequantise(read_png(self.picture_path(stem)), entry['scale'], entry['offset'])
+        return dequantise(read_values(self.picture_path(stem), np.uint16), entry['scale'], entry['offset'])
 
     def read_reliability(self, stem: str) -> np.ndarray | None:
         """Return float32 [H, W], 0 to 1 in steps of 1/255; None = the teacher told none."""
         if not self._entry(stem).get('reliability'):
             return None
-        return read_png(self.reliability_path(stem)).astype(np.float32) / 255
+        return read_values(self.reliability_path(stem), np.uint8).astype(np.float32) / 255
 
     def picture_path(self, stem: str) -> Path:
         """Return the file of a frame's masks or depth."""
@@ -213,6 +226,7 @@ class LabelStore:
                 raise FamdaError(f"another famda label writes to '{self.path}'; wait until it has ended") from None
             for stale in self.path.glob('.*.tmp*'):
                 stale.unlink(missing_ok=True)
+            self._cut_unfinished_line()
             yield self
         finally:
             os.close(folder)  # and with it the lock
@@ -245,22 +259,57 @@ class LabelStore:
             raise FamdaError(f"'{self.path}' has no entry for frame {stem}; run famda label again to complete it")
         return self._index[stem]
 
-    def _read_index(self) -> dict[str, dict[str, Any]]:
+    def _cut_unfinished_line(self) -> None:
+        """Cut off what a kill left of the index' last line; needs no space on the disk."""
+        path = self.path / 'index.jsonl'
+        if path.exists():
+            content = path.read_bytes()
+            whole = content.rfind(b'\n') + 1
+            if whole < len(content):
+                with _writing(self.path):
+                    os.truncate(path, whole)
+
+    def _read_index(self, role: str, lenient: bool) -> dict[str, dict[str, Any]]:
+        """Return stem → entry of all finished lines; reads only."""
         path = self.path / 'index.jsonl'
         if not path.exists():
             return {}
-        content = path.read_bytes()
-        whole = content[: content.rfind(b'\n') + 1]
-        if whole != content:  # the last line was cut short by a kill; cutting it off needs no space on the disk
-            os.truncate(path, len(whole))
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise FamdaError(f"'{path}' cannot be read ({error.strerror}); get the right to read it") from error
         entries = {}
-        for number, line in enumerate(whole.splitlines(), 1):
+        for number, line in enumerate(content[: content.rfind(b'\n') + 1].splitlines(), 1):
             try:
-                entry = json.loads(line)
+                entry = load_json(line)
+                if line_fault(entry) or (not lenient and values_fault(entry, role)):
+                    raise ValueError
                 entries[entry['stem']] = entry
-            except (ValueError, KeyError, TypeError):
+            except ValueError:
                 self.damaged_lines.append(number)
         return entries
+
+
+def line_fault(entry: Any) -> str | None:
+    """Return in words why the value of a line of an index is no entry; None = it is one."""
+    return stem_fault(entry.get('stem')) if isinstance(entry, dict) else 'it is no object'
+
+
+def values_fault(entry: Mapping[str, Any], role: str) -> str | None:
+    """Return in words which values of an entry cannot be; None = all can.
+
+    Args:
+        entry: a line of an index.
+        role: ``masks`` or ``depth``.
+    """
+    scale, offset = entry.get('scale'), entry.get('offset')
+    if role == 'masks' or (_is_number(scale) and _is_number(offset) and scale > 0):
+        return None
+    return f'the index says scale {scale} and offset {offset}, which turn no picture into depth'
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -FARTHEST < value < FARTHEST
 
 
 def checksum(picture: bytes, reliability: bytes | None = None) -> int:
@@ -298,14 +347,28 @@ def first_difference(made: Any, asked: Any, path: str = '') -> str | None:
     return None
 
 
-def _read_card(path: Path) -> dict[str, Any]:
+def _read_card(path: Path, role: str) -> dict[str, Any]:
     try:
-        card = json.loads(path.read_text(encoding='utf-8'))
-        if not (isinstance(card, dict) and isinstance(card.get('kind'), str)):
-            raise ValueError('it describes no teacher')
+        card = load_json(path.read_bytes())
+        if fault := card_fault(card, role):
+            raise ValueError(fault)
         return card
     except (OSError, ValueError) as error:
         raise FamdaError(f"'{path}' is damaged ({error}); delete its folder and label again") from error
+
+
+def card_fault(card: Any, role: str) -> str | None:
+    """Return in words why a value cannot be the identity of a teacher in a role; None = it can."""
+    if not (isinstance(card, dict) and isinstance(card.get('kind'), str)):
+        return 'it describes no teacher'
+    if card['kind'] not in KINDS[role]:
+        return f"its kind is '{card['kind'][:40]}', a store of {role} holds {' or '.join(KINDS[role])}"
+    name, licence = card.get('name'), card.get('licence')
+    if not (isinstance(name, str) and re.fullmatch(STORE_NAME, name)):
+        return 'its name is none'
+    if not isinstance(licence.get('weights', '') if isinstance(licence, dict) else licence or '', str):
+        return 'its licence is none'
+    return None
 
 
 @contextlib.contextmanager
@@ -320,6 +383,6 @@ def _writing(store: Path) -> Iterator[None]:
             )
         else:
             advice = (
-                'make room and run famda label again: it goes on where it stopped, what is in the store is whole'
+                'make room and run famda label again: it continues where it stopped, what is in the store is whole'
             )
         raise FamdaError(f"cannot write to '{store}' ({error.strerror}); {advice}") from error

@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Licences of teachers' weights: what a teacher's identity says, what a user is told, what a student inherits.
+"""Licences of teachers' weights: what a teacher's identity states, what a user reads, what a student inherits.
 
 No opinion is given on whether a student trained from a teacher's outputs falls under the
 teacher's licence; it is written into the student's card, so that nobody overlooks the question.
@@ -15,7 +15,7 @@ APACHE, MIT, CC_BY_NC = 'Apache-2.0', 'MIT', 'CC-BY-NC-4.0'
 UNKNOWN = 'unknown, see its model card'
 
 NOTABLE = ('non-commercial', 'unknown')
-"""What a part of a student's licence contains when its user has to be told."""
+"""What a part of a student's licence contains when its user must know."""
 
 
 def licence(weights: str, non_commercial: bool = False) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def inherited_licence(role: str, identity: Mapping[str, Any]) -> str:
         role: ``masks`` or ``depth``.
         identity: of the teacher; one without an entry ``licence`` has weights without restrictions, or none.
     """
-    entry = identity.get('licence') or {}
+    entry = _licence_of(identity)
     weights = str(entry.get('weights', ''))
     teacher = f"{role.removesuffix('s')} teacher {identity['name']}"
     if entry.get('non_commercial'):
@@ -45,11 +45,11 @@ def inherited_licence(role: str, identity: Mapping[str, Any]) -> str:
 
 def teacher_notice(identity: Mapping[str, Any]) -> str:
     """Return the sentence that the command line says about a teacher's weights; '' = none is needed."""
-    entry = identity.get('licence') or {}
+    entry = _licence_of(identity)
     model = identity.get('model') or identity['name']
     if entry.get('non_commercial'):
         return (
-            f"the weights of '{model}' are licensed for non-commercial use only ({entry['weights']}); "
+            f"the weights of '{model}' are licensed for non-commercial use only ({entry.get('weights', UNKNOWN)}); "
             'this will stand in the card of every student trained from them'
         )
     if entry.get('weights') == UNKNOWN:
@@ -65,3 +65,8 @@ def student_notice(licence_text: str) -> str:
     """
     parts = [part for part in licence_text.split('; ') if any(word in part.lower() for word in NOTABLE)]
     return f'licence of this student: {"; ".join(parts)}' if parts else ''
+
+
+def _licence_of(identity: Mapping[str, Any]) -> Mapping[str, Any]:
+    entry = identity.get('licence') or {}
+    return entry if isinstance(entry, Mapping) else licence(str(entry))

@@ -11,6 +11,7 @@ from typing import Any
 
 from famda_ros.errors import FamdaError
 from famda_train.datasets.dataset import Dataset
+from famda_train.label_store.checks import stale_frames
 from famda_train.label_store.label_store import LabelStore
 from famda_train.labelling.engines import Engine, InProcess
 from famda_train.labelling.worker import Job, Outcome, TeacherSpec
@@ -34,7 +35,7 @@ def label_frames(
     engine: Engine | None = None,
     on_identity: Callable[[dict[str, Any]], None] = lambda identity: None,
 ) -> dict[str, Any]:
-    """Label the frames that the store does not hold yet.
+    """Label the frames that the store does not hold yet, and those whose image is another by now.
 
     This process alone writes to the store, one entry after the other.  A finished store has the
     same bytes however often it was interrupted and whoever computed it.
@@ -63,7 +64,7 @@ def label_frames(
     with (engine or InProcess()).start(Job(TeacherSpec(role, name, settings or {}), dataset)) as run:
         on_identity(run.identity)
         with LabelStore.create(dataset.store, role, run.identity).locked() as store:
-            missing = store.missing(stems)
+            missing = sorted({*store.missing(stems), *stale_frames(store, dataset)})
             start = time.perf_counter()
             with closing(_write(store, stems, run.outcomes(missing))) as outcomes:
                 faults = {outcome.index: outcome.fault for outcome in track(outcomes, len(missing)) if outcome.fault}
@@ -90,7 +91,7 @@ def _write(store: LabelStore, stems: Sequence[str], outcomes: Iterable[Outcome])
         if outcome.fatal:
             raise FamdaError(outcome.fault)
         if outcome.label is not None:
-            store.write(stems[outcome.index], outcome.label)
+            store.write(stems[outcome.index], outcome.label, outcome.image_crc32)
         yield outcome
 
 

@@ -16,7 +16,10 @@ import cv2
 import numpy as np
 
 from famda_ros.errors import FamdaError
+from famda_ros.messages.frame_index import focal_at
+from famda_train.datasets.checks import checked_image
 from famda_train.datasets.dataset import Dataset
+from famda_train.label_store.checks import image_checksum
 from famda_train.label_store.label_picture import LabelPicture, encode_depth, encode_segments
 
 THREAD_VARIABLES = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS')
@@ -72,15 +75,17 @@ class Outcome:
 
     Attributes:
         index: of the frame.
-        label: what the teacher said; None = see ``fault``.
+        label: output of the teacher; None = see ``fault``.
         fault: why there is none, one sentence.
         fatal: the next frames would fare no better.
+        image_crc32: checksum of the file of the image that was labelled; None = there is none.
     """
 
     index: int
     label: LabelPicture | None = None
     fault: str = ''
     fatal: bool = False
+    image_crc32: str | None = None
 
 
 class Labeller:
@@ -109,12 +114,13 @@ class Labeller:
 
     def __call__(self, index: int) -> Outcome:
         """Label a frame.  A frame that cannot be read, and a teacher that gives up, are outcomes too."""
+        crc32 = image_checksum(self._dataset.image_path(index))  # before it is read: a later change is noticed
         try:
-            answer = self._read(index)
+            array = self._read(index)
         except (FamdaError, OSError, cv2.error) as error:
             return Outcome(index, fault=str(error))
         try:
-            return Outcome(index, self._encode(answer, index))
+            return Outcome(index, self._encode(array, index), image_crc32=crc32)
         except FamdaError as error:
             return Outcome(index, fault=str(error), fatal=True)
 
@@ -122,14 +128,14 @@ class Labeller:
         """Return the image, or what the teacher makes of a frame's ground truth."""
         if self._reads_ground_truth:
             return self._teacher.read(self._dataset, index)
-        return self._dataset.whole_image(index)
+        return checked_image(self._dataset, index, whole=True)
 
     def _encode(self, array: np.ndarray, index: int) -> LabelPicture:
         if self._role == 'masks':
             return encode_segments(array if self._reads_ground_truth else self._teacher(array))
         from famda_train.teachers.depth import read_depth
 
-        return encode_depth(*read_depth(self._teacher, array, self._dataset.frames[index].focal))
+        return encode_depth(*read_depth(self._teacher, array, focal_at(self._dataset.frames[index], array.shape[1])))
 
     @property
     def _reads_ground_truth(self) -> bool:

@@ -9,7 +9,17 @@ import cv2
 import numpy as np
 
 from famda_ros.errors import FamdaError
-from famda_train.datasets.dataset import Dataset
+from famda_ros.messages.frame_index import focal_at
+from famda_train.datasets.checks import (
+    check_files,
+    check_one_size,
+    check_something_known,
+    check_view,
+    checked_image,
+    checked_layer,
+)
+from famda_train.datasets.dataset import Dataset, FrameSelection
+from famda_train.label_store.checks import check_store_of
 from famda_train.label_store.label_store import LabelStore
 
 Arrays = dict[str, np.ndarray]
@@ -37,6 +47,12 @@ class Samples:
         masks, depth: names of teachers whose outputs are read from the label store.
         reliability: read what the depth teacher's store says about the reliability of its pixels, too.
         cache_gb: memory for samples that were read already, 10^9 bytes.
+
+    Frames without labels are left out where ``ground_truth`` is asked for.
+
+    Raises:
+        FamdaError: whatever ``famda doctor`` calls a problem: missing files, shapes that differ, nothing labelled, a
+            store that is incomplete or was made from other images.
     """
 
     def __init__(
@@ -50,18 +66,18 @@ class Samples:
         reliability: bool = False,
         cache_gb: float = 4.0,
     ):
-        if not len(dataset):
-            raise FamdaError(f"'{dataset.path}' holds no frames")
-        if ground_truth and not dataset.has('labels'):
-            raise FamdaError(f"'{dataset.path}' has no labels; training and validation need them")
+        dataset = labelled_part(dataset) if ground_truth else dataset
+        check_files(dataset, ('labels', 'depth') if ground_truth else ())
+        if size is None:
+            check_one_size(dataset)
         self.dataset = dataset
         first = dataset.frames[0]
         width, height = size or (first.width, first.height)
         self.size: tuple[int, int] = (int(width), int(height))
         self.focal = focal or (first.focal and first.focal * self.size[0] / first.width)
         self._ground_truth = ground_truth
-        self._masks = LabelStore.open(dataset.store, 'masks', masks) if masks else None
-        self._depth = LabelStore.open(dataset.store, 'depth', depth) if depth else None
+        self._masks = complete_store(dataset, 'masks', masks) if masks else None
+        self._depth = complete_store(dataset, 'depth', depth) if depth else None
         self.reliability = reliability and self._depth is not None
         self._cache: OrderedDict[int, Arrays] = OrderedDict()
         self._room = cache_gb * 1e9
@@ -69,7 +85,7 @@ class Samples:
     @property
     def teacher_identities(self) -> dict[str, dict]:
         """Identity of the mask and depth teacher that take part, by role."""
-        return {role: s.identity for role, s in (('masks', self._masks), ('depth', self._depth)) if s}
+        return {role: s.identity for role, s in (('masks', self._masks), ('depth', self._depth)) if s is not None}
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -86,9 +102,8 @@ class Samples:
 
     def _read(self, index: int) -> Arrays:
         frame = self.dataset.frames[index]
-        image = self.dataset.image(index)
-        own_focal = frame.focal and frame.focal * self.size[0] / image.shape[1]
-        focal = own_focal or self.focal or float(self.size[0])
+        image = checked_image(self.dataset, index)
+        focal = focal_at(frame, self.size[0]) or self.focal or float(self.size[0])
         canonical = self.focal or focal
         to_canonical = np.float32(canonical / focal)
         width, height = self.size
@@ -99,14 +114,20 @@ class Samples:
             'centre': np.array([(width - 1) / 2, (height - 1) / 2], np.float32),
         }
         if self._ground_truth:
-            arrays['labels'] = resize(self.dataset.labels(index), self.size)
-            unknown = np.full((height, width), np.nan, np.float32)
-            has_depth = self.dataset.has('depth')
-            arrays['depth'] = resize(self.dataset.depth(index), self.size) * to_canonical if has_depth else unknown
-        if self._masks:
-            arrays['segments'] = resize(self._masks.read_segments(frame.stem), self.size).astype(np.int32)
-        if self._depth:
-            values = resize(self._depth.read_depth(frame.stem), self.size)
+            arrays['labels'] = resize(checked_layer(self.dataset, 'labels', index, image), self.size)
+            if self.dataset.has_at('depth', index):
+                depth = checked_layer(self.dataset, 'depth', index, image)
+                arrays['depth'] = resize(depth, self.size) * to_canonical
+            else:
+                arrays['depth'] = np.full((height, width), np.nan, np.float32)
+        if self._masks is not None:
+            segments = self._masks.read_segments(frame.stem)
+            check_view(segments, image, 'segments', self._masks.picture_path(frame.stem))
+            arrays['segments'] = resize(segments, self.size).astype(np.int32)
+        if self._depth is not None:
+            values = self._depth.read_depth(frame.stem)
+            check_view(values, image, 'values', self._depth.picture_path(frame.stem))
+            values = resize(values, self.size)
             metric = self._depth.kind == 'depth'
             arrays['teacher_depth' if metric else 'teacher_disparity'] = values * to_canonical if metric else values
             if self.reliability:
@@ -122,6 +143,35 @@ class Samples:
                 'mirror and --depth-options.name NAME, or leave out data.reliability'
             )
         return values
+
+
+def labelled_part(dataset: Dataset) -> Dataset:
+    """Return the frames that have labels: the data set itself, or a selection of it.
+
+    Raises:
+        FamdaError: there are none, or no pixel of them is labelled.
+    """
+    dataset.require()
+    if not dataset.has('labels'):
+        raise FamdaError(f"'{dataset.path}' has no labels; training and validation need them")
+    if dataset.PARTLY_LABELLED:
+        labelled = [index for index in range(len(dataset)) if dataset.has_at('labels', index)]
+        dataset = dataset if len(labelled) == len(dataset) else FrameSelection(dataset, labelled)
+    for kind in ('labels', 'depth'):
+        if dataset.has(kind):
+            check_something_known(dataset, kind)
+    return dataset
+
+
+def complete_store(dataset: Dataset, role: str, name: str) -> LabelStore:
+    """Open a store that holds every frame of a data set.
+
+    Raises:
+        FamdaError: there is none, or it is incomplete or made from other images.
+    """
+    store = LabelStore.open(dataset.store, role, name)
+    check_store_of(store, dataset)
+    return store
 
 
 def resize(array: np.ndarray, size: tuple[int, int], interpolation: int = cv2.INTER_NEAREST_EXACT) -> np.ndarray:

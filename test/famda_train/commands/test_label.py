@@ -134,7 +134,7 @@ def test_all_teachers_are_looked_at_before_the_first_one_works(frames, capsys):
     other = LabelStore.create(frames, 'depth', {'name': 'street-world', 'kind': 'depth'})
     assert label(frames, '--workers', '0') == cli.EXIT_ERROR
     assert str(other.path) in capsys.readouterr().err
-    assert len(LabelStore.open(frames, 'masks', 'felzenszwalb')) == 0
+    assert len(LabelStore.open(frames, 'masks', 'felzenszwalb').entries) == 0
 
 
 def test_masks_that_hold_next_to_nothing_are_pointed_out(frames, tmp_path, capsys):

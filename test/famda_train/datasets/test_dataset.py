@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from famda_ros.errors import FamdaError
-from famda_train.datasets.dataset import Dataset, FrameRecord
+from famda_ros.messages.frame_index import FrameRecord
+from famda_train.datasets.dataset import Dataset, FrameSelection
 
 
 class Plain(Dataset):
@@ -52,6 +53,10 @@ def test_truth_that_a_data_set_lacks_is_one_sentence():
             getattr(Plain(1), kind)(0)
 
 
-def test_ids_outside_of_the_label_space_are_found():
-    assert Plain(1, [[0, 7, 255]]).unknown_ids(0) == []
-    assert Plain(1, [[0, 8, 200, 255]]).unknown_ids(0) == [8, 200]
+def test_a_selection_is_the_frames_that_were_chosen():
+    whole = Plain(5, [[1]])
+    selection = FrameSelection(whole, [1, 4])
+    assert [frame.stem for frame in selection.frames] == ['1', '4'] and len(selection) == 2
+    assert selection.image(1)[0, 0, 0] == 4 and selection.labels(0).tolist() == [[1]]
+    assert selection.image_path(1) == Path('somewhere/4.png') and selection.store == whole.store
+    assert selection.has('labels') and selection.label_space == whole.label_space

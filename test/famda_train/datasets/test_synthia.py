@@ -35,5 +35,5 @@ def test_ids_beyond_eight_bits_are_unknown_and_not_wrapped(tmp_path):
     ids[0, :3, 0] = 256 + 3, 40, 3
     put(tmp_path / 'GT' / 'LABELS' / '0000000.png', ids)
     dataset = Synthia(tmp_path)
-    assert dataset.labels(0)[0, :4].tolist() == [255, 255, 0, 255]
-    assert dataset.unknown_ids(0) == [40, 255]
+    with pytest.raises(FamdaError, match='hold ids 40, 255 that SYNTHIA'):
+        dataset.labels(0)

@@ -32,13 +32,13 @@ def test_depth_is_metres_and_the_sky_beyond_range(tmp_path):
     assert dataset.frames[0].focal == pytest.approx(725.0087 * WIDTH / 1242)
 
 
-def test_a_colour_without_a_class_is_ignored_and_told(tmp_path):
+def test_a_colour_without_a_class_is_refused(tmp_path):
     write_vkitti2(tmp_path, 1, scenes=('Scene01',))
     dataset = VirtualKitti2(tmp_path)
     path = dataset.ground_truth_path('labels', 0)
     put(path, np.full((32, 64, 3), (100, 60, 101), np.uint8))
-    assert (dataset.labels(0) == 255).all()
-    assert dataset.unknown_ids(0) == [255]
+    with pytest.raises(FamdaError, match='hold an id or colour that Virtual KITTI 2 does not define'):
+        dataset.labels(0)
     put(path, np.full((32, 64), 5, np.uint8))
     with pytest.raises(FamdaError, match='take classSegmentation'):
         dataset.labels(0)

@@ -18,7 +18,7 @@ from famda_train.evaluation.protocol import METRIC, PROTOCOLS
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two frames with ground truth; their focal is 100 and 200 pixels."""
+    """Two frames with ground truth; their focal is 10 and 20 pixels."""
     rng = np.random.default_rng(0)
     with FrameFolderWriter(tmp_path / 'frames', name='t', label_space='vkitti8') as writer:
         for index in range(2):
@@ -27,7 +27,7 @@ def folder(tmp_path):
             depth = rng.uniform(1, 60, (6, 8)).astype(np.float32)
             depth[1] = np.inf
             image = np.full((6, 8, 3), index, np.uint8)
-            writer.add(f'{index:06d}', image, focal=100.0 * (index + 1), labels=labels, depth=depth)
+            writer.add(f'{index:06d}', image, focal=10.0 * (index + 1), labels=labels, depth=depth)
     return FrameFolder(tmp_path / 'frames')
 
 
@@ -44,7 +44,7 @@ def oracle(folder, seen=None):
 def test_the_truth_is_perfect_and_the_result_is_strict_json(folder):
     seen, progress = [], []
     result = evaluate(oracle(folder, seen), folder, progress=lambda *step: progress.append(step))
-    assert seen == [(0, 100.0), (1, 200.0)]
+    assert seen == [(0, 10.0), (1, 20.0)]
     assert progress == [(1, 2), (2, 2)]
     assert (result['protocol'], result['frames'], result['label_space']) == ('metric', 2, 'vkitti8')
     assert result['miou'] == 100.0
@@ -92,7 +92,7 @@ def test_a_protocol_with_a_size_sees_and_scores_at_that_size(folder, monkeypatch
         return resize_nearest(folder.labels(index), 4, 3), resize_nearest(folder.depth(index), 4, 3)
 
     result = evaluate(predict, folder, 'small')
-    assert seen == [((3, 4, 3), 50.0), ((3, 4, 3), 100.0)]  # the focal shrinks with the image
+    assert seen == [((3, 4, 3), 5.0), ((3, 4, 3), 10.0)]  # the focal shrinks with the image
     assert (result['miou'], result['rmse']) == (100.0, 0.0)
 
 

@@ -25,7 +25,7 @@ def reference_iou(predictions, truths):
     for c in range(CLASSES):
         both = np.sum((prediction == c) & (ground_truth == c))
         either = np.sum(((prediction == c) | (ground_truth == c)) & scored)
-        ious.append(100.0 * both / either if either else math.nan)
+        ious.append(100.0 * both / either if (ground_truth == c).any() else math.nan)
     return ious
 
 
@@ -80,7 +80,17 @@ def test_the_data_set_iou_is_not_the_mean_of_frames():
     metric = SegmentationMetric(2)
     metric.update(np.zeros((1, 1), np.uint8), np.zeros((1, 1), np.uint8))
     metric.update(np.ones((1, 3), np.uint8), np.zeros((1, 3), np.uint8))
-    assert metric.iou().tolist() == [25.0, 0.0]
+    assert metric.iou()[0] == 25.0
+
+
+def test_students_are_compared_on_the_classes_that_are_there():
+    """A class that is there and never predicted counts as 0; one that is not there counts for nobody."""
+    ground_truth = np.array([[0, 0, 1, 1]], np.uint8)
+    for prediction, ious in (([0, 0, 0, 0], [50.0, 0.0]), ([0, 0, 2, 2], [100.0, 0.0]), ([2, 0, 1, 1], [50.0, 100.0])):
+        metric = SegmentationMetric(3)
+        metric.update(np.array([prediction], np.uint8), ground_truth)
+        assert metric.iou()[:2].tolist() == ious and math.isnan(metric.iou()[2])
+        assert metric.miou() == pytest.approx(np.mean(ious))
 
 
 def test_nothing_scored_gives_nan():

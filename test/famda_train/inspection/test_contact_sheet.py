@@ -13,9 +13,6 @@ from famda_ros.errors import FamdaError
 from famda_train.datasets.frame_folder import FrameFolder
 from famda_train.inspection.contact_sheet import (
     CELL,
-    GAP,
-    HEAD,
-    MARGIN,
     NO_ENTRY_RGB,
     PANELS,
     disparity_picture,
@@ -24,6 +21,7 @@ from famda_train.inspection.contact_sheet import (
 )
 from famda_train.label_store.label_store import LabelStore
 from famda_train.pictures.depth_colors import depth_picture
+from famda_train.pictures.grid import GAP, HEAD, MARGIN
 
 ROW = CELL * HEIGHT // WIDTH
 

@@ -79,16 +79,21 @@ DAMAGES = {
     '8-bit depth': (write_vkitti2, lambda r: recode_as_eight_bits(find(r, 'depth_*.png')), 'depth needs 16 bits'),
     'colours': (write_cityscapes, lambda r: as_colours(find(r / 'gtFine' / 'val', '*.png')), 'colours instead of'),
     'unknown id': (write_cityscapes, lambda r: set_pixel(find(r / 'gtFine' / 'val', '*.png'), 77), 'hold ids 77 that'),
-    'other size': (write_synthia, lambda r: shrink(find(r / 'Depth', '*.png')), 'are 32x16 pixels but its image'),
+    'other shape': (write_synthia, lambda r: turn(find(r / 'Depth', '*.png')), 'are 32x64 pixels but the image'),
     'two sizes': (write_camvid, lambda r: shrink(find(r / 'dusk_adapt', '*.jpg')), 'images of 2 sizes'),
     'camera': (write_cityscapes, lambda r: find(r / 'camera' / 'val', '*.json').write_text('{'), 'camera_trainvaltest'),
-    'nothing measured': (write_synthia, lambda r: set_all(find(r / 'Depth', '*.png'), 0), 'unknown everywhere'),
-    'nothing labelled': (write_cityscapes, lambda r: set_all(find(r, 'munster*labelIds.png'), 0), 'ignored every'),
+    'nothing measured': (write_synthia, lambda r: set_all(r.glob('Depth/*/*.png'), 0), 'no pixel .* of known depth'),
+    'nothing labelled': (write_camvid, lambda r: set_all(r.glob('day_val/labels/*'), 11), r'all are 255 \(ignore\)'),
 }
 
 
-def set_all(path, value):
-    put(path, np.full_like(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), value))
+def set_all(paths, value):
+    for path in paths:
+        put(path, np.full_like(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), value))
+
+
+def turn(path):
+    put(path, np.rot90(cv2.imread(str(path), cv2.IMREAD_UNCHANGED)))
 
 
 @pytest.mark.parametrize('damage', DAMAGES)
@@ -146,7 +151,7 @@ def test_an_incomplete_teacher_store_is_told_and_a_complete_one_is_counted(tmp_p
     index = tmp_path / 'teachers' / 'masks-felzenszwalb' / 'index.jsonl'
     index.write_text(index.read_text().splitlines()[0] + '\n')
     (problem,) = check_data(tmp_path)['problems']
-    assert 'holds 1 of 2 frames; run famda label again' in problem
+    assert 'holds 1 of 2 frames' in problem and 'run famda label again' in problem
     (index.parent / 'teacher.json').write_text('{')
     (problem,) = check_data(tmp_path)['problems']
     assert 'is damaged' in problem and 'delete it' in problem

@@ -69,7 +69,7 @@ def test_a_store_that_lost_its_card_is_refused(tmp_path):
         assert LabelStore.names(tmp_path) == [('masks', 'felzenszwalb')] and not (store.path / 'teacher.json').exists()
         (store.path / rest).unlink()
     assert LabelStore.names(tmp_path) == []
-    assert len(LabelStore.create(tmp_path, 'masks', MASKS)) == 0  # what a run leaves that was killed at once
+    assert len(LabelStore.create(tmp_path, 'masks', MASKS).entries) == 0  # what a run leaves that was killed at once
 
 
 @pytest.mark.parametrize('content', ['[]', '{}', '{"kind": 3}', 'no JSON'])
@@ -181,7 +181,8 @@ def test_a_cut_short_line_costs_one_entry(tmp_path):
     index.write_text(index.read_text()[:-9])  # as a kill in the middle of a write leaves it
     again = LabelStore.create(tmp_path, 'depth', DEPTH)
     assert 'b' in again and 'c' not in again
-    again.write_depth('c', np.full((2, 2), 5, np.float32))
+    with again.locked():
+        again.write_depth('c', np.full((2, 2), 5, np.float32))
     reread = LabelStore.open(tmp_path, 'depth', 'toy')
     assert reread.read_depth('c').max() == 5
     assert [json.loads(line)['stem'] for line in index.read_text().splitlines()] == ['a', 'b', 'c']

@@ -156,12 +156,12 @@ def test_images_that_cannot_be_read_are_named_and_the_others_labelled(frames, wh
     paths[2].write_bytes(b'')
     cv2.imwrite(str(paths[3]), np.zeros((32, 64), np.uint8))  # grey
     result = label_frames(folder, 'masks', 'felzenszwalb')
-    assert [failed['stem'] for failed in result['failed']] == ['000000', '000001', '000002', '000003']
+    assert [failed['stem'] for failed in result['failed']] == ['000000', '000001', '000002']
     assert all(str(path) in failed['reason'] for path, failed in zip(paths, result['failed'], strict=False))
-    assert result['labelled'] == COUNT - 4
+    assert result['labelled'] == COUNT - 3
     for number, image in content.items():
         paths[number].write_bytes(image)
-    assert label_frames(folder, 'masks', 'felzenszwalb')['labelled'] == 4
+    assert label_frames(folder, 'masks', 'felzenszwalb')['labelled'] == 4  # the grey one is another image now
     assert files(frames / STORE) == whole
 
 
@@ -188,7 +188,7 @@ def test_a_full_disk_gets_one_sentence_and_leaves_the_store_whole(frames, whole,
     assert 'make room and run famda label again' in here.recv()
     process.join()
     store = LabelStore.open(frames, 'masks', 'felzenszwalb')
-    assert 0 < len(store) < COUNT
+    assert 0 < len(store.entries) < COUNT
     for stem in store.entries:
         assert store.read_segments(stem).shape == (32, 64)
     label_frames(FrameFolder(frames), 'masks', 'felzenszwalb')

@@ -143,6 +143,7 @@ def test_what_cannot_be_trained_on_is_refused(folders, source):
         Samples(source, masks='felzenszwalb')
 
 
-def test_labels_without_depth_give_unknown_depth(source, monkeypatch):
-    monkeypatch.setattr(source, 'has', lambda what: what == 'labels')
-    assert np.isnan(Samples(source, ground_truth=True)[0]['depth']).all()
+def test_labels_without_depth_give_unknown_depth(tmp_path):
+    write_street(tmp_path, 'synthetic', 1)
+    (tmp_path / 'depth' / '000000.png').unlink()
+    assert np.isnan(Samples(FrameFolder(tmp_path), ground_truth=True)[0]['depth']).all()
