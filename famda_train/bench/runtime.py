@@ -223,7 +223,7 @@ class _Runner:
         """Answer one camera image; return its times."""
         start = time.process_time()
         stages = predict_with(
-            self._run, self._card, picture, outputs=OUTPUTS[self.row.name], small=self._run.image
+            self._run, self._card, picture, outputs=OUTPUTS[self.row.name], memory=lambda size: self._run.image
         ).times_ms
         return stages['inference'], sum(stages.values()), 1e3 * (time.process_time() - start)
 

@@ -8,6 +8,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -34,7 +35,9 @@ def trace(graph: nn.Module, size: tuple[int, int], outputs: Sequence[str], strid
     """
     example = torch.zeros((1, *size, 3), dtype=torch.uint8)
     logging.getLogger('torch.onnx').setLevel(logging.ERROR)  # says which optional packages it does without
-    dynamic = {1: stride * Dim('high', min=2), 2: stride * Dim('wide', min=2)} if stride else None
+    dynamic: dict[str, Any] | None = None
+    if stride:
+        dynamic = {'image': {1: stride * Dim('high', min=2), 2: stride * Dim('wide', min=2)}}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'raw.onnx'
         torch.onnx.export(
@@ -47,7 +50,7 @@ def trace(graph: nn.Module, size: tuple[int, int], outputs: Sequence[str], strid
             dynamo=True,
             external_data=False,
             verbose=False,
-            dynamic_shapes=dynamic and {'image': dynamic},
+            dynamic_shapes=dynamic,
         )
         model = resize_planes(resize_channels_last(merge_pointwise(fold(path))))
         return name_dimensions(model) if stride else model
