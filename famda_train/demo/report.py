@@ -19,7 +19,8 @@ from famda_ros.files import write_atomically
 from famda_ros.student.colorize import BEYOND_RANGE_RGB, color_mask, overlay
 from famda_ros.student.label_space import LabelSpace
 from famda_train.pictures.depth_colors import TICKS_M, depth_picture, depth_position, depth_scale
-from famda_train.pictures.student_comparison import OUTPUTS, TITLES, encode_png, present_classes
+from famda_train.pictures.grid import encode_png
+from famda_train.pictures.student_comparison import OUTPUTS, TITLES, present_classes
 
 
 class Student(NamedTuple):

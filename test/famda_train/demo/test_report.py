@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from famda_ros.student.colorize import BEYOND_RANGE_RGB, color_mask
+from famda_ros.student.colorize import color_mask
 from famda_ros.student.label_space import VKITTI8
 from famda_train.demo.report import headline, render_report, write_report
-from famda_train.pictures.depth_colors import depth_picture, depth_position
-from famda_train.pictures.student_comparison import comparison_picture, write_comparison
+from famda_train.pictures.depth_colors import depth_picture
 
 SIZE = (24, 40)
 VOID = {'area', 'base', 'br', 'col', 'embed', 'hr', 'img', 'input', 'link', 'meta', 'source', 'track', 'wbr'}
@@ -155,24 +154,3 @@ def test_headline_tells_the_direction():
 def test_the_report_file_is_the_page(results, rows, tmp_path):
     write_report(tmp_path / 'report.html', results, rows, VKITTI8)
     assert (tmp_path / 'report.html').read_text(encoding='utf-8') == render_report(results, rows, VKITTI8)
-
-
-def test_depth_colours_are_warm_near_and_cool_far():
-    near, far, sky, unknown, zero = depth_picture(np.array([[3.0, 60.0, np.inf, np.nan, 0.0]], np.float32))[0]
-    assert near[0] > near[2]
-    assert far[2] > far[0]
-    assert tuple(sky) == BEYOND_RANGE_RGB
-    assert not unknown.any()
-    assert not zero.any()
-    assert (depth_position(2.0), depth_position(80.0), depth_position(500.0)) == (0.0, 1.0, 1.0)
-
-
-def test_the_comparison_holds_enlarged_pictures(rows, tmp_path):
-    picture = comparison_picture(rows, VKITTI8, cell_width=80)
-    truth = np.repeat(np.repeat(color_mask(rows[0]['ground_truth']['labels'], VKITTI8), 2, axis=0), 2, axis=1)
-    right = picture[:, -(24 + 80) : -24]
-    assert any(np.array_equal(right[top : top + 48], truth) for top in range(len(right) - 48))
-    write_comparison(tmp_path / 'night.png', rows, VKITTI8)
-    write_comparison(tmp_path / 'night.png', rows, VKITTI8)
-    assert Image.open(tmp_path / 'night.png').format == 'PNG'
-    assert [path.name for path in tmp_path.iterdir()] == ['night.png']
