@@ -5,18 +5,23 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
-
 from famda_ros import __version__
 from famda_ros.errors import FamdaError
 from famda_ros.messages.bag import BagFrame, BagWriter, count_frames, iter_frames
 from famda_ros.messages.camera_info import namespace_of
+from famda_ros.messages.frame_index import (
+    INDEX,
+    FrameRecord,
+    focal_at,
+    picture_fault,
+    read_frame_index,
+    read_picture,
+)
 from famda_ros.messages.image_messages import MalformedImage
 from famda_ros.student.colorize import color_mask
 from famda_ros.student.label_space import LabelSpace
@@ -27,6 +32,9 @@ FOLDER_TOPIC = '/image'
 FOLDER_FRAME_ID = 'camera_optical'
 FOLDER_PERIOD_NS = 100_000_000
 """Images of a folder have no time: they are stamped 10 Hz apart, beginning at 1 s."""
+
+Entry = tuple[Path, FrameRecord | None]
+"""An image of a folder and what a frame folder's index says about it."""
 
 
 def perceive(
@@ -133,36 +141,33 @@ def open_source(
         return count_frames(path, topic), iter_frames(path, topic, on_malformed)
     if topic is not None:
         raise FamdaError(f"'{source}' is a folder of images, which has no topics; leave --topic out")
-    entries = _frame_folder(path) if (path / 'frames.jsonl').is_file() else _image_folder(path)
+    if (path / INDEX).is_file():
+        entries: list[Entry] = [(path / record.image, record) for record in read_frame_index(path)]
+    else:
+        entries = _image_folder(path)
     if not entries:
         raise FamdaError(f"'{source}' is neither a bag nor a folder with images; check the path")
     return len(entries), _read_images(entries, on_malformed)
 
 
-def _image_folder(path: Path) -> list[tuple[Path, float | None, int | None]]:
+def _image_folder(path: Path) -> list[Entry]:
     files = sorted(f for f in path.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES)
-    return [(file, None, None) for file in files]
+    return [(file, None) for file in files]
 
 
-def _frame_folder(path: Path) -> list[tuple[Path, float | None, int | None]]:
-    """Return (image, focal, stamp) of a frame folder's index."""
-    try:
-        records = [json.loads(line) for line in (path / 'frames.jsonl').read_text().splitlines() if line.strip()]
-        return [
-            (path / record['image'], record.get('focal'), (record.get('extra') or {}).get('stamp_ns'))
-            for record in records
-        ]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FamdaError(f"'{path / 'frames.jsonl'}' is damaged ({error}); make the frame folder again") from error
-
-
-def _read_images(entries, on_malformed) -> Iterator[BagFrame]:
-    for index, (file, focal, stamp_ns) in enumerate(entries):
-        bgr = cv2.imread(str(file), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-        if bgr is None:
-            on_malformed(MalformedImage(f"'{file}' is missing or a damaged image file"))
+def _read_images(entries: list[Entry], on_malformed: Callable[[MalformedImage], None]) -> Iterator[BagFrame]:
+    """Yield the images of a folder with focal and stamp of their records; those without are stamped 10 Hz apart."""
+    for index, (file, record) in enumerate(entries):
+        try:
+            rgb = read_picture(file)
+        except FamdaError as error:
+            on_malformed(MalformedImage(str(error)))
             continue
-        if stamp_ns is None:
-            stamp_ns = 10**9 + index * FOLDER_PERIOD_NS
-        rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-        yield BagFrame(int(stamp_ns), FOLDER_FRAME_ID, FOLDER_TOPIC, rgb, focal)
+        height, width = rgb.shape[:2]
+        focal, stamp_ns = None, 10**9 + index * FOLDER_PERIOD_NS
+        if record is not None:
+            if fault := picture_fault(record, file, width, height):
+                raise FamdaError(fault)
+            recorded = record.extra.get('stamp_ns')
+            focal, stamp_ns = focal_at(record, width), stamp_ns if recorded is None else recorded
+        yield BagFrame(stamp_ns, FOLDER_FRAME_ID, FOLDER_TOPIC, rgb, focal)

@@ -81,13 +81,22 @@ def test_folders(tmp_path, model):
     assert [stamp_ns_of(m.header) for m in masks] == [10**9, 10**9 + FOLDER_PERIOD_NS]
     np.testing.assert_array_equal(image_to_array(masks[1]), expected(pictures(2)[1])[0])
 
-    lines = [{'stem': '1', 'image': '1.png', 'focal': 2 * FOCAL, 'extra': {'stamp_ns': STAMP}}]
+    height, width = pictures(2)[1].shape[:2]
+    line = {'stem': '1', 'image': '1.png', 'width': width, 'height': height, 'focal': 2 * FOCAL}
+    lines = [{**line, 'extra': {'stamp_ns': STAMP}}]
     (folder / 'frames.jsonl').write_text('\n'.join(map(json.dumps, lines)))
     assert perceive(folder, model, tmp_path / 'b')['frames'] == 1
     have = answers(tmp_path / 'b')
     assert stamp_ns_of(have['/depth/image'][0].header) == STAMP
     np.testing.assert_array_equal(image_to_array(have['/depth/image'][0]), 2 * expected(pictures(2)[1])[2])
     assert have['/camera_info'][0].k[0] == 2 * FOCAL
+
+    (folder / 'frames.jsonl').write_text(json.dumps({**line, 'width': 2 * width, 'height': 2 * height}))
+    perceive(folder, model, tmp_path / 'c')  # the image was made smaller in place: so is its focal
+    assert answers(tmp_path / 'c')['/camera_info'][0].k[0] == FOCAL
+    (folder / 'frames.jsonl').write_text(json.dumps({**line, 'width': 2 * width}))
+    with pytest.raises(FamdaError, match=r'1\.png. has .* another shape'):
+        perceive(folder, model, tmp_path / 'd')
 
 
 def test_faults_leave_no_bag(tmp_path, model):
