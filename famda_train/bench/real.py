@@ -33,7 +33,7 @@ from famda_train.bench.rows import (
     training_arguments,
 )
 from famda_train.bench.summary import summarise
-from famda_train.bench.trainings import Folder, Key, Run, Work, check_asked, check_jobs, counted, train_and_score
+from famda_train.bench.trainings import BenchFolder, Key, Run, Work, check_asked, check_jobs, counted, train_and_score
 from famda_train.datasets.dataset import Dataset
 from famda_train.datasets.render_to_disk import write_frames
 from famda_train.evaluation.evaluate import Predict, evaluate
@@ -165,7 +165,7 @@ class RealBench:
         recipes = {name: read_recipe(b.source, b.famda, size.base_steps, size.steps) for name, b in TARGETS.items()}
         settings = {target: asdict(recipe) for target, recipe in recipes.items()}
         self.recipes = recipes
-        self.folder = Folder(out, 'real.json', {'version': __version__, 'size': asdict(size), 'recipes': settings})
+        self.folder = BenchFolder(out, 'real.json', {'version': __version__, 'size': asdict(size), 'recipes': settings})
 
     def where(self, target: str, what: str, seed: int) -> dict[str, Any]:
         """Return the fields of the DataSource ``source``, ``target`` or ``validate`` of a target's benchmark."""

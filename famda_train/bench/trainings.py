@@ -3,7 +3,6 @@
 """A bench of adaptation as a resumable folder of trainings and scored rows."""
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ from typing import Any
 import torch
 
 from famda_ros.errors import FamdaError
-from famda_ros.files import make_output_folder, write_atomically
 from famda_train.bench.rows import ROWS, TRAININGS, Training
+from famda_train.resumable_folder import ResumableFolder
 from famda_train.training.parallel_fits import fit_all
 
 Key = tuple[str, str, int]
@@ -40,43 +39,11 @@ class Run:
         return TRAININGS[self.training]
 
 
-class Folder:
-    """The output folder of a bench: where things lie, and what is done."""
+class BenchFolder(ResumableFolder):
+    """The output folder of a bench: where scenes and checkpoints are, and which trainings and rows are done."""
 
     def __init__(self, out: Path, file: str, settings: dict[str, Any]):
-        """Open a folder, or begin one.
-
-        Args:
-            out: the folder.
-            file: name of the JSON file that says what is done; written after every training and every row.
-            settings: what decides the numbers; a folder with other settings is refused.
-
-        Raises:
-            FamdaError: it cannot be written, or holds something else.
-        """
-        self.path = make_output_folder(out)
-        self._file = self.path / file
-        settings = json.loads(json.dumps(settings))  # as it is read again: lists, no tuples
-        self.state: dict[str, Any] = {'settings': settings, 'trainings': {}, 'rows': []}
-        if self._file.exists():
-            self._resume(settings)
-        elif any(self.path.iterdir()):
-            raise FamdaError(f"'{out}' is not empty and holds no such bench; choose another --out")
-        self.save()
-
-    def _resume(self, settings: dict[str, Any]) -> None:
-        try:
-            state = json.loads(self._file.read_text())
-            same = state['settings'] == settings
-            self.state = {key: state[key] for key in self.state}
-        except (ValueError, KeyError, TypeError) as error:
-            raise FamdaError(f"'{self._file}' is damaged; choose another --out") from error
-        if not same:
-            raise FamdaError(f"'{self.path}' holds a bench with other settings; choose another --out")
-
-    def save(self) -> None:
-        """Write the file."""
-        write_atomically(self._file, json.dumps(self.state, indent=2) + '\n')
+        super().__init__(out, file, settings, {'trainings': {}, 'rows': []})
 
     def scenes(self, seed: int, name: str) -> Path:
         """Return the frame folder of a purpose."""
@@ -121,7 +88,7 @@ class Work:
     score: Callable[[Key], dict[str, Any]]
 
 
-def train_and_score(folder: Folder, work: Work, left: Sequence[Key], jobs: int | None, progress) -> None:
+def train_and_score(folder: BenchFolder, work: Work, left: Sequence[Key], jobs: int | None, progress) -> None:
     """Train what the rows need and score every row as soon as its student is there.
 
     Args:
@@ -156,7 +123,7 @@ def train_and_score(folder: Folder, work: Work, left: Sequence[Key], jobs: int |
     fit_all(arguments, bars.show, finished, after, jobs)
 
 
-def _missing_runs(folder: Folder, work: Work, left: Sequence[Key]) -> dict[str, Run]:
+def _missing_runs(folder: BenchFolder, work: Work, left: Sequence[Key]) -> dict[str, Run]:
     """Return name → run of the trainings that rows wait for; bases first, for all else waits for them."""
     runs: dict[str, Run] = {}
     for key in left:

@@ -19,7 +19,7 @@ from famda_ros import __version__
 from famda_ros.errors import FamdaError, choose
 from famda_train.bench.rows import BASE, ROWS, TRAININGS, Recipe, read_recipe, training_arguments
 from famda_train.bench.summary import summarise
-from famda_train.bench.trainings import Folder, Key, Run, Work, check_asked, check_jobs, counted, train_and_score
+from famda_train.bench.trainings import BenchFolder, Key, Run, Work, check_asked, check_jobs, counted, train_and_score
 from famda_train.datasets.frame_folder import FrameFolder, FrameFolderWriter
 from famda_train.datasets.render_to_disk import write_frames
 from famda_train.evaluation.evaluate import evaluate
@@ -132,7 +132,7 @@ def run_world(out: Path, plan: Plan, jobs: int | None, progress) -> dict[str, An
     check_jobs(jobs)
     recipe = read_recipe(SOURCE_CONFIG, FAMDA_CONFIG, plan.size.base_steps, plan.size.steps)
     settings = {'version': __version__, 'split': plan.split, 'size': asdict(plan.size), 'recipe': asdict(recipe)}
-    folder = Folder(out, 'world.json', settings)
+    folder = BenchFolder(out, 'world.json', settings)
     left = [key for key in plan.wanted() if folder.row(key) is None]
     if left:
         _render(folder, plan, sorted({seed for _, _, seed in left}), progress)
@@ -160,7 +160,7 @@ def run_world(out: Path, plan: Plan, jobs: int | None, progress) -> dict[str, An
     }
 
 
-def _render(folder: Folder, plan: Plan, seeds: Sequence[int], progress) -> None:
+def _render(folder: BenchFolder, plan: Plan, seeds: Sequence[int], progress) -> None:
     """Render what is not there yet: source, targets with and without labels, and scenes to score on."""
     size, wanted = plan.size, []
     for seed in seeds:
@@ -193,7 +193,7 @@ def _write_unlabelled(labelled: Path, out: Path) -> None:
             writer.add(frame.stem, frames.image(index), focal=frame.focal, **frame.extra)
 
 
-def _label(folder: Folder, plan: Plan, recipe: Recipe, seeds: Sequence[int], progress) -> None:
+def _label(folder: BenchFolder, plan: Plan, recipe: Recipe, seeds: Sequence[int], progress) -> None:
     """Fill the label stores of the targets by those teachers that a row needs."""
     trainings = [TRAININGS[ROWS[name].training] for name in plan.rows]
     teachers = sorted({teacher for training in trainings for teacher in recipe.teachers_of(training).items()})
@@ -205,7 +205,7 @@ def _label(folder: Folder, plan: Plan, recipe: Recipe, seeds: Sequence[int], pro
         progress.update(bar, completed=done * plan.size.target)  # frames that were labelled before
 
 
-def _arguments(folder: Folder, plan: Plan, recipe: Recipe, run: Run) -> list[str]:
+def _arguments(folder: BenchFolder, plan: Plan, recipe: Recipe, run: Run) -> list[str]:
     # What does not see a target is the same for all of them; the name is of no use there.
     target = run.target or plan.targets[0]
     return training_arguments(
@@ -217,7 +217,7 @@ def _arguments(folder: Folder, plan: Plan, recipe: Recipe, run: Run) -> list[str
     )  # fmt: skip
 
 
-def _score(folder: Folder, plan: Plan, key: Key) -> dict[str, Any]:
+def _score(folder: BenchFolder, plan: Plan, key: Key) -> dict[str, Any]:
     """Return the finished row of a trained student."""
     name, target, seed = key
     run = run_of(*key)

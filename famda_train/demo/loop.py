@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The demo's loop: render, label, fit, evaluate, export, play through the node, report.
 
-Every step leaves its result in the output folder, and a run that was cut short goes
-on with the first step that is not done.
+Every step leaves its result in the output folder, and an interrupted run continues
+with the first step that is not done.
 """
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import numpy as np
 
 from famda_ros import __version__
 from famda_ros.errors import FamdaError
-from famda_ros.files import make_output_folder, write_atomically
+from famda_ros.files import write_atomically
 from famda_ros.harness.play_bag import play_through_node
 from famda_ros.student.label_space import FLAT7
 from famda_train.datasets.frame_folder import FrameFolder
@@ -34,6 +34,7 @@ from famda_train.evaluation.models import load_predictor
 from famda_train.export.export_student import export_student
 from famda_train.labelling.labelling import label_with_teachers
 from famda_train.pictures.student_comparison import write_comparison
+from famda_train.resumable_folder import ResumableFolder
 from famda_train.training.batch_norm_statistics import write_with_statistics
 from famda_train.training.data_module import AdaptationData
 from famda_train.training.parallel_fits import PLAIN, fit_all, fit_arguments
@@ -49,11 +50,12 @@ SEED_STRIDE = 10_000
 TEACHERS = {'masks': 'felzenszwalb', 'depth': 'street-world'}
 SKY = FLAT7.classes.index('sky')
 
+STATE_FILE = 'demo.json'
 PRODUCTS = (
     'results.json', 'report.html', 'night.png', 'night.onnx', 'base.ckpt', *(f'{name}.ckpt' for name in STUDENTS),
     'synthetic', 'night', 'test', 'night_drive', 'night_answers',
 )  # fmt: skip
-"""Everything that a demo leaves in its folder, besides ``demo.json``; the result goes first."""
+"""Everything that a demo leaves in its folder, besides ``demo.json``; the result is removed first."""
 
 
 @dataclass(frozen=True)
@@ -80,42 +82,19 @@ class DemoSize:
     pictures: int = 5
 
 
-class Workbook:
-    """The output folder and what is known about its steps.
+class DemoFolder(ResumableFolder):
+    """The output folder of a demo; ``demo.json`` keeps the seconds and the result of every finished step.
 
-    ``demo.json`` keeps the settings, the seconds and the result of every finished step.
+    A finished demo is run anew, from nothing: half old and half new would be no result.  Only what a demo writes is
+    removed; a user's own files beside it stay.
     """
 
     def __init__(self, out: Path, settings: dict[str, Any]):
-        self.path = make_output_folder(out)
-        self._file = self.path / 'demo.json'
-        self._state: dict[str, Any] = {'settings': settings, 'seconds': {}, 'results': {}}
+        finished = all((out / name).exists() for name in (STATE_FILE, 'results.json'))
+        super().__init__(out, STATE_FILE, settings, {'seconds': {}, 'results': {}}, restart=finished)
         self._changed = False  # a step was done: what older runs made of its products is out of date
-        if self._file.exists():
-            self._resume(settings)
-        elif any(self.path.iterdir()):
-            raise FamdaError(f"'{out}' is not empty and holds no demo; choose another --out")
-        self._save()
-
-    def _resume(self, settings: dict[str, Any]) -> None:
-        try:
-            state = json.loads(self._file.read_text())
-        except ValueError as error:
-            raise FamdaError(f"'{self._file}' is damaged; choose another --out") from error
-        finished = (self.path / 'results.json').exists()
-        if not finished and state['settings'] != settings:
-            raise FamdaError(f"'{self.path}' holds an unfinished demo with other settings; choose another --out")
-        if finished:
-            # A finished demo is run anew, from nothing: half old and half new would be no result.
-            # Only what a demo writes is removed; a user's own files beside it stay.
-            self._save()
-            for entry in (self.path / name for name in PRODUCTS):
-                if entry.is_dir():
-                    shutil.rmtree(entry)
-                else:
-                    entry.unlink(missing_ok=True)
-        else:
-            self._state = state
+        for product in PRODUCTS if finished else ():
+            _remove(self.path / product)
 
     def step(self, name: str, work: Callable[[], Any], *products: Path) -> Any:
         """Do a step unless it is done; return its (JSON) result.
@@ -123,35 +102,38 @@ class Workbook:
         Args:
             name: of the step.
             work: does it.
-            products: files and folders of the step; leftovers of a cut-short try go first.
+            products: files and folders of the step; those of an interrupted attempt are removed first.
         """
-        done = name in self._state['results'] and all(product.exists() for product in products)
+        done = name in self.state['results'] and all(product.exists() for product in products)
         if done and not self._changed:
-            return self._state['results'][name]
+            return self.state['results'][name]
         self._changed = True
         for product in products:
-            if product.is_dir():
-                shutil.rmtree(product)
+            _remove(product)
         quiet = not sys.stderr.isatty()  # progress bars are not drawn into files
         if quiet:
             print(f'{name} …', file=sys.stderr, flush=True)
         start = time.perf_counter()
         result = work()
-        self._state['seconds'][name] = round(time.perf_counter() - start, 2)
-        self._state['results'][name] = result
-        self._save()
+        self.state['seconds'][name] = round(time.perf_counter() - start, 2)
+        self.state['results'][name] = result
+        self.save()
         if quiet:
-            print(f'{name}: {self._state["seconds"][name]:.1f} s', file=sys.stderr, flush=True)
+            print(f'{name}: {self.state["seconds"][name]:.1f} s', file=sys.stderr, flush=True)
         return result
 
     @property
     def seconds(self) -> dict[str, float]:
         """Seconds of every step, and in all."""
-        seconds = self._state['seconds']
+        seconds = self.state['seconds']
         return {**seconds, 'total': round(sum(seconds.values()), 2)}
 
-    def _save(self) -> None:
-        write_atomically(self._file, json.dumps(self._state, indent=2) + '\n')
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def run_demo(out: Path, seed: int, size: DemoSize, progress) -> dict[str, Any]:
@@ -168,28 +150,28 @@ def run_demo(out: Path, seed: int, size: DemoSize, progress) -> dict[str, Any]:
     """
     if importlib.util.find_spec('rclpy') is None:
         raise FamdaError("rclpy is missing; source a ROS 2 distribution or run: pip install 'famda_ros[ros]'")
-    book = Workbook(out, {'seed': seed, 'version': __version__, **asdict(size)})
-    folder = book.path
+    demo = DemoFolder(out, {'seed': seed, 'version': __version__, **asdict(size)})
+    folder = demo.path
     source, target, test = (folder / name for name in ('synthetic', 'night', 'test'))
     checkpoints = {name: folder / f'{name}.ckpt' for name in STUDENTS}
     base, model = folder / 'base.ckpt', folder / 'night.onnx'
     drive_bag, answers = folder / 'night_drive', folder / 'night_answers'
 
-    _render_all(book, seed, size, progress)
-    book.step('label', lambda: label_with_teachers(FrameFolder(target), TEACHERS, progress), target / 'teachers')
-    book.step('fit_base', lambda: _fit_base(source, base, seed, size, progress), base)
-    book.step('fit_both', lambda: _fit_both(source, target, base, checkpoints, seed, size, progress),
+    _render_all(demo, seed, size, progress)
+    demo.step('label', lambda: label_with_teachers(FrameFolder(target), TEACHERS, progress), target / 'teachers')
+    demo.step('fit_base', lambda: _fit_base(source, base, seed, size, progress), base)
+    demo.step('fit_both', lambda: _fit_both(source, target, base, checkpoints, seed, size, progress),
               checkpoints['source_only_plain'], checkpoints['famda'])  # fmt: skip
-    book.step('statistics', lambda: _take_target_statistics(source, target, checkpoints), checkpoints['source_only'])
-    scores = book.step('evaluate', lambda: _evaluate(checkpoints, test, progress))
-    book.step('export', lambda: _export(checkpoints['famda'], model, target, scores['famda']), model)
-    book.step('drive', lambda: _render_drive(drive_bag, seed, size, progress), drive_bag)
-    perception = book.step('node', lambda: _play(model, drive_bag, answers, progress), answers)
+    demo.step('statistics', lambda: _take_target_statistics(source, target, checkpoints), checkpoints['source_only'])
+    scores = demo.step('evaluate', lambda: _evaluate(checkpoints, test, progress))
+    demo.step('export', lambda: _export(checkpoints['famda'], model, target, scores['famda']), model)
+    demo.step('drive', lambda: _render_drive(drive_bag, seed, size, progress), drive_bag)
+    perception = demo.step('node', lambda: _play(model, drive_bag, answers, progress), answers)
 
     results = {
         'adaptation': scores,
         'perception': perception,
-        'seconds': book.seconds,
+        'seconds': demo.seconds,
         'environment': environment(),
         'seed': seed,
     }
@@ -200,20 +182,20 @@ def run_demo(out: Path, seed: int, size: DemoSize, progress) -> dict[str, Any]:
     return results
 
 
-def _render_all(book: Workbook, seed: int, size: DemoSize, progress) -> None:
+def _render_all(demo: DemoFolder, seed: int, size: DemoSize, progress) -> None:
     shift = seed * SEED_STRIDE
     for name, domain, first, count, truth in (
         ('synthetic', 'synthetic', SOURCE_SEED + shift, size.source, True),
         ('night', 'night', TARGET_SEED + shift, size.target, False),
         ('test', 'night', TEST_SEED + shift, size.test, True),
     ):
-        path, seeds = book.path / name, range(first, first + count)
+        path, seeds = demo.path / name, range(first, first + count)
 
         def work(path=path, domain=domain, seeds=seeds, truth=truth, name=name):
             frames = progress.track(render_many(seeds, domain), total=len(seeds), description=f'render: {name}')
             write_frames(path, domain, seeds, frames, truth)
 
-        book.step(f'render_{name}', work, path)
+        demo.step(f'render_{name}', work, path)
 
 
 def _fit_bars(progress, totals: dict[str, int]) -> Callable[[str, int], None]:

@@ -75,7 +75,7 @@ def test_a_killed_bench_goes_on_and_ends_with_the_same_rows(tmp_path, fit_in_thi
     plan = Plan(('source_only', 'source_only_adabn', 'source_only_continued'), ('night',), (0,), size=TINY)
     whole = bench(tmp_path / 'whole', plan)
 
-    save, saved = trainings.Folder.save, []
+    save, saved = trainings.BenchFolder.save, []
 
     def killed_after_first_row(folder):
         save(folder)
@@ -84,7 +84,7 @@ def test_a_killed_bench_goes_on_and_ends_with_the_same_rows(tmp_path, fit_in_thi
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(trainings.Folder, 'save', killed_after_first_row)
+        patch.setattr(trainings.BenchFolder, 'save', killed_after_first_row)
         with pytest.raises(KeyboardInterrupt):
             bench(tmp_path / 'cut', plan)
     kept = json.loads((tmp_path / 'cut' / 'world.json').read_text())
@@ -105,7 +105,7 @@ def test_other_settings_and_foreign_folders_are_refused(tmp_path, finished):
         with pytest.raises(FamdaError, match='other settings'):
             bench(out, Plan(PLAN.rows, PLAN.targets, PLAN.seeds, size=replace(TINY, **change)))
     (tmp_path / 'thesis.txt').touch()
-    with pytest.raises(FamdaError, match='holds no such bench'):
+    with pytest.raises(FamdaError, match=r"holds no 'world\.json'"):
         bench(tmp_path, PLAN)
     (tmp_path / 'world.json').write_text('{')
     with pytest.raises(FamdaError, match='damaged'):

@@ -81,13 +81,13 @@ def test_interrupted_demo_goes_on_where_it_stopped(tmp_path, monkeypatch):
 
 def test_other_settings_and_foreign_folders_are_left_alone(tmp_path):
     out = tmp_path / 'run'
-    loop.Workbook(out, {'seed': 0})
+    loop.DemoFolder(out, {'seed': 0})
     with pytest.raises(FamdaError, match='other settings'):
-        loop.Workbook(out, {'seed': 1})
+        loop.DemoFolder(out, {'seed': 1})
     (tmp_path / 'foreign').mkdir()
     (tmp_path / 'foreign' / 'thesis.txt').touch()
     with pytest.raises(FamdaError, match='not empty'):
-        loop.Workbook(tmp_path / 'foreign', {'seed': 0})
+        loop.DemoFolder(tmp_path / 'foreign', {'seed': 0})
     assert (tmp_path / 'foreign' / 'thesis.txt').exists()
 
 
