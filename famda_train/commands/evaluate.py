@@ -47,7 +47,7 @@ def run(
         baseline: another model, or a .json result of this command; shown beside, with the relative gain over all tasks.
         picture: .png file to write, with four frames: camera image, prediction, truth and what is wrong.
         provider: what an .onnx file runs on: cpu, openvino, cuda, tensorrt, or auto for the first that works; the
-            baseline runs on the CPU, so that one file on both tells what a provider costs.
+            baseline runs on the CPU, so that the same file as model and baseline shows what a provider changes.
     """
     from famda_train.datasets.catalogue import open_dataset
     from famda_train.evaluation.delta_mtl import delta_mtl, task_gains
@@ -126,7 +126,7 @@ def _score(model: str, predictor, frames, protocol: str) -> dict[str, Any]:
         task = bar.add_task(f'evaluating {Path(model).name}'[:28], total=len(frames))
 
         def progress(done: int, total: int) -> None:
-            bar.update(task, completed=done)
+            bar.update(task, completed=done, total=total)
 
         try:
             return evaluate(predict, frames, protocol, progress, card.label_space)
@@ -138,18 +138,21 @@ def _draw(picture: str, predict, space, frames, result: dict[str, Any]) -> None:
     """Draw some frames, evenly spread over the data."""
     import numpy as np
 
-    from famda_train.evaluation.evaluate import predict_frame, shared_scoring_spaces
+    from famda_train.evaluation.evaluate import predict_frame, scored_indices, shared_scoring_spaces
     from famda_train.evaluation.protocol import get_protocol
     from famda_train.pictures.scored_frames import write_comparison
 
     rules = get_protocol(result['protocol'])
     ground = shared_scoring_spaces(space, frames.label_space)[0] if 'miou' in result else None
-    chosen = np.unique(np.linspace(0, len(frames) - 1, PICTURE_FRAMES).round().astype(int)).tolist()
-    shown = [predict_frame(predict, frames, index, rules) for index in chosen]
+    kinds = [kind for kind in ('labels', 'depth') if frames.has(kind)]
+    whole = [index for index in scored_indices(frames) if all(frames.has_at(kind, index) for kind in kinds)]
+    scored = whole or scored_indices(frames)
+    chosen = np.unique(np.linspace(0, len(scored) - 1, PICTURE_FRAMES).round().astype(int)).tolist()
+    shown = [predict_frame(predict, frames, scored[place], rules) for place in chosen]
     titles = {key: title for key, title in (('miou', 'mIoU'), ('rmse', 'RMSE')) if key in result}
     scores = [f'{title} {_number(result[key], key)}' for key, title in titles.items()]
     try:
-        write_comparison(picture, shown, ground, rules, f'{", ".join(scores)}, {result["frames"]} frames')
+        write_comparison(picture, shown, ground, rules, f'{", ".join(scores)}, {_frames(result)}')
     except OSError as error:
         raise FamdaError(f"cannot write '{picture}' ({error.strerror})") from error
 
@@ -170,7 +173,7 @@ def print_result(result: dict[str, Any]) -> None:
 
     rules = get_protocol(result['protocol'])
     data = result.get('data_name') or result.get('data', 'data')
-    say(f'protocol {rules.name}, {result["frames"]} frames of {data} ({rules.summary})')
+    say(f'protocol {rules.name}, {_frames(result)} of {data} ({rules.summary})')
     names = [Path(r.get('model', '')).name for r in results]
     titles = [f'baseline {name}'.rstrip() if index else name for index, name in enumerate(names)]
     metrics = Table('metric', *titles)
@@ -203,6 +206,12 @@ def metric_rows(results: list[dict[str, Any]]) -> list[tuple[str, str, list[floa
             rows.append((title, 'miou', [other.get('miou_within') for other in others]))
     rows += [(key, key, [r.get(key) for r in results]) for key in UNITS if key != 'miou' and key in first]
     return rows
+
+
+def _frames(result: dict[str, Any]) -> str:
+    """Return how many frames were scored, for example '4 of 10 frames'."""
+    scored, whole = result['frames'], result.get('frames_in_all', result['frames'])
+    return f'{scored} frames' if scored == whole else f'{scored} of {whole} frames'
 
 
 def _number(value: float | None, key: str, missing: str = '-') -> str:

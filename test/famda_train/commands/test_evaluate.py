@@ -132,3 +132,14 @@ def test_a_provider_that_cannot_run_the_model_is_told(street, models, capsys):
     assert cli.main(['evaluate', shipped, str(street), '--provider', missing]) == cli.EXIT_ERROR
     assert missing in capsys.readouterr().err
     assert cli.main(['evaluate', shipped, str(street), '--provider', 'cpu']) == cli.EXIT_OK
+
+
+def test_a_partly_labelled_folder_is_scored_on_the_frames_that_are(models, tmp_path, capsys):
+    folder = write_street(tmp_path / 'night', 'night', 5)
+    for stem in ('000000', '000003'):
+        for kind in ('labels', 'depth'):
+            (folder / kind / f'{stem}.png').unlink()
+    result = command.run(models[0], str(folder), picture=str(tmp_path / 'four.png'))
+    assert (result['frames'], result['frames_in_all']) == (3, 5) and result['miou'] is not None
+    command.print_result(result)
+    assert '3 of 5 frames of' in ' '.join(capsys.readouterr().out.split())
