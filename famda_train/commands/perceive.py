@@ -56,7 +56,7 @@ def run(
 
 
 def picture_writer(folder: str):
-    """Return a function that writes what is said about one image after the other as PNG files, in their order."""
+    """Return a function that writes the predictions of one image after the other as PNG files, in their order."""
     import numpy as np
 
     from famda_ros.files import make_output_folder

@@ -10,7 +10,7 @@ HAS_RESULT = True
 
 
 def run() -> dict[str, Any]:
-    """Show all mask and depth teachers, the licences of their weights, and whether the weights are at hand."""
+    """Show all mask and depth teachers, the licences of their weights, and whether they are on this machine."""
     from famda_train.teachers.weights import list_weights
 
     rows = list_weights()
@@ -26,14 +26,14 @@ def table_of(rows: list[dict[str, Any]]):
     from rich.table import Table
 
     table = Table()
-    for heading in ('role', 'teacher', 'weights', 'licence', 'at hand', 'to get them'):
+    for heading in ('role', 'teacher', 'weights', 'licence', 'available', 'to get them'):
         table.add_column(heading, overflow='fold')
     before = None
     for row in rows:
         same = (row['role'], row['teacher']) == before
         before = (row['role'], row['teacher'])
         terms = row['licence'] + (', non-commercial' if row['non_commercial'] else '')
-        at_hand = {True: 'yes', False: 'no', None: ''}[row['at_hand']]
-        advice = '' if row['at_hand'] else row['advice']
-        table.add_row(*(('', '') if same else before), row['weights'], terms, at_hand, advice)
+        available = {True: 'yes', False: 'no', None: ''}[row['available']]
+        advice = '' if row['available'] else row['advice']
+        table.add_row(*(('', '') if same else before), row['weights'], terms, available, advice)
     return table

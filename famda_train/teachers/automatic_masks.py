@@ -106,7 +106,7 @@ class PointPredictor(abc.ABC):
 
     # The names under which segment-anything's generator looks for these.
 
-    image_encoder = SimpleNamespace(img_size=1024)  # asked for once, by a resizing that apply_coords replaces
+    image_encoder = SimpleNamespace(img_size=1024)  # read once, by a resizing that apply_coords replaces
 
     @property
     def model(self) -> PointPredictor:

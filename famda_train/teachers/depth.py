@@ -66,7 +66,7 @@ def read_depth(
     Returns:
         values: as the teacher alone returns them.
         reliability: float32 [H, W] in 0..1, see famda_train.teachers.agreement; None where the
-            teacher offers none, or was not asked for it by its setting ``reliability``.
+            teacher offers none, or its setting ``reliability`` is ``none``.
     """
     read = getattr(teacher, 'with_reliability', None)
     return read(image, focal) if read else (teacher(image, focal), None)

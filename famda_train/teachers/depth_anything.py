@@ -112,7 +112,7 @@ class DepthAnything:
         """Return those that have a short name."""
         advice = 'taken from the Hugging Face hub at first use, or give a folder; setting model'
         return [
-            Weights(name, entry['weights'], entry['non_commercial'], at_hand=None, advice=advice)
+            Weights(name, entry['weights'], entry['non_commercial'], available=None, advice=advice)
             for name, entry in ((name, LICENCES[model]) for name, model in SHORT_NAMES.items())
         ]
 
@@ -171,17 +171,19 @@ def kind_of(config: Any, output: Literal['auto', 'depth', 'disparity'], model: s
             f"'{model}' is of the type {config.model_type}, which this teacher does not know; "
             f'it takes {", ".join(KINDS)}'
         )
-    told = KINDS[config.model_type]
-    if told is None:
-        told = {'metric': 'depth', 'relative': 'disparity'}.get(getattr(config, 'depth_estimation_type', ''))
-    if told is None and output == 'auto':
+    configured = KINDS[config.model_type]
+    if configured is None:
+        configured = {'metric': 'depth', 'relative': 'disparity'}.get(getattr(config, 'depth_estimation_type', ''))
+    if configured is None and output == 'auto':
         raise FamdaError(
             f"the configuration of '{model}' does not say whether it gives metres or disparity; "
             'look at its model card, and give the setting output: depth or disparity'
         )
-    if told is not None and output not in ('auto', told):
-        raise FamdaError(f"'{model}' gives {told} by its configuration, not {output}; leave out the setting output")
-    return told or output  # type: ignore[return-value]
+    if configured is not None and output not in ('auto', configured):
+        raise FamdaError(
+            f"'{model}' gives {configured} by its configuration, not {output}; leave out the setting output"
+        )
+    return configured or output  # type: ignore[return-value]
 
 
 def check_settings(

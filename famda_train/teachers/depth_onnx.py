@@ -160,7 +160,7 @@ class OnnxDepth:
     @staticmethod
     def weights() -> list[Weights]:
         """Return the user's own."""
-        return [Weights('own model', 'as its author says', at_hand=None, advice='setting description')]
+        return [Weights('own model', 'as its author says', available=None, advice='setting description')]
 
     def _read(self, images: list[np.ndarray], focal: float | None, scale: float = 1.0) -> list[np.ndarray]:
         return [self._read_one(image, focal, scale) for image in images]

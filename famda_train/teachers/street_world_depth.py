@@ -77,7 +77,8 @@ class StreetWorldDepth:
     @staticmethod
     def weights() -> list[Weights]:
         """Return the shipped ones."""
-        return [Weights('in the package', APACHE, at_hand=STAND_IN_WEIGHTS.is_file(), advice='install famda_ros again')]
+        is_here = STAND_IN_WEIGHTS.is_file()
+        return [Weights('in the package', APACHE, available=is_here, advice='install famda_ros again')]
 
     @torch.inference_mode()
     def _read(self, image: np.ndarray, focal: float | None, scale: float = 1.0) -> list[np.ndarray]:

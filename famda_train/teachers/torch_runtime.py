@@ -77,5 +77,5 @@ class FittingBatch:
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
             if not self._warned:
-                warnings.warn(f'{self._what}: out of GPU memory, goes on with batches of {self.size}', stacklevel=2)
+                warnings.warn(f'{self._what}: out of GPU memory, continuing with batches of {self.size}', stacklevel=2)
                 self._warned = True

@@ -21,19 +21,19 @@ class Weights:
         name: as a user knows them: a file, a hub id, an npm package.
         terms: SPDX name of their licence, or its own name.
         non_commercial: whether the licence forbids commercial use.
-        at_hand: whether they are on this machine; None = that depends on the user's settings.
+        available: whether they are on this machine; None = that depends on the user's settings.
         advice: what to do where they are not.
     """
 
     name: str
     terms: str
     non_commercial: bool = False
-    at_hand: bool | None = True
+    available: bool | None = True
     advice: str = ''
 
     @property
     def licence(self) -> dict[str, Any]:
-        """The licence as a teacher's identity tells it."""
+        """The licence as a teacher's identity states it."""
         return licence(self.terms, self.non_commercial)
 
 
@@ -48,7 +48,7 @@ def cache_folder() -> Path:
 
 
 def list_weights() -> list[dict[str, Any]]:
-    """Return what all teachers can use: rows of role, teacher, weights, licence, non_commercial, at_hand, advice.
+    """Return what all teachers can use: rows of role, teacher, weights, licence, non_commercial, available, advice.
 
     A teacher whose packages are not installed has one row that says so.
     """
@@ -62,7 +62,7 @@ def list_weights() -> list[dict[str, Any]]:
             'weights': weights.name,
             'licence': weights.terms,
             'non_commercial': weights.non_commercial,
-            'at_hand': weights.at_hand,
+            'available': weights.available,
             'advice': weights.advice,
         }
         for role, table in (('masks', MASK_TEACHERS), ('depth', DEPTH_TEACHERS))
@@ -76,4 +76,4 @@ def _weights_of(teacher: TeacherClass) -> list[Weights]:
         cls: Any = teacher.load()
         return cls.weights()
     except FamdaError as error:
-        return [Weights('', '', at_hand=False, advice=str(error))]
+        return [Weights('', '', available=False, advice=str(error))]

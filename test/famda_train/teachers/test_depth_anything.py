@@ -174,7 +174,7 @@ def test_out_of_memory_halves_the_batch_of_image_and_mirror_image(saved, image):
             raise torch.OutOfMemoryError('no room')
 
     teacher._network.register_forward_pre_hook(too_large)
-    with pytest.warns(UserWarning, match='goes on with batches of 1'):
+    with pytest.warns(UserWarning, match='continuing with batches of 1'):
         found = read_depth(teacher, image)
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)

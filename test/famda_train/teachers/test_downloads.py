@@ -48,9 +48,9 @@ def program(folder, name, script):
 
 def test_files_of_an_archive_land_in_the_cache(tmp_path, cache):
     toy = package()
-    assert not toy.is_at_hand()
+    assert not toy.is_available()
     toy.unpack(archive(tmp_path, {**CONTENT, 'package/other.js': b'not wanted'}))
-    assert toy.is_at_hand() and toy.about().at_hand
+    assert toy.is_available() and toy.about().available
     assert {path.name: path.read_bytes() for path in (cache / 'toy-1.0.0').iterdir()} == {
         'a.onnx': b'first', 'b.onnx': b'second',
     }  # fmt: skip

