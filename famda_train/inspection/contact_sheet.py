@@ -12,8 +12,8 @@ import numpy as np
 from famda_ros.errors import FamdaError
 from famda_ros.files import write_atomically
 from famda_ros.student.colorize import color_depth
+from famda_train.datasets.checks import sample_indices
 from famda_train.datasets.dataset import Dataset
-from famda_train.inspection.dataset_check import sample_indices
 from famda_train.label_store.label_store import LabelStore
 from famda_train.pictures.depth_colors import depth_picture
 from famda_train.pictures.grid import draw_grid, encode_png

@@ -19,6 +19,7 @@ from famda_train.datasets.checks import (
     file_faults,
     missing_files,
     nothing_known,
+    sample_indices,
     says_something,
     several_sizes,
 )
@@ -102,10 +103,10 @@ def check_part(
         return {'frames': 0}, [f"{name}: '{dataset.path}' holds no frames; copy or write them again"], []
     missing, notes = missing_files(dataset, KINDS_CHECKED), []
     problems = [*missing, *_missing_folders(dataset, name)]
-    if not missing:
-        problems += _few_of_each(file_faults(dataset, KINDS_CHECKED))
+    faults = [] if missing else file_faults(dataset, KINDS_CHECKED)
+    problems += _few_of_each(faults)
     sample = sample_indices(len(dataset), frames)
-    reading = _Reading(dataset, told=problems)
+    reading = _Reading(dataset, known=faults)
     for index in track(sample, len(sample), name):
         reading.read(index)
     stores, store_problems = check_stores(dataset)
@@ -126,15 +127,6 @@ def check_part(
     problems += [*reading.problems(), *store_problems]
     notes = [*reading.notes(), *_notes(dataset)]
     return part, [f'{name}: {sentence}' for sentence in problems], [f'{name}: {sentence}' for sentence in notes]
-
-
-def sample_indices(count: int, frames: int) -> list[int]:
-    """Return evenly spaced indices, first and last among them; 0 = all."""
-    if frames < 0:
-        raise FamdaError(f'--frames must be 0 (all) or more, not {frames}')
-    if frames == 0 or frames >= count:
-        return list(range(count))
-    return np.unique(np.linspace(0, count - 1, frames).round().astype(int)).tolist()
 
 
 def check_stores(dataset: Dataset) -> tuple[dict[str, int], list[str]]:
@@ -201,11 +193,11 @@ class _Reading:
 
     Args:
         dataset: that is read.
-        told: problems that are known already and are not repeated.
+        known: problems that are reported already and are not repeated.
     """
 
-    def __init__(self, dataset: Dataset, told: Sequence[str] = ()):
-        self.dataset, self.sizes, self._told = dataset, set[str](), set(told)
+    def __init__(self, dataset: Dataset, known: Sequence[str] = ()):
+        self.dataset, self.sizes, self._known = dataset, set[str](), set(known)
         self._faults: dict[str, list[str]] = {}
         self._silent: dict[str, list[str]] = {'labels': [], 'depth': []}
         self._read: Counter[str] = Counter()
@@ -307,5 +299,5 @@ class _Reading:
             self._range = [min(self._range[0], known.min()), max(self._range[1], known.max())]
 
     def _fault(self, sort: str, sentence: str) -> None:
-        if sentence not in self._told:
+        if sentence not in self._known:
             self._faults.setdefault(sort, []).append(sentence)

@@ -3,6 +3,7 @@
 """The data module of training: a labelled source, an unlabelled target, frames to validate on."""
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -120,8 +121,11 @@ class AdaptationData(lightning.LightningDataModule):
         self._check_sizes()
 
     def setup(self, stage: str) -> None:
-        """Take the seed of the run, before layers draw from its generator."""
+        """Take the seed of the run, before layers draw from its generator; say which frames have no labels."""
         self.seed = run_seed()
+        for samples in filter(None, (self.source, self.validation)):
+            if samples.left_out and self.trainer is not None and self.trainer.is_global_zero:
+                print(partly_labelled(samples), file=sys.stderr)
 
     @staticmethod
     def _samples(where: str | DataSource, focal: float | None, **options) -> Samples:
@@ -215,6 +219,12 @@ def spaced_images(samples: Samples, count: int, batch_size: int = 8) -> list[tor
     indices = np.linspace(0, len(samples) - 1, min(count, len(samples))).astype(int)
     images = torch.stack([to_tensors(samples[int(i)])['image'] for i in indices])
     return list(images.split(batch_size))
+
+
+def partly_labelled(samples: Samples) -> str:
+    """Return the sentence about frames that have no labels."""
+    count, whole = len(samples), len(samples) + samples.left_out
+    return f"note: {count} of {whole} frames of '{samples.dataset.path}' have labels; only these count"
 
 
 def by(size: tuple[int, int]) -> str:

@@ -12,8 +12,8 @@ from famda_ros.errors import FamdaError
 from famda_ros.messages.frame_index import focal_at
 from famda_train.datasets.checks import (
     check_files,
+    check_ground_truth,
     check_one_size,
-    check_something_known,
     check_view,
     checked_image,
     checked_layer,
@@ -50,6 +50,12 @@ class Samples:
 
     Frames without labels are left out where ``ground_truth`` is asked for.
 
+    Attributes:
+        dataset: the frames that are read.
+        left_out: how many frames have no labels.
+        size: (width, height) of samples in pixels.
+        focal: canonical focal in pixels at ``size``; None = unknown.
+
     Raises:
         FamdaError: whatever ``famda doctor`` calls a problem: missing files, shapes that differ, nothing labelled, a
             store that is incomplete or was made from other images.
@@ -66,7 +72,8 @@ class Samples:
         reliability: bool = False,
         cache_gb: float = 4.0,
     ):
-        dataset = labelled_part(dataset) if ground_truth else dataset
+        whole, dataset = len(dataset), labelled_part(dataset) if ground_truth else dataset
+        self.left_out = whole - len(dataset)
         check_files(dataset, ('labels', 'depth') if ground_truth else ())
         if size is None:
             check_one_size(dataset)
@@ -159,7 +166,7 @@ def labelled_part(dataset: Dataset) -> Dataset:
         dataset = dataset if len(labelled) == len(dataset) else FrameSelection(dataset, labelled)
     for kind in ('labels', 'depth'):
         if dataset.has(kind):
-            check_something_known(dataset, kind)
+            check_ground_truth(dataset, kind)
     return dataset
 
 

@@ -13,8 +13,9 @@ from PIL import Image
 from small_street import write_street
 
 from famda_ros.errors import FamdaError
+from famda_train.datasets.checks import sample_indices
 from famda_train.datasets.frame_folder import FrameFolder
-from famda_train.inspection.dataset_check import check_data, sample_indices
+from famda_train.inspection.dataset_check import check_data
 from famda_train.labelling.labelling import label_frames
 
 

@@ -3,6 +3,8 @@
 """Samples: what is on disk, at the size and in the metres of the training."""
 from __future__ import annotations
 
+import shutil
+
 import cv2
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from small_street import HEIGHT, WIDTH, write_street
 
 from famda_ros.errors import FamdaError
-from famda_train.datasets.frame_folder import FrameFolder
+from famda_train.datasets.frame_folder import FrameFolder, FrameFolderWriter
 from famda_train.labelling.labelling import label_frames
 from famda_train.losses.geometry import normals_from_depth
 from famda_train.training.samples import Samples, crop
@@ -147,3 +149,100 @@ def test_labels_without_depth_give_unknown_depth(tmp_path):
     write_street(tmp_path, 'synthetic', 1)
     (tmp_path / 'depth' / '000000.png').unlink()
     assert np.isnan(Samples(FrameFolder(tmp_path), ground_truth=True)[0]['depth']).all()
+
+
+@pytest.fixture
+def labelled(folders, tmp_path):
+    """A copy of the target with its stores."""
+    shutil.copytree(folders / 'target', tmp_path / 'target')
+    return tmp_path / 'target'
+
+
+def test_an_incomplete_store_is_refused_at_the_start_however_empty(labelled):
+    index = labelled / 'teachers' / 'masks-felzenszwalb' / 'index.jsonl'
+    lines = index.read_text().splitlines()
+    for content, count in (('', 0), (lines[0] + '\n', 1), (None, 0)):
+        index.unlink(missing_ok=True) if content is None else index.write_text(content)
+        with pytest.raises(FamdaError, match=rf'holds {count} of 2 frames .* run famda label again'):
+            Samples(FrameFolder(labelled), masks='felzenszwalb')
+
+
+def test_a_store_of_other_images_is_refused_until_it_is_labelled_again(labelled):
+    first, second = sorted((labelled / 'images').iterdir())
+    images = first.read_bytes(), second.read_bytes()
+    first.write_bytes(images[1])
+    second.write_bytes(images[0])
+    with pytest.raises(FamdaError, match=r'made from other images in 2 of 2 frames'):
+        Samples(FrameFolder(labelled), depth='street-world')
+    assert label_frames(FrameFolder(labelled), 'depth', 'street-world')['labelled'] == 2
+    assert 'teacher_depth' in Samples(FrameFolder(labelled), depth='street-world')[1]
+
+
+def test_a_store_of_another_shape_is_refused_whatever_it_says_of_its_images(labelled):
+    store = labelled / 'teachers' / 'masks-felzenszwalb'
+    cv2.imwrite(str(store / '000001.png'), np.zeros((64, 32), np.uint16))
+    with pytest.raises(FamdaError, match=r'000001\.png. are 32x64 pixels but the image is 64x32'):
+        Samples(FrameFolder(labelled), masks='felzenszwalb')
+
+
+@pytest.mark.parametrize('kind', ['labels', 'depth'])
+def test_ground_truth_of_half_the_size_is_used_and_of_another_shape_refused(tmp_path, kind):
+    write_street(tmp_path, 'synthetic', 2)
+    path = tmp_path / kind / '000001.png'
+    array = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    cv2.imwrite(str(path), array[::2, ::2])
+    assert Samples(FrameFolder(tmp_path), ground_truth=True)[1][kind].shape == (32, 64)
+    cv2.imwrite(str(path), array[:, ::2])
+    with pytest.raises(FamdaError, match=rf'{kind} .*000001\.png. are 32x32 pixels but the image is 64x32'):
+        Samples(FrameFolder(tmp_path), ground_truth=True)
+
+
+def test_images_that_were_made_smaller_in_place_keep_their_focal_in_widths(tmp_path):
+    write_street(tmp_path, 'synthetic', 2)
+    before = Samples(FrameFolder(tmp_path), ground_truth=True)[0]
+    for path in (tmp_path / 'images').iterdir():
+        cv2.imwrite(str(path), cv2.resize(cv2.imread(str(path)), None, fx=0.5, fy=0.5))
+    after = Samples(FrameFolder(tmp_path), ground_truth=True)[0]
+    assert after['focal'] == before['focal'] and after['image'].shape == before['image'].shape
+    np.testing.assert_array_equal(after['depth'], before['depth'])
+    cv2.imwrite(str(tmp_path / 'images' / '000001.png'), np.zeros((32, 32, 3), np.uint8))
+    with pytest.raises(FamdaError, match=r'000001\.png. has 32x32 pixels, which is another shape'):
+        Samples(FrameFolder(tmp_path), ground_truth=True)
+
+
+def test_undefined_ids_are_refused_at_the_start_with_frame_and_label_space(tmp_path):
+    write_street(tmp_path, 'synthetic', 3)
+    cv2.imwrite(str(tmp_path / 'labels' / '000001.png'), np.full((32, 64), 23, np.uint8))
+    with pytest.raises(FamdaError, match=r"frame '000001' .* hold ids 23 that flat7 does not define.*famda doctor"):
+        Samples(FrameFolder(tmp_path), ground_truth=True)
+
+
+@pytest.mark.parametrize(('kind', 'unknown'), [('labels', np.uint8(255)), ('depth', np.uint16(0))])
+def test_a_source_that_says_nothing_is_refused(tmp_path, kind, unknown):
+    write_street(tmp_path, 'synthetic', 2)
+    first, second = sorted((tmp_path / kind).iterdir())
+    cv2.imwrite(str(first), np.full((32, 64), unknown))
+    Samples(FrameFolder(tmp_path), ground_truth=True)  # one frame may say nothing
+    cv2.imwrite(str(second), np.full((32, 64), unknown))
+    with pytest.raises(FamdaError, match=rf'no pixel of .* write its {kind} again'):
+        Samples(FrameFolder(tmp_path), ground_truth=True)
+
+
+def test_a_partly_labelled_source_is_its_labelled_frames(tmp_path):
+    write_street(tmp_path, 'synthetic', 4)
+    for stem in ('000000', '000002'):
+        (tmp_path / 'labels' / f'{stem}.png').unlink()
+    samples = Samples(FrameFolder(tmp_path), ground_truth=True)
+    assert (len(samples), samples.left_out) == (2, 2)
+    assert [frame.stem for frame in samples.dataset.frames] == ['000001', '000003']
+    np.testing.assert_array_equal(samples[1]['labels'], FrameFolder(tmp_path).labels(3))
+    assert len(Samples(FrameFolder(tmp_path))) == 4  # as a target
+
+
+def test_images_of_several_sizes_need_a_size(tmp_path):
+    with FrameFolderWriter(tmp_path, name='two sizes') as writer:
+        writer.add('a', np.zeros((32, 64, 3), np.uint8))
+        writer.add('b', np.zeros((32, 48, 3), np.uint8))
+    with pytest.raises(FamdaError, match='images of 2 sizes'):
+        Samples(FrameFolder(tmp_path))
+    assert Samples(FrameFolder(tmp_path), size=(32, 16))[1]['image'].shape == (16, 32, 3)
