@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 from typing import Any, Literal
 
 import pytest
@@ -14,7 +13,7 @@ from jsonargparse.typing import restricted_number_type
 from famda_ros.errors import FamdaError
 from famda_train.argument_errors import Wording, as_sentence, causes_of, first_famda_error, in_words
 
-AboveZero = restricted_number_type('AboveZeroOfATest', float, [('>', 0), ('<', math.inf)])
+Rate = restricted_number_type('RateOfATest', float, [('>', 0), ('<', 10)])
 
 
 class Group:
@@ -28,7 +27,7 @@ class Group:
 def parser():
     made = ArgumentParser(exit_on_error=False, allow_abbrev=False)
     made.add_argument('data', type=str)
-    made.add_argument('--rate', type=AboveZero, default=1.0)
+    made.add_argument('--rate', type=Rate, default=1.0)
     made.add_argument('--options', type=dict[str, Any], default={})
     made.add_class_arguments(Group, 'train')
     return made
@@ -53,7 +52,7 @@ def sentence(parser, words):
         (['d', '--train.steps=many'], "--train.steps takes int, not 'many'"),
         (['d', '--train.size=large'], "--train.size takes float, not 'large'"),
         (['d', '--train.kind=none'], "--train.kind takes ema or source, not 'none'"),
-        (['d', '--rate=0'], '--rate must be greater than 0 and finite, not 0'),
+        (['d', '--rate=0'], '--rate must be greater than 0 and less than 10, not 0'),
         (['d', '--options=3'], "--options takes dict, not '3'"),
         (['d', '--rate'], '--rate: expected one argument'),
     ],
