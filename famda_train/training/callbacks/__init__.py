@@ -1,3 +1,3 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""What watches a training: checkpoints to go on from, pictures to look at."""
+"""What watches a training: checkpoints to resume from, pictures to look at."""

@@ -27,10 +27,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(path) as temporary:
                 torch.save(checkpoint, temporary)
-        except (OSError, RuntimeError) as error:  # torch turns what the system says into a RuntimeError
+        except (OSError, RuntimeError) as error:  # torch turns the system's message into a RuntimeError
             reason = getattr(error, 'strerror', None) or 'is the disk full?'
             raise FamdaError(
-                f"cannot write '{path}' ({reason}); free some space and go on with --resume=true: "
+                f"cannot write '{path}' ({reason}); free some space and continue with --resume=true: "
                 'the checkpoint written last is intact'
             ) from error
 
