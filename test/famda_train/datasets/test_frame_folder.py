@@ -169,3 +169,71 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     (tmp_path / 'file').touch()
     with pytest.raises(FamdaError, match='choose another --out'):
         FrameFolderWriter(tmp_path / 'file', name='x')
+
+
+IMAGE = np.zeros((4, 6, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ('frame', 'sentence'),
+    [
+        ({'stem': '../up'}, 'no plain file name'), ({'stem': 'first'}, "stem 'first' was added already"),
+        ({'image': IMAGE[..., 0]}, r'uint8 \[4, 6\] instead of uint8 \[H, W, 3\]'),
+        ({'image': IMAGE.astype(np.uint16)}, r'uint16 \[4, 6, 3\] instead'), ({'image': None}, 'is NoneType instead'),
+        ({'focal': 0.6}, 'focal must be null or a number of pixels from 1.2'), ({'focal': '9'}, "not '9'"),
+        ({'labels': np.full((4, 6), 7, np.uint8)}, 'hold ids 7 that flat7 does not define'),
+        ({'labels': np.zeros((4, 6), np.int64)}, r'int64 \[4, 6\]'),
+        ({'labels': np.zeros((6, 4), np.uint8)}, 'are 4x6 pixels but the image is 6x4'),
+        ({'depth': np.ones((4, 6), np.uint16)}, r'depth are uint16 \[4, 6\]'),
+        ({'instances': np.full((4, 6), 70_000)}, 'must be 0 to 65535'),
+        ({'place': object()}, 'further values must be JSON'), ({'place': float('nan')}, 'further values must be JSON'),
+    ],
+)  # fmt: skip
+def test_what_readers_would_refuse_is_not_written(tmp_path, frame, sentence):
+    path = tmp_path / 'up' / 'frames'
+    with FrameFolderWriter(path, name='any', label_space='flat7') as writer:
+        writer.add('first', IMAGE)
+        with pytest.raises(FamdaError, match=sentence):
+            writer.add(**{'stem': 'second', 'image': IMAGE, **frame})
+    assert [frame.stem for frame in FrameFolder(path).frames] == ['first']
+    assert [path.name for path in tmp_path.rglob('*.png')] == ['first.png']
+
+
+def test_labels_need_a_label_space_that_there_is(tmp_path):
+    with pytest.raises(FamdaError, match="unknown label space 'flat8'"):
+        FrameFolderWriter(tmp_path / 'a', name='any', label_space='flat8')
+    with pytest.raises(FamdaError, match='give label_space'), FrameFolderWriter(tmp_path / 'b', name='any') as writer:
+        writer.add('a', IMAGE, labels=np.zeros((4, 6), np.uint8))
+    write_two(tmp_path / 'c')
+    (tmp_path / 'c' / 'labels').mkdir()
+    FrameFolder(tmp_path / 'c')  # nothing is labelled yet
+    (tmp_path / 'c' / 'labels' / '000001.png').touch()
+    with pytest.raises(FamdaError, match=r"has labels/ but no label space; .* 'label_space: flat7'"):
+        FrameFolder(tmp_path / 'c')
+
+
+@pytest.mark.parametrize('text', [
+    '', '[]', '3', 'a: [', '!!timestamp x', '!!int', '\0', 'label_space: flat8', 'label_space: [flat7]', 'name: {a: 1}',
+    'x: ' + '[' * 5000,
+])  # fmt: skip
+def test_a_damaged_description_is_one_sentence(tmp_path, text):
+    write_two(tmp_path)
+    (tmp_path / 'dataset.yaml').write_text(text)
+    with pytest.raises(FamdaError, match=r'dataset\.yaml. (is damaged|names an unknown)') as error:
+        FrameFolder(tmp_path)
+    assert '\n' not in str(error.value)
+
+
+def test_a_number_is_a_name_too(tmp_path):
+    write_two(tmp_path)
+    (tmp_path / 'dataset.yaml').write_text('name: 2024\nlicence: 4.0\n')
+    assert FrameFolder(tmp_path).info == {'name': '2024', 'licence': '4.0', 'label_space': None}
+
+
+def test_ground_truth_of_some_frames_is_found_wherever_it_begins(tmp_path):
+    with FrameFolderWriter(tmp_path, name='some', label_space='flat7') as writer:
+        writer.add('a', IMAGE)
+        writer.add('b', IMAGE, labels=np.zeros((4, 6), np.uint8))
+    folder = FrameFolder(tmp_path)
+    assert folder.has('labels') and not folder.has('depth')
+    assert [folder.has_at('labels', index) for index in range(2)] == [False, True]

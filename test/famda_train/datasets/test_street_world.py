@@ -68,3 +68,13 @@ def test_what_cannot_be_rendered_is_one_sentence(path, options, sentence):
 def test_teachers_outputs_of_another_size_lie_elsewhere():
     stores = {StreetWorld('day', width=width, height=32).store for width in (64, 96)} | {StreetWorld('night').store}
     assert len(stores) == 3
+
+
+def test_memory_is_limited_and_a_frame_is_rendered_once_while_it_is_read(monkeypatch):
+    calls = []
+    monkeypatch.setattr('famda_train.datasets.street_world.render', lambda *a: calls.append(a[0]) or render(*a))
+    monkeypatch.setattr('famda_train.datasets.street_world.MOST_KEPT_BYTES', 64 * 32 * 15)  # one frame: 10 B per pixel
+    dataset = StreetWorld('day', **SMALL)
+    for index in (0, 1, 2, 0, 1):
+        assert dataset.image(index) is not None and dataset.labels(index) is not None
+    assert calls == [0, 1, 2, 1]

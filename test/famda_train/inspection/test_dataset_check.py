@@ -12,8 +12,6 @@ from miniature_trees import WRITERS, put, write_camvid, write_cityscapes, write_
 from PIL import Image
 from small_street import write_street
 
-from famda_ros.errors import FamdaError
-from famda_train.datasets.checks import sample_indices
 from famda_train.datasets.frame_folder import FrameFolder
 from famda_train.inspection.dataset_check import check_data
 from famda_train.labelling.labelling import label_frames
@@ -169,8 +167,31 @@ def test_what_is_no_data_set_is_a_problem(tmp_path):
     assert result['kind'] is None and len(result['problems']) == 1
 
 
-def test_the_sample_is_spread_evenly():
-    assert sample_indices(5, 0) == sample_indices(5, 9) == [0, 1, 2, 3, 4]
-    assert sample_indices(101, 5) == [0, 25, 50, 75, 100]
-    with pytest.raises(FamdaError, match=r'0 \(all\) or more'):
-        sample_indices(5, -1)
+def test_some_frames_without_ground_truth_or_focal_are_notes(tmp_path):
+    write_street(tmp_path, 'day', 4)
+    (tmp_path / 'labels' / '000000.png').unlink()
+    put(tmp_path / 'labels' / '000001.png', np.full((32, 64), 255, np.uint8))
+    shrink(tmp_path / 'images' / '000002.png')
+    lines = [json.loads(line) for line in (tmp_path / 'frames.jsonl').read_text().splitlines()]
+    lines[3]['focal'] = None
+    (tmp_path / 'frames.jsonl').write_text('\n'.join(map(json.dumps, lines)))
+    result = check_data(tmp_path)
+    assert ['images of 2 sizes' in problem for problem in result['problems']] == [True]
+    for sentence in ('3 of 4 frames have labels', 'nothing is labelled in 1 of', '1 of the images .* focal is scaled',
+                     '1 of 4 frames have no focal'):  # fmt: skip
+        assert [bool(re.search(sentence, note)) for note in result['notes']].count(True) == 1, sentence
+
+
+def test_stores_that_fit_training_are_no_problem_and_all_others_are(tmp_path):
+    folder = FrameFolder(write_street(tmp_path, 'day', 2, truth=False))
+    label_frames(folder, 'masks', 'felzenszwalb')
+    images = sorted((tmp_path / 'images').iterdir())
+    content = images[0].read_bytes()
+    images[0].write_bytes(images[1].read_bytes())
+    (problem,) = check_data(tmp_path)['problems']
+    assert 'made from other images in 1 of 2 frames' in problem and 'famda label again' in problem
+    images[0].write_bytes(content)
+    assert check_data(tmp_path)['problems'] == []
+    (tmp_path / 'teachers' / 'masks-felzenszwalb' / 'index.jsonl').write_text('')
+    (problem,) = check_data(tmp_path)['problems']
+    assert 'holds 0 of 2 frames' in problem

@@ -13,6 +13,7 @@ from famda_ros.errors import FamdaError
 from famda_train.datasets.frame_folder import FrameFolder
 from famda_train.inspection.store_check import check_store
 from famda_train.label_store.label_store import LabelStore
+from famda_train.labelling.labelling import label_frames
 
 MASKS, DEPTH = {'name': 'toy', 'kind': 'segments'}, {'name': 'toy', 'kind': 'depth'}
 STEM = '000001'
@@ -145,3 +146,12 @@ def test_entries_of_other_programs_may_lack_the_checksum(folder):
     index.write_text(index.read_text().replace(', "crc32": null', ''))
     assert 'crc32' not in LabelStore.open(folder.path, 'depth', 'toy').entries[STEM]
     assert check(folder, 'depth')['broken'] == []
+
+
+def test_an_entry_of_another_image_is_dropped(folder):
+    assert label_frames(folder, 'masks', 'felzenszwalb')['labelled'] == 3
+    (folder.path / 'images' / f'{STEM}.png').write_bytes((folder.path / 'images' / '000000.png').read_bytes())
+    report = check_store(folder, 'masks', 'felzenszwalb', untracked)
+    assert report['broken'] == [{'stem': STEM, 'reason': 'its image is not the one that was labelled'}]
+    assert label_frames(folder, 'masks', 'felzenszwalb')['labelled'] == 1
+    assert check_store(folder, 'masks', 'felzenszwalb', untracked)['broken'] == []

@@ -5,6 +5,7 @@ import os
 import tempfile
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -196,3 +197,55 @@ def test_missing_store_and_missing_entry_say_what_to_run(tmp_path):
     LabelStore.create(tmp_path, 'depth', DEPTH)
     with pytest.raises(FamdaError, match='famda label again'):
         LabelStore.open(tmp_path, 'depth', 'toy').read_depth('a')
+
+
+def test_opening_only_reads(tmp_path):
+    store = LabelStore.create(tmp_path, 'masks', MASKS)
+    store.write_segments('a', np.ones((2, 2), int))
+    index = store.path / 'index.jsonl'
+    index.write_text(index.read_text() + '{"stem": "b", "ma')  # another process is writing this line
+    unfinished = index.read_bytes()
+    assert list(LabelStore.open(tmp_path, 'masks', 'felzenszwalb').entries) == ['a']
+    assert list(LabelStore.create(tmp_path, 'masks', MASKS).entries) == ['a']
+    assert index.read_bytes() == unfinished
+    with LabelStore.create(tmp_path, 'masks', MASKS).locked():
+        assert index.read_bytes() == unfinished[: unfinished.rfind(b'\n') + 1]
+
+
+@pytest.mark.parametrize('stem', ['../up', 'a/b', '', '.hidden', '/etc/x'])
+def test_stems_cannot_leave_the_store(tmp_path, stem):
+    store = LabelStore.create(tmp_path / 'frames', 'masks', MASKS)
+    with pytest.raises(FamdaError, match='the stem'):
+        store.write_segments(stem, np.ones((2, 2), int))
+    (store.path / 'index.jsonl').write_text(json.dumps({'stem': stem, 'masks': 1}) + '\n')
+    with pytest.raises(FamdaError, match=r'index\.jsonl., line 1 is damaged'):
+        LabelStore.open(tmp_path / 'frames', 'masks', 'felzenszwalb')
+    assert not list(tmp_path.rglob('*.png'))
+
+
+@pytest.mark.parametrize('values', [{'scale': 0}, {'scale': '1'}, {'offset': None}, {'scale': -1.0}, {'offset': 1e300}])
+def test_values_that_turn_no_picture_into_depth_are_refused(tmp_path, values):
+    store = LabelStore.create(tmp_path, 'depth', DEPTH)
+    store.write_depth('a', np.ones((2, 2), np.float32))
+    index = store.path / 'index.jsonl'
+    index.write_text(json.dumps({**json.loads(index.read_text()), **values}) + '\n')
+    with pytest.raises(FamdaError, match='line 1 is damaged'):
+        LabelStore.open(tmp_path, 'depth', 'toy')
+
+
+@pytest.mark.parametrize(
+    'change', [{'kind': 'depth'}, {'name': 3}, {'name': '../up'}, {'licence': 3}, {'licence': {'weights': 1}}]
+)
+def test_a_card_that_describes_no_mask_teacher_is_refused(tmp_path, change):
+    card = LabelStore.create(tmp_path, 'masks', MASKS).path / 'teacher.json'
+    card.write_text(json.dumps({**MASKS, **change}))
+    with pytest.raises(FamdaError, match=r'teacher\.json. is damaged'):
+        LabelStore.open(tmp_path, 'masks', 'felzenszwalb')
+
+
+def test_a_picture_of_another_encoding_is_named(tmp_path):
+    store = LabelStore.create(tmp_path, 'masks', MASKS)
+    store.write_segments('a', np.ones((2, 2), int))
+    cv2.imwrite(str(store.picture_path('a')), np.ones((2, 2, 3), np.uint8))
+    with pytest.raises(FamdaError, match=r'a\.png. is uint8 with 3 channels instead of uint16 in one channel'):
+        store.read_segments('a')
