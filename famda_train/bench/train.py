@@ -2,15 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """``famda bench train``: what a training step costs, source only and FAMDA side by side.
 
-Both are ``famda fit`` with the shipped configurations, each in a process of its own.
+Both are ``famda fit`` with the shipped configurations, each in its own process.
 They never compute at the same time: they take turns, a block of steps each, so that
-whatever else the machine does hits both alike.  The vote inside masks is timed in
+other work of the machine slows both alike.  The vote inside masks is timed in
 between, on labels and masks of the same frames.
 """
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import resource
 import tempfile
@@ -34,14 +33,15 @@ from famda_train.label_store.label_store import LabelStore
 from famda_train.labelling.labelling import label_with_teachers
 from famda_train.models.checkpoint import StudentSpec, build_network
 from famda_train.pseudo_labels.mask_vote import vote_in_masks
-from famda_train.training.parallel_fits import PLAIN, end_with_parent, fit_arguments, fit_here
+from famda_train.training.child_process import ChildProcess, Parent
+from famda_train.training.parallel_fits import PLAIN, fit_arguments, fit_here
 from famda_train.world import render_many
 
 SOURCE_SCENES, TARGET_SCENES = 0, 100_000
 TEACHERS = {'masks': 'felzenszwalb', 'depth': 'street-world'}
 ACCELERATORS = {'auto': 'auto', 'cpu': 'cpu', 'cuda': 'gpu'}
 BLOCK = 5
-"""Steps that one training does before it is the other's turn."""
+"""Steps of one training before it is the turn of the other."""
 MIB = 2**20
 
 
@@ -50,12 +50,12 @@ class TrainSetup:
     """What is timed.
 
     Attributes:
-        width, height: of the frames, pixels.
+        width, height: size of the frames in pixels.
         batch: source frames per step; FAMDA takes as many target frames on top.
-        steps: timed steps of each training.
+        steps: number of timed steps of each training.
         device: ``auto``, ``cpu`` or ``cuda``.
-        network: encoder, or all options of the network as a mapping in YAML; None = as the configurations say.
-        threads: of each training, on the CPU.
+        network: encoder, or all options of the network as a mapping in YAML; None = as in the configurations.
+        threads: CPU threads of each training.
     """
 
     width: int = 192
@@ -74,11 +74,11 @@ class TrainSetup:
         for name in ('width', 'height', 'batch', 'steps', 'threads'):
             if getattr(self, name) < 1:
                 raise FamdaError(f'{name} must be 1 or more, not {getattr(self, name)}')
-        # Built once here: what is wrong with it should be said before frames are rendered.
+        # Built once here: what is wrong with it should be reported before frames are rendered.
         build_network(StudentSpec('', self.width, self.height, 0.0, network=self.network_options()), fresh=True)
 
     def network_options(self) -> dict[str, Any]:
-        """Return the options of the network; {} = as the configurations say."""
+        """Return the options of the network; {} = as in the configurations."""
         if self.network is None or not self.network.startswith('{'):
             return {'encoder': self.network} if self.network else {}
         try:
@@ -90,16 +90,16 @@ class TrainSetup:
 
 
 class TakeTurns(lightning.Callback):
-    """Do a block of steps when told to, and tell how long each took.
+    """Do a block of steps at every turn, and report how long each step took.
 
     A step is everything from one end of a batch to the next: loading, forward, backward, optimiser, EMA teacher.
 
     Args:
-        turns: connection to who tells; gets a list of seconds and a memory reading after every block.
+        parent: grants the turns; after every block it gets the seconds of each step and the peak memory in MiB.
     """
 
-    def __init__(self, turns):
-        self._turns = turns
+    def __init__(self, parent: Parent):
+        self._parent = parent
         self._seconds: list[float] = []
         self._since = 0.0
 
@@ -108,28 +108,25 @@ class TakeTurns(lightning.Callback):
         self._wait()
 
     def on_train_batch_end(self, *_) -> None:
-        """Take the time; after a block, hand over."""
-        self._seconds.append(self._now() - self._since)
+        """Take the time; after a block, wait for the next turn."""
+        self._seconds.append(now() - self._since)
         if len(self._seconds) == BLOCK:
-            self._turns.send(('block', self._seconds, peak_memory_mib()))
+            self._parent.report((self._seconds, peak_memory_mib()))
             self._seconds = []
             self._wait()
         else:
-            self._since = self._now()
+            self._since = now()
 
     def _wait(self) -> None:
-        try:
-            self._turns.recv()
-        except EOFError:
-            end_with_parent()
-            raise
-        self._since = self._now()
+        self._parent.wait()
+        self._since = now()
 
-    @staticmethod
-    def _now() -> float:
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        return time.perf_counter()
+
+def now() -> float:
+    """Return the time in seconds, after all that the GPU was given is done."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 def peak_memory_mib() -> float:
@@ -144,22 +141,17 @@ def peak_memory_mib() -> float:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _work(arguments: list[str], threads: int, turns) -> None:
-    failure = fit_here(arguments, [TakeTurns(turns)], threads)
-    turns.send(('end', failure, None))
+def _fit_in_turns(parent: Parent, arguments: list[str], threads: int) -> None:
+    fit_here(arguments, [TakeTurns(parent)], threads)
 
 
-class Worker:
-    """A ``famda fit`` in a process of its own that steps when told to."""
+class SteppedTraining:
+    """A ``famda fit`` in another process that steps only when it is its turn."""
 
     def __init__(self, name: str, arguments: list[str], threads: int):
-        context = multiprocessing.get_context('spawn')
         self.name = name
         self.peak_mib = 0.0
-        self._turns, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(arguments, threads, theirs), daemon=True)
-        self._process.start()
-        theirs.close()  # so that the end of the process is the end of the pipe
+        self._process = ChildProcess(f"training '{name}'", _fit_in_turns, arguments, threads)
 
     def block(self) -> list[float]:
         """Let it do a block of steps; return the seconds of each.
@@ -167,20 +159,16 @@ class Worker:
         Raises:
             FamdaError: it ended instead.
         """
-        try:
-            self._turns.send('go')
-            what, value, peak = self._turns.recv()
-        except (EOFError, BrokenPipeError, ConnectionResetError):
-            raise FamdaError(f"training '{self.name}' was killed; is there enough memory?") from None
-        if what != 'block':
-            raise FamdaError(f"training '{self.name}' failed: {value}")
-        self.peak_mib = peak
-        return value
+        self._process.send('your turn')
+        done, block = self._process.receive()
+        if done:
+            raise FamdaError(f"training '{self.name}' ended before it was timed; give fewer steps")
+        seconds, self.peak_mib = block
+        return seconds
 
     def end(self) -> None:
-        """End it; its result is of no interest."""
-        self._process.kill()  # Lightning would take a request to terminate for one to stop after the step
-        self._process.join()
+        """End it; what it has learnt is not kept."""
+        self._process.end()
 
 
 def run_train(setup: TrainSetup, progress) -> dict[str, Any]:
@@ -231,18 +219,18 @@ def _write_frames(folder: Path, setup: TrainSetup, progress) -> tuple[Path, Path
     """Render a labelled source and an unlabelled target, with the outputs of both teachers."""
     count = max(16, 2 * setup.batch)
     paths = []
-    for domain, first, truth in (('synthetic', SOURCE_SCENES, True), ('night', TARGET_SCENES, False)):
+    for domain, first, labelled in (('synthetic', SOURCE_SCENES, True), ('night', TARGET_SCENES, False)):
         scenes = range(first, first + count)
         frames = render_many(scenes, domain, setup.width, setup.height)
         frames = progress.track(frames, total=count, description=f'render: {domain}')
-        write_frames(folder / domain, domain, scenes, frames, truth)
+        write_frames(folder / domain, domain, scenes, frames, labelled)
         paths.append(folder / domain)
     label_with_teachers(FrameFolder(paths[1]), TEACHERS, progress)
     return paths[0], paths[1]
 
 
 def _arguments(setup: TrainSetup, source: Path, target: Path, folder: Path) -> dict[str, list[str]]:
-    # More steps than are waited for: the trainings are ended from outside.
+    # More steps than are timed: the trainings are ended from outside.
     common: dict[str, Any] = {
         **PLAIN,
         'data__source': source,
@@ -267,19 +255,19 @@ def _time(
     rounds = -(-setup.steps // BLOCK)
     bar = progress.add_task('steps', total=(1 + rounds) * BLOCK)
     refine = RefinementTimer(source, target, setup)
-    workers = [Worker(name, values, setup.threads) for name, values in arguments.items()]
+    trainings = [SteppedTraining(name, values, setup.threads) for name, values in arguments.items()]
     seconds: dict[str, list[float]] = {name: [] for name in (*arguments, 'refinement')}
     try:
         for number in range(1 + rounds):
-            for worker in workers:
-                values = worker.block()
-                seconds[worker.name] += values if number else []  # the first block warms up
+            for training in trainings:
+                values = training.block()
+                seconds[training.name] += values if number else []  # the first block warms up
             seconds['refinement'] += refine.block() if number else []
             progress.advance(bar, BLOCK)
     finally:
-        for worker in workers:
-            worker.end()
-    return seconds, {worker.name: worker.peak_mib for worker in workers}
+        for training in trainings:
+            training.end()
+    return seconds, {training.name: training.peak_mib for training in trainings}
 
 
 class RefinementTimer:
@@ -307,6 +295,6 @@ class RefinementTimer:
             torch.set_num_threads(before)
 
     def _once(self) -> float:
-        start = TakeTurns._now()
+        start = now()
         vote_in_masks(self._labels, self._segments, self._classes, self._votes, 0.5)
-        return TakeTurns._now() - start
+        return now() - start

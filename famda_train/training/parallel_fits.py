@@ -1,15 +1,11 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Run ``famda fit`` in processes of their own, several at once, with progress."""
+"""Run ``famda fit`` in other processes, several at once, with progress."""
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-import queue
-import signal
 import time
-import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,8 +14,8 @@ from typing import Any
 import lightning
 import torch
 
-from famda_ros.errors import FamdaError
 from famda_ros.resources import resource
+from famda_train.training.child_process import ChildProcess, Parent, ready
 
 Progress = Callable[[str, int], None]
 """(name of the run, steps done)"""
@@ -56,47 +52,44 @@ def _as_text(value: Any) -> str:
 
 
 class StepReporter(lightning.Callback):
-    """Send (name, 'step', steps done) through a queue."""
+    """Report every tenth step and the last.
 
-    def __init__(self, name: str, messages):
-        self._name, self._messages = name, messages
+    Args:
+        report: called with the number of steps done.
+    """
+
+    def __init__(self, report: Callable[[int], None]):
+        self._report = report
 
     def on_train_batch_end(self, trainer, *_):
-        """Report every tenth step and the last."""
+        """Report a step."""
         step = trainer.global_step
-        end_with_parent()
         if step % 10 == 0 or step == trainer.max_steps:
-            self._messages.put((self._name, 'step', step))
+            self._report(step)
 
 
-def end_with_parent() -> None:
-    """End this process at once if the one that started it was killed: nobody waits for its training any more."""
-    parent = multiprocessing.parent_process()
-    if parent is not None and not parent.is_alive():
-        os._exit(1)
+def fit_here(arguments: Sequence[str], callbacks: Sequence[lightning.Callback], threads: int) -> None:
+    """Run ``famda fit`` in this process, which a training has for itself.
 
+    Args:
+        arguments: of ``famda fit``.
+        callbacks: further callbacks of the training.
+        threads: CPU threads of torch.
 
-def fit_here(arguments: Sequence[str], callbacks: Sequence[lightning.Callback], threads: int) -> str | None:
-    """Run ``famda fit`` in this process, a worker; return None, or why it failed."""
+    Raises:
+        FamdaError: the training cannot be done.
+    """
     from famda_train.training.training_cli import main
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its trainings
     torch.set_num_threads(threads)
     warnings.simplefilter('ignore')  # hints of Lightning about loaders and loggers
-    try:
-        main(list(arguments), callbacks)
-    except FamdaError as error:
-        return str(error)
-    except BaseException:
-        return traceback.format_exc()
-    return None
+    main(list(arguments), callbacks)
 
 
-def _fit(name: str, arguments: list[str], threads: int, messages) -> None:
+def _fit(parent: Parent, arguments: list[str], threads: int) -> None:
     start = time.perf_counter()
-    failure = fit_here(arguments, [StepReporter(name, messages)], threads)
-    seconds = time.perf_counter() - start
-    messages.put((name, 'done', seconds) if failure is None else (name, 'error', failure))
+    fit_here(arguments, [StepReporter(lambda step: parent.report(('step', step)))], threads)
+    parent.report(('seconds', time.perf_counter() - start))
 
 
 def fit_all(
@@ -118,50 +111,37 @@ def fit_all(
     Raises:
         FamdaError: a run failed, with its reason; the others are ended.
     """
-    context = multiprocessing.get_context('spawn')
-    messages = context.Queue()
     jobs = jobs or max(1, len(runs))
     # By the jobs, not by the runs: the last trainings of an interrupted bench run on as many threads as ever.
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    waiting, running = list(runs), dict[str, Any]()
+    waiting, running = list(runs), dict[str, ChildProcess]()
     after = {name: first for name, first in (after or {}).items() if first in runs}
+    done: list[tuple[str, float]] = []
     try:
-        done: list[tuple[str, float]] = []
         while waiting or running:
             for name in [name for name in waiting if after.get(name) not in (*waiting, *running)]:
                 if len(running) < jobs:
                     waiting.remove(name)
-                    running[name] = context.Process(
-                        target=_fit, args=(name, list(runs[name]), threads, messages), daemon=True
-                    )
-                    running[name].start()
-            # Told only now, so that what is made of a result does not keep the next training waiting.
+                    running[name] = ChildProcess(f"training '{name}'", _fit, list(runs[name]), threads)
+            # Reported only now, so that what is made of a result does not keep the next training waiting.
             while done:
                 finished(*done.pop())
-            name, seconds = _follow(running, messages, progress)
-            running.pop(name).join()
+            name, seconds = _follow(running, progress)
+            running.pop(name).end()
             done.append((name, seconds))
         while done:
             finished(*done.pop())
     finally:
-        for worker in running.values():
-            worker.terminate()
-            worker.join()
+        for process in running.values():
+            process.end()
 
 
-def _follow(running: Mapping, messages, progress: Progress) -> tuple[str, float]:
+def _follow(running: Mapping[str, ChildProcess], progress: Progress) -> tuple[str, float]:
     """Pass on the progress of the running trainings until one is done; return its (name, seconds)."""
+    names = {process: name for name, process in running.items()}
     while True:
-        try:
-            name, what, value = messages.get(timeout=5)
-        except queue.Empty:
-            dead = [name for name, worker in running.items() if not worker.is_alive()]
-            if dead and messages.empty():
-                raise FamdaError(f"training '{dead[0]}' was killed; is there enough memory?") from None
-            continue
-        if what == 'step':
-            progress(name, value)
-        elif what == 'done':
-            return name, value
-        else:
-            raise FamdaError(f"training '{name}' failed: {value}")
+        for process in ready(list(names)):
+            _, (what, value) = process.receive()
+            if what == 'seconds':
+                return names[process], value
+            progress(names[process], value)

@@ -6,11 +6,10 @@ import json
 import pytest
 
 from famda_ros.errors import FamdaError
-from famda_train.bench.train import BLOCK, TrainSetup, Worker, run_train
+from famda_train.bench.train import BLOCK, TrainSetup, run_train
 from famda_train.commands import cli
 from famda_train.commands.bench_train import parse_size
 from famda_train.commands.progress import progress_bar
-from famda_train.training.parallel_fits import fit_arguments
 
 
 def test_both_trainings_are_timed(tmp_path, capsys):
@@ -19,7 +18,6 @@ def test_both_trainings_are_timed(tmp_path, capsys):
     assert cli.main([*words, '--threads', '1', '--json', str(file)]) == cli.EXIT_OK
     result = json.loads(file.read_text())
     source, famda, refinement = result['source_only'], result['famda'], result['refinement']
-    assert result['ratio'] > 1
     assert result['ratio'] == pytest.approx(famda['ms_per_step'] / source['ms_per_step'], rel=0.01)
     assert source['images_per_s'] == pytest.approx(2000 / source['ms_per_step'], rel=0.01)
     assert famda['images_per_s'] == pytest.approx(4000 / famda['ms_per_step'], rel=0.01)
@@ -28,15 +26,6 @@ def test_both_trainings_are_timed(tmp_path, capsys):
     assert result['memory'] == 'rss' and 100 < source['peak_memory_mib'] < 20_000
     assert (result['device'], result['setup']['threads'], result['setup']['height']) == ('cpu', 1, 32)
     assert f'{result["ratio"]:.2f} times as long' in capsys.readouterr().out
-
-
-def test_a_training_that_fails_is_one_sentence():
-    worker = Worker('broken', fit_arguments('street_world_source', 0, data__source='nowhere'), 1)
-    try:
-        with pytest.raises(FamdaError, match=r"'broken' failed: .*nowhere"):
-            worker.block()
-    finally:
-        worker.end()
 
 
 @pytest.mark.parametrize('size', ['96', '96x', 'x192', '96 x 192', '96X192', '-1x5'])

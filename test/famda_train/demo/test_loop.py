@@ -10,7 +10,6 @@ from famda_ros.errors import FamdaError
 from famda_train.commands.demo import summary
 from famda_train.commands.progress import progress_bar
 from famda_train.demo import loop
-from famda_train.training.parallel_fits import fit_all, fit_arguments
 
 TINY = loop.DemoSize(source=6, target=6, test=3, base_steps=4, steps=3, drive_s=1.0, drive_width=96, drive_height=48,
                      pictures=2)  # fmt: skip
@@ -89,11 +88,6 @@ def test_other_settings_and_foreign_folders_are_left_alone(tmp_path):
     with pytest.raises(FamdaError, match='not empty'):
         loop.DemoFolder(tmp_path / 'foreign', {'seed': 0})
     assert (tmp_path / 'foreign' / 'thesis.txt').exists()
-
-
-def test_failed_training_is_reported_with_its_reason():
-    with pytest.raises(FamdaError, match=r"'broken' failed: .*nowhere"):
-        fit_all({'broken': fit_arguments('street_world_source', 0, data__source='nowhere')}, lambda *_: None)
 
 
 def test_the_default_demo_is_larger_than_the_tiny_one():
