@@ -29,7 +29,7 @@ def run(
     Args:
         frames: frame folder with depth (famda world --domain randomised).
         out: safetensors file to write.
-        steps: optimiser steps.
+        steps: number of optimiser steps.
         batch_size: frames per step.
         seed: seed of initialisation and sampling.
         start: weights to start from, a file that this command wrote; default: random ones.

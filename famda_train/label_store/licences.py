@@ -33,7 +33,7 @@ def inherited_licence(role: str, identity: Mapping[str, Any]) -> str:
 
     Args:
         role: ``masks`` or ``depth``.
-        identity: of the teacher; one without an entry ``licence`` has weights without restrictions, or none.
+        identity: identity of the teacher; one without an entry ``licence`` has weights without restrictions, or none.
     """
     entry = _licence_of(identity)
     weights = str(entry.get('weights', ''))

@@ -38,7 +38,7 @@ class GeneratorSettings:
         box_nms_thresh: IoU of boxes above which the worse of two masks goes.
         crop_n_layers: layers of crops that are looked at besides the image, for small objects;
             layer n has 4^n crops.
-        crop_nms_thresh: the same as box_nms_thresh between masks of different crops.
+        crop_nms_thresh: IoU of boxes above which the worse of two masks of different crops goes.
         crop_overlap_ratio: overlap of the crops of the first layer, share of the image's shorter side.
         crop_n_points_downscale_factor: points_per_side on layer n is divided by this to the power n.
         min_mask_region_area: smaller holes and islands of a mask are removed, pixels.
@@ -77,7 +77,7 @@ class PointPredictor(abc.ABC):
     """What the generator asks of a model: to look at an image once, then to segment what points lie on.
 
     Attributes:
-        device: on which points are expected and masks are returned.
+        device: device that points are expected on and masks are returned on.
         mask_threshold: a pixel belongs to a mask where its logit is above this.
     """
 
@@ -151,9 +151,9 @@ class AutomaticMasks:
 
     Args:
         model: a ``segment_anything.modeling.Sam``, or a :class:`PointPredictor`.
-        settings: of the generator.
+        settings: settings of the generator.
         points_per_batch: points that are decoded at a time; halved where GPU memory does not suffice.
-        device, precision: on which and at which the model runs.
+        device, precision: device that the model runs on, and its precision.
         what: runs, for messages.
     """
 

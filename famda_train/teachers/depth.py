@@ -61,10 +61,11 @@ def read_depth(
     """Return (values, reliability) of an image.
 
     Args:
-        teacher, image, focal: as for :class:`DepthTeacher`.
+        teacher: the depth teacher.
+        image, focal: arguments of its call, see :class:`DepthTeacher`.
 
     Returns:
-        values: as the teacher alone returns them.
+        values: float32 [H, W], metres or disparity as the teacher's call returns them.
         reliability: float32 [H, W] in 0..1, see famda_train.teachers.agreement; None where the
             teacher offers none, or its setting ``reliability`` is ``none``.
     """

@@ -159,9 +159,9 @@ def kind_of(config: Any, output: Literal['auto', 'depth', 'disparity'], model: s
     """Return what a model gives, by its configuration, never by its name.
 
     Args:
-        config: of transformers.
+        config: the model's configuration in transformers.
         output: what the user says it is.
-        model: for messages.
+        model: name of the model, for messages.
 
     Raises:
         FamdaError: an unknown type of model, the configuration does not tell, or it contradicts the user.

@@ -38,12 +38,12 @@ class OnnxInput:
     ``short_side`` pixels (left out: stays), then both are rounded to ``multiple_of``.
 
     Attributes:
-        name: of the input; null = the only one.
+        name: name of the model's input; null = the only one.
         layout: NCHW or NHWC, with a batch of one.
         colors: RGB or BGR.
         width, height: fixed size in pixels.
         short_side: shorter side in pixels.
-        multiple_of: pixels.
+        multiple_of: number of pixels that both sides are a multiple of.
         resize: bilinear, bicubic or area.
         divide_by: what pixels (0..255) are divided by before mean and std.
         mean, std: per channel, in the order of ``colors``: (pixel / divide_by - mean) / std.
@@ -67,7 +67,7 @@ class OnnxOutput:
     """What the output of the model means.
 
     Attributes:
-        name: of the output, [H, W] with any number of axes of length one; null = the only one.
+        name: name of the model's output, [H, W] with any number of axes of length one; null = the only one.
         scale: factor on the output: metres per unit for depth.
         inverse: the model gives one over what ``kind`` says (of the scaled output).
     """
@@ -97,7 +97,7 @@ class Description:
     Attributes:
         file: the model; a relative path is seen from the description.
         kind: ``depth`` (metres) or ``disparity`` (near = large, unknown scale and shift).
-        name: of the label store.
+        name: name of the label store.
         focal: fx in pixels, at the size of the model's input, of the camera that its metres are for;
             null = metres are not brought to the frame's camera.
         input, output, licence: see their classes.
@@ -272,9 +272,9 @@ def input_size(spec: OnnxInput, width: int, height: int, scale: float = 1.0) -> 
     """Return (width, height) in pixels of the model's input for an image.
 
     Args:
-        spec: the rule.
-        width, height: of the image, pixels.
-        scale: on the size; not on a fixed one.
+        spec: how the model's input is made.
+        width, height: size of the image in pixels.
+        scale: factor on the size; a fixed size stays.
     """
     if spec.width is not None and spec.height is not None:
         return spec.width, spec.height
@@ -287,7 +287,7 @@ def to_input(image: np.ndarray, spec: OnnxInput, size: tuple[int, int], dtype: A
     """Return uint8 [H, W, 3] RGB as the model's input, a batch of one.
 
     Args:
-        image: RGB.
+        image: uint8 [H, W, 3] RGB.
         spec: layout, colours and normalisation.
         size: (width, height) in pixels.
         dtype: float32 or float16: normalised; uint8: pixels as they are.

@@ -23,7 +23,7 @@ class NpmFiles:
     """Files of an npm package.
 
     Attributes:
-        name, version: of the package.
+        name, version: name and version of the package.
         files: path in the package's archive → SHA-256.
         terms: the licence, as a teacher's identity states it.
         licence_note: what a user has to know about it.

@@ -146,7 +146,7 @@ def load_model(folder: ModelFolder, auto_class: str, what: str) -> tuple[Any, An
     """Return (image processor, network in float32) of a folder, both of transformers.
 
     Args:
-        folder: of the model.
+        folder: where the model lies.
         auto_class: name of the class of transformers that loads it.
         what: it is, for messages.
 

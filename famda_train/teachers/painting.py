@@ -20,7 +20,7 @@ def suppress_overlaps(masks: Sequence[np.ndarray], scores: Sequence[float], thre
 
     Args:
         masks: bool [H, W] each.
-        scores: of the masks; of two that overlap, the one with the higher score stays, of equal ones the first.
+        scores: score of each mask; of two that overlap, the one with the higher score stays, of equal ones the first.
         threshold: a mask goes when its IoU with one that stays is above this; 1 keeps all.
 
     Returns:

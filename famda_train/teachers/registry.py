@@ -43,7 +43,7 @@ class TeacherClass:
     """Where a teacher is; its packages are imported only when it is built.
 
     Attributes:
-        module, name: of the class.
+        module, name: module and name of the class.
         preset: constructor arguments that the name stands for; a user cannot set them.
     """
 
@@ -99,10 +99,10 @@ def checked_values(
     """Return the values with their types (int becomes float where a float is wanted), and the defaults of the others.
 
     Args:
-        parser: of :func:`parser_of`.
+        parser: parser that :func:`parser_of` returned.
         values: name → value, as a user wrote them.
         noun: what they are: setting, entry.
-        whose: for messages: ``the <noun> NAME of <whose> takes ...``.
+        whose: owner of the values, for messages: ``the <noun> NAME of <whose> takes ...``.
         others: names that are there besides, to be listed.
 
     Raises:

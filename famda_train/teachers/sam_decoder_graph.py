@@ -28,8 +28,8 @@ def open_decoder(model: ModelProto, name: str) -> ModelProto:
     """Return a decoder that takes N point sets and returns all their masks.
 
     Args:
-        model: as exported by segment-anything; it is changed.
-        name: of the file, for messages.
+        model: decoder that segment-anything exported; changed in place.
+        name: name of the file, for messages.
 
     Returns:
         A graph with the inputs of `INPUTS` (point_coords [N, P, 2], point_labels [N, P]) and the outputs

@@ -110,8 +110,8 @@ class OnnxPredictor(PointPredictor):
     """An encoder and a decoder.
 
     Args:
-        encoder, decoder: files.
-        provider: of ONNX Runtime.
+        encoder, decoder: ONNX files of the two networks.
+        provider: name of ONNX Runtime's execution provider.
 
     Raises:
         FamdaError: a file is no ONNX model, or not one of these.
@@ -163,7 +163,7 @@ def enlarge(logits: torch.Tensor, size: tuple[int, int], side: int) -> torch.Ten
     Args:
         logits: float [N, M, h, h] of the padded square.
         size: (H, W) of the image.
-        side: of the square in pixels, to which the image's longest side was resized.
+        side: side in pixels of the square that the image's longest side was resized to.
 
     Returns:
         float [N, M, H, W].

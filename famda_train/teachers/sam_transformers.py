@@ -93,7 +93,7 @@ def terms_of(folder: ModelFolder, kind: str) -> str:
     """Return the licence of weights from the hub; what was done to those of a local folder is not known.
 
     Args:
-        folder: of the model.
+        folder: where the model lies.
         kind: ``model_type`` of its configuration.
     """
     return TERMS.get(kind, UNKNOWN) if folder.revision else UNKNOWN
@@ -105,7 +105,7 @@ class TransformersPredictor(PointPredictor):
     Args:
         network: offered by transformers for mask generation.
         processor: its image processor.
-        device: on which the network is.
+        device: device that holds the network.
     """
 
     def __init__(self, network: Any, processor: Any, device: torch.device):

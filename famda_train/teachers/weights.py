@@ -18,7 +18,7 @@ class Weights:
     """Weights that a teacher can use.
 
     Attributes:
-        name: as a user knows them: a file, a hub id, an npm package.
+        name: what a user knows them by: a file, a hub id, an npm package.
         terms: SPDX name of their licence, or its own name.
         non_commercial: whether the licence forbids commercial use.
         available: whether they are on this machine; None = that depends on the user's settings.

@@ -50,7 +50,7 @@ class TrainingCLI(LightningCLI):
 
     Args:
         verb: 'fit' or 'validate'; what :meth:`run` does.
-        options: of LightningCLI.
+        options: further arguments of LightningCLI.
     """
 
     def __init__(self, verb: Verb, **options: Any):
