@@ -29,7 +29,7 @@ TRACES = (
     (Cityscapes.KIND, ('gtFine', 'disparity/train'), 'leftImg8bit'),
     (Gta5.KIND, ('images/[0-9][0-9][0-9][0-9][0-9].png',), 'labels'),
 )
-"""(kind, what tells of a data set, the folder without which it cannot be detected)"""
+"""(kind, files that show that a data set was meant, the folder without which it cannot be detected)"""
 
 
 def open_dataset(
@@ -39,13 +39,13 @@ def open_dataset(
 
     Args:
         path: its folder, or ``street-world:<domain>`` for frames that are rendered when they are read.
-        kind: one of :data:`KINDS`; auto = told by the layout.
+        kind: one of :data:`KINDS`; auto = detected from the layout.
         split: None = the usual one of that data set (for training).
         label_space: what labels are read as; None = the usual one of that data set.
         options: what else the data set's class takes (``conditions``, ``condition``, ``time``, ``store``, ...).
 
     Raises:
-        FamdaError: no such folder, kind, split, label space or option; says what there is.
+        FamdaError: no such folder, kind, split, label space or option; names those there are.
     """
     name = detect_kind(path) if kind == 'auto' else kind
     cls: Any = choose(KINDS, name, 'kind of data set')
@@ -59,7 +59,7 @@ def open_dataset(
 
 
 def detect_kind(path: str | Path) -> str:
-    """Return the kind of the data set at a path, told by its layout.
+    """Return the kind of the data set at a path, detected from its layout.
 
     Raises:
         FamdaError: nothing there, or no layout that is known.

@@ -132,7 +132,7 @@ class Dataset(abc.ABC):
         """Check that there are frames, and ground truth of these kinds.
 
         Raises:
-            FamdaError: says what is missing.
+            FamdaError: names what is missing.
         """
         if not len(self):
             raise FamdaError(f"'{self.path}' holds no frames")

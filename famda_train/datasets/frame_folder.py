@@ -153,8 +153,8 @@ class FrameFolderWriter:
     Frames are on disk as soon as they are added; ``frames.jsonl`` and
     ``dataset.yaml`` are written at the end, so a folder that was cut short is
     recognised as unfinished instead of being read as a small one, and can be
-    written again.  A finished folder is never overwritten: what teachers said about
-    its frames would be taken for the new ones.
+    written again.  A finished folder is never overwritten: the outputs of teachers
+    for its frames would be taken for those of the new ones.
 
     Raises:
         FamdaError: the folder cannot be written, holds finished frames, or there is no such label space.

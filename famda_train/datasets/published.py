@@ -34,7 +34,7 @@ class PublishedDataset(Dataset):
         part: name of the split, also of the folder for teachers' outputs.
         label_space: what labels are read as; None = the data set's usual one.
         frames: from :func:`records`.
-        folders: kind of ground truth → folder whose presence says that there is such ground truth.
+        folders: kind of ground truth → folder that exists where there is such ground truth.
         store: folder for teachers' outputs; None = ``<root>/famda/<part>``.
     """
 
@@ -163,7 +163,7 @@ def list_images(root: Path, folder: Path, patterns: Iterable[str], title: str, l
     """Return the images below a folder, sorted.
 
     Raises:
-        FamdaError: the folder is missing or holds none; says what the layout is.
+        FamdaError: the folder is missing or holds none; names the expected layout.
     """
     where = relative(root, folder)
     if not folder.is_dir():

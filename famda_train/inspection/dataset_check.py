@@ -51,7 +51,7 @@ def check_data(path: str | Path, frames: int = 50, track: Track = silent, kind: 
         path: root of a data set.
         frames: evenly spaced frames that are read per split; 0 = all.
         track: draws a progress bar.
-        kind: one of ``catalogue.KINDS``; auto = told by the layout.
+        kind: one of ``catalogue.KINDS``; auto = detected from the layout.
 
     Returns:
         JSON values: ``path``, ``kind`` (None = not recognised), ``licence``, ``splits`` (name → counts and

@@ -123,8 +123,8 @@ def _wrong_picture(path: Path, dtype: type[np.generic], size: tuple[int, int] | 
 
 
 def _wrong_masks(entry: Mapping[str, Any], picture: Path) -> str | None:
-    told, highest = entry.get('masks'), int(read_png(picture).max(initial=0))
-    return None if told == highest else f'the index says {told} masks, the picture has {highest}'
+    recorded, highest = entry.get('masks'), int(read_png(picture).max(initial=0))
+    return None if recorded == highest else f'the index says {recorded} masks, the picture has {highest}'
 
 
 def _image_size(dataset: Dataset, index: int) -> tuple[int, int] | None:
@@ -134,4 +134,4 @@ def _image_size(dataset: Dataset, index: int) -> tuple[int, int] | None:
     try:
         return header_size(dataset.path / frame.image)
     except FamdaError:
-        return None  # famda doctor tells about images
+        return None  # famda doctor reports images

@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a teacher said about one frame, as the PNG bytes and numbers that a label store keeps.
+"""The output of a teacher for one frame, as the PNG bytes and numbers that a label store keeps.
 
 Masks are uint16 ids.  Depth is uint16 with value * scale + offset per image, raw 0 =
 unknown.  Reliability is uint8, 255 = 1.
@@ -25,7 +25,7 @@ class LabelPicture:
     Attributes:
         picture: PNG bytes, uint16 [H, W].
         parameters: what ``index.jsonl`` keeps beside the stem.
-        reliability: PNG bytes, uint8 [H, W]; None = the teacher tells none.
+        reliability: PNG bytes, uint8 [H, W]; None = the teacher gives none.
     """
 
     picture: bytes
@@ -49,7 +49,7 @@ def encode_depth(values: np.ndarray, reliability: np.ndarray | None = None) -> L
 
     Args:
         values: float [H, W]; NaN = unknown.
-        reliability: float [H, W], 0 to 1; NaN counts as 0.  None = not told.
+        reliability: float [H, W], 0 to 1; NaN counts as 0.  None = not given.
     """
     raw, scale, offset = quantise(values)
     parameters: dict[str, Any] = {'scale': scale, 'offset': offset}

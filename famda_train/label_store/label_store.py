@@ -7,7 +7,7 @@
     FRAMES/teachers/masks-felzenszwalb/{teacher.json,index.jsonl,000000.png,...}
     FRAMES/teachers/depth-street-world/{teacher.json,index.jsonl,000000.png,000000.reliability.png,...}
 
-How arrays become pictures is told in :mod:`famda_train.label_store.label_picture`; the ``kind`` of
+Arrays become pictures in :mod:`famda_train.label_store.label_picture`; the ``kind`` of
 a depth store says whether its values are metres (``depth``) or affine-invariant ``disparity``.
 """
 from __future__ import annotations
@@ -34,7 +34,7 @@ from famda_train.label_store.label_picture import LabelPicture, dequantise, enco
 ROLES = ('masks', 'depth')
 KINDS = {'masks': ('segments',), 'depth': ('depth', 'disparity')}
 """Role → what its values can mean."""
-SAYS_NOTHING_OF_VALUES = ('licence', 'note')
+NOT_ABOUT_VALUES = ('licence', 'note')
 """Keys of an identity that two teachers with the same outputs may differ in."""
 STORE_NAME = r'\w[\w.-]*'
 FARTHEST = 1e30
@@ -138,7 +138,7 @@ class LabelStore:
 
     @property
     def entries(self) -> dict[str, dict[str, Any]]:
-        """What the index says: stem → its line."""
+        """The index: stem → its line."""
         return self._index
 
     def __contains__(self, stem: str) -> bool:
@@ -188,7 +188,7 @@ class LabelStore:
         return dequantise(read_values(self.picture_path(stem), np.uint16), entry['scale'], entry['offset'])
 
     def read_reliability(self, stem: str) -> np.ndarray | None:
-        """Return float32 [H, W], 0 to 1 in steps of 1/255; None = the teacher told none."""
+        """Return float32 [H, W], 0 to 1 in steps of 1/255; None = the teacher gave none."""
         if not self._entry(stem).get('reliability'):
             return None
         return read_values(self.reliability_path(stem), np.uint8).astype(np.float32) / 255
@@ -336,7 +336,7 @@ def first_difference(made: Any, asked: Any, path: str = '') -> str | None:
     if not (isinstance(made, dict) and isinstance(asked, dict)):
         return None if made == asked else f'{path} is {json.dumps(made)} there, {json.dumps(asked)} here'
     for key in sorted({*made, *asked}):
-        if not path and key in SAYS_NOTHING_OF_VALUES:
+        if not path and key in NOT_ABOUT_VALUES:
             continue
         where = f'{path}.{key}'.lstrip('.')
         if (key in made) != (key in asked):

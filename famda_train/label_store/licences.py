@@ -29,7 +29,7 @@ def licence(weights: str, non_commercial: bool = False) -> dict[str, Any]:
 
 
 def inherited_licence(role: str, identity: Mapping[str, Any]) -> str:
-    """Return what a student's licence says about a teacher; '' where there is nothing to say.
+    """Return the part of a student's licence that a teacher adds; '' = none.
 
     Args:
         role: ``masks`` or ``depth``.
@@ -44,7 +44,7 @@ def inherited_licence(role: str, identity: Mapping[str, Any]) -> str:
 
 
 def teacher_notice(identity: Mapping[str, Any]) -> str:
-    """Return the sentence that the command line says about a teacher's weights; '' = none is needed."""
+    """Return the sentence that the command line prints about a teacher's weights; '' = none is needed."""
     entry = _licence_of(identity)
     model = identity.get('model') or identity['name']
     if entry.get('non_commercial'):
@@ -58,7 +58,7 @@ def teacher_notice(identity: Mapping[str, Any]) -> str:
 
 
 def student_notice(licence_text: str) -> str:
-    """Return the sentence that the command line says about a student's licence; '' = none is needed.
+    """Return the sentence that the command line prints about a student's licence; '' = none is needed.
 
     Args:
         licence_text: the ``licence`` of a student's spec or card: parts separated by '; '.

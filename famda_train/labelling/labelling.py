@@ -47,7 +47,7 @@ def label_frames(
         track: wraps the outcomes, for a progress bar.
         settings: of the teacher.
         engine: that computes; None = this process.
-        on_identity: is told the teacher's identity before the work.
+        on_identity: called with the teacher's identity before the work.
 
     Returns:
         JSON values: ``teacher``, ``store`` (its folder), ``labelled`` (now), ``kept`` (labelled before), ``failed``
@@ -115,8 +115,8 @@ def label_with_teachers(
         progress: a running :class:`rich.progress.Progress`.
         settings: role → settings of its teacher.
         engine: that computes; None = this process.
-        on_identity: is told the identity of every teacher before the work.
-        on_result: is told (role, result) when a teacher has done its work, also where a later one gives up.
+        on_identity: called with the identity of every teacher before the work.
+        on_result: called with (role, result) when a teacher has done its work, also where a later one gives up.
 
     Returns:
         role → result of :func:`label_frames`.

@@ -135,7 +135,7 @@ class LocalEngine:
 
     @contextlib.contextmanager
     def start(self, job: Job) -> Iterator[LocalRun]:
-        """Start the first worker, which tells what the others will need."""
+        """Start the first worker, which shows what the others will need."""
         run = LocalRun(job, self._workers)
         try:
             run.start()

@@ -166,7 +166,7 @@ class AdaptationData(lightning.LightningDataModule):
         """Name of the source's label space."""
         space = self.source.dataset.label_space
         if space is None:
-            raise FamdaError(f"'{self.source.dataset.path}' says no label space")
+            raise FamdaError(f"'{self.source.dataset.path}' has no label space")
         return space.name
 
     def train_dataloader(self) -> dict[str, DataLoader]:

@@ -45,7 +45,7 @@ class Samples:
         focal: canonical focal in pixels at ``size``; None = that of the first frame.
         ground_truth: read labels and depth.
         masks, depth: names of teachers whose outputs are read from the label store.
-        reliability: read what the depth teacher's store says about the reliability of its pixels, too.
+        reliability: read the reliability of the depth teacher's pixels from its store, too.
         cache_gb: memory for samples that were read already, 10^9 bytes.
 
     Frames without labels are left out where ``ground_truth`` is asked for.
@@ -182,7 +182,7 @@ def complete_store(dataset: Dataset, role: str, name: str) -> LabelStore:
 
 
 def resize(array: np.ndarray, size: tuple[int, int], interpolation: int = cv2.INTER_NEAREST_EXACT) -> np.ndarray:
-    """Resize [H, W] or [H, W, C] to (width, height); nearest unless told otherwise."""
+    """Resize [H, W] or [H, W, C] to (width, height); the nearest pixel unless given another interpolation."""
     if (array.shape[1], array.shape[0]) == tuple(size):
         return array
     return cv2.resize(array, tuple(size), interpolation=interpolation)

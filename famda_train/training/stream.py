@@ -3,7 +3,7 @@
 """An endless stream of training samples in which place n is always the same sample.
 
 Which frame stands at place n, and which part of it, follows from (seed, stream, n) alone:
-a resumed training goes on with the samples that an uninterrupted one would have seen, and
+a resumed training continues with the samples that an uninterrupted one would have seen, and
 several processes share the places among them.
 """
 from __future__ import annotations
