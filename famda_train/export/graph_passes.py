@@ -20,6 +20,7 @@ from torch.export import Dim
 
 from famda_ros.student.providers import session_options
 from famda_ros.student.runtime import DIMENSIONS
+from famda_train.models.onnx_graph import drop_unused
 
 OPSET = 18
 
@@ -111,7 +112,7 @@ def merge_pointwise(model: onnx.ModelProto) -> onnx.ModelProto:
         graph.node.remove(second)
         weights = {tensor.name: tensor for tensor in graph.initializer}
         makers = {name: node for node in graph.node for name in node.output}
-    _drop_unused(graph)
+    drop_unused(graph)
     return model
 
 
@@ -148,7 +149,7 @@ def resize_channels_last(model: onnx.ModelProto) -> onnx.ModelProto:
         # With its axes named, it takes OpenVINO 6 ms instead of 64 ms, and ONNX Runtime's own kernel as long as ever.
         resize.attribute.append(helper.make_attribute('axes', ROWS_AND_COLUMNS))
         graph.node.remove(transpose)
-    _drop_unused(graph)
+    drop_unused(graph)
     return model
 
 
@@ -172,14 +173,8 @@ def resize_planes(model: onnx.ModelProto) -> onnx.ModelProto:
         graph.node.insert(place + 2, helper.make_node('Unsqueeze', [large, f'{plane}_axes'], [result], name=large))
         resize.input[:] = [plane, '', f'{large}_factors']
         resize.output[0] = large
-    _drop_unused(graph)
+    drop_unused(graph)
     return model
-
-
-def _drop_unused(graph: onnx.GraphProto) -> None:
-    used = {name for node in graph.node for name in node.input}
-    for tensor in [tensor for tensor in graph.initializer if tensor.name not in used]:
-        graph.initializer.remove(tensor)
 
 
 def _is_pointwise(node: onnx.NodeProto, weights: dict[str, onnx.TensorProto]) -> bool:

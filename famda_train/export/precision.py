@@ -20,6 +20,7 @@ from onnx import TensorProto, helper, numpy_helper, shape_inference
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
 from famda_ros.errors import FamdaError
+from famda_train.models.onnx_graph import drop_unused
 
 PRODUCTS = ('Conv', 'MatMul', 'Gemm')
 """Operators that the work is in."""
@@ -168,12 +169,7 @@ def read_bytes(model: onnx.ModelProto, image: ScaledImage) -> None:
         for place, name in enumerate(node.input):
             if name == quantise.output[0]:
                 node.input[place] = image.pixels
-    unused = [quantise]
-    while unused:
-        for node in unused:
-            graph.node.remove(node)
-        read = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
-        unused = [node for node in graph.node if not read.intersection(node.output)]
+    drop_unused(graph)
 
 
 def network_nodes(model: onnx.ModelProto) -> list[str]:

@@ -19,6 +19,7 @@ import onnx
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from famda_ros.errors import FamdaError
+from famda_train.models.onnx_graph import drop_unused
 
 INPUTS = ('image_embeddings', 'point_coords', 'point_labels', 'mask_input', 'has_mask_input')
 OUTPUTS = ('low_res_masks', 'iou_predictions')
@@ -50,7 +51,9 @@ def open_decoder(model: ModelProto, name: str) -> ModelProto:
         if value.name in ('point_coords', 'point_labels'):
             value.type.tensor_type.shape.dim[0].dim_param = 'prompts'
     del graph.value_info[:]  # shapes of before
-    _keep_what_leads_to(graph, outputs)
+    del graph.output[:]
+    graph.output.extend(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in outputs)
+    drop_unused(graph)
     return model
 
 
@@ -129,20 +132,3 @@ def _ancestors(producers: dict[str, NodeProto], tensor: str) -> Iterator[NodePro
             seen.add(node.output[0])
             yield node
             queue += list(node.input)
-
-
-def _keep_what_leads_to(graph, outputs: list[str]) -> None:
-    """Remove all nodes and inputs that these outputs do not depend on."""
-    producers = _producers(graph)
-    needed = {node.output[0] for output in outputs for node in _ancestors(producers, output)}
-    nodes = [node for node in graph.node if node.output and node.output[0] in needed]
-    used = {tensor for node in nodes for tensor in node.input}
-    inputs = [value for value in graph.input if value.name in used]
-    for field, values in (
-        (graph.node, nodes),
-        (graph.input, inputs),
-        (graph.output, [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in outputs]),
-    ):
-        kept = list(values)
-        del field[:]
-        field.extend(kept)
