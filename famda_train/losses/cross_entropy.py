@@ -1,31 +1,13 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Losses with per-pixel weights; ignored pixels never dilute the mean."""
+"""Cross-entropy with a weight per pixel; ignored pixels never dilute the mean."""
 from __future__ import annotations
 
 import torch
-from torch import distributed
 from torch.nn import functional
 
 from famda_ros.student.label_space import IGNORE
-
-
-def mean_over_processes(value: torch.Tensor) -> torch.Tensor:
-    """Return the mean of a value without gradient over all processes of a distributed training; alone, itself."""
-    if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() == 1:
-        return value
-    value = value.detach().clone()
-    distributed.all_reduce(value)
-    return value / distributed.get_world_size()
-
-
-def weighted_mean(values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Return sum(weight * values) / sum(weight), and 0 where all weights are 0.
-
-    Several processes divide by their mean sum, so that the mean of their losses, which is
-    what distributed training follows, is the loss of the whole batch.
-    """
-    return (weight * values).sum() / mean_over_processes(weight.sum()).clamp_min(1e-6)
+from famda_train.losses.reductions import mean_over_processes
 
 
 def cross_entropy(
@@ -39,9 +21,12 @@ def cross_entropy(
     Args:
         logits: float [B, C, H, W].
         labels: int [B, H, W]; 255 is ignored.
-        pixel_weight: float [B, H, W], how much a pixel's label is believed (0..1).
-            A batch believed by half has half the loss.
-        class_weight: float [C].
+        pixel_weight: float [B, H, W] in 0..1, how much each pixel's label counts.
+            A batch of weight 0.5 everywhere has half the loss.
+        class_weight: float [C], how much the pixels of each class count; None = all alike.
+
+    Returns:
+        a scalar; 0 where no pixel is labelled.
     """
     labels = labels.long()
     values = functional.cross_entropy(logits.float(), labels, class_weight, ignore_index=IGNORE, reduction='none')

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Losses of depth, with per-pixel weights; all take the same arguments.
 
-The prediction is the logarithm of metres, float [B, H, W].  The depth taught is float
+The prediction is the logarithm of metres, float [B, H, W].  The target depth is float
 [B, H, W] metres; NaN, +inf and values <= 0 are not supervised.  The weight is float
 [B, H, W] >= 0.  Each loss is a finite scalar with a finite gradient, also where no pixel
 is supervised (then 0).
@@ -14,7 +14,8 @@ from collections.abc import Callable
 
 import torch
 
-from famda_train.losses.cross_entropy import weighted_mean
+from famda_train.losses.reductions import weighted_mean
+from famda_train.pseudo_labels.robust_statistics import without_scale_and_shift
 
 DepthLoss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -133,15 +134,8 @@ def _relative_error(
 
 
 def _relative_disparity(log_depth: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Return disparity - median, over mean |disparity - median|; both of the image's pixels with a weight."""
-    disparity = (-log_depth.clamp(-LOG_LIMIT, LOG_LIMIT)).exp().flatten(1)
-    counts = (weight > 0).flatten(1)
-    shift = torch.where(counts, disparity, torch.nan).nanmedian(1, keepdim=True).values.nan_to_num(0.0)
-    centred = disparity - shift
-    spread = (counts * centred.abs()).sum(1, keepdim=True) / counts.sum(1, keepdim=True).clamp_min(1)
-    # A flat prediction has no spread to divide by; its gradient must not be huge for that.
-    spread = torch.maximum(spread, 0.01 * shift.detach()).clamp_min(TINY)
-    return (centred / spread).view(log_depth.shape)
+    """Return disparity without scale and shift, those of the image's pixels with a weight."""
+    return without_scale_and_shift((-log_depth.clamp(-LOG_LIMIT, LOG_LIMIT)).exp(), weight > 0)
 
 
 def _slope(error: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from famda_ros.student.label_space import LabelSpace
-from famda_train.losses.cross_entropy import weighted_mean
+from famda_train.losses.reductions import weighted_mean
 
 THINGS = frozenset({
     'traffic light', 'traffic sign', 'sign-symbol', 'object', 'person', 'pedestrian', 'human', 'rider', 'bicyclist',

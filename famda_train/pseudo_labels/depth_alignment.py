@@ -5,6 +5,11 @@ from __future__ import annotations
 
 import torch
 
+from famda_train.pseudo_labels.robust_statistics import robust_statistics
+
+PASSES = 3
+"""How often the robust fit lowers the weight of pixels that do not fit."""
+
 
 def fit_scale_shift(x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Weighted least squares y = scale * x + shift, one fit per row.
@@ -25,17 +30,16 @@ def fit_scale_shift(x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor) -> t
 
 
 def fit_robustly(
-    x: torch.Tensor, y: torch.Tensor, valid: torch.Tensor, passes: int = 3
+    x: torch.Tensor, y: torch.Tensor, valid: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Fit y = scale * x + shift, one fit per image, in spite of a minority of wrong pixels.
 
-    Every pass fits by least squares and then trusts each pixel less the larger its residual
-    is (Cauchy weights at the median residual).
+    Every pass fits by least squares and then lowers the weight of each pixel the more, the larger
+    its residual is (Cauchy weights at the median residual).
 
     Args:
         x, y: float [B, H, W]; anything where not valid.
         valid: bool [B, H, W], pixels that count.
-        passes: of reweighting.
 
     Returns:
         (scale, shift), each [B].
@@ -43,7 +47,7 @@ def fit_robustly(
     mask = valid.flatten(1)
     x, y = torch.where(mask, x.float().flatten(1), 0.0), torch.where(mask, y.float().flatten(1), 0.0)
     weight = mask.float()
-    for _ in range(passes):
+    for _ in range(PASSES):
         scale, shift = fit_scale_shift(x, y, weight)
         residual = (scale[:, None] * x + shift[:, None] - y).abs()
         spread = torch.where(mask, residual, torch.nan).nanmedian(dim=1).values.nan_to_num(1.0).clamp_min(1e-6)
@@ -79,18 +83,6 @@ def align_disparity(
     aligned = scale[:, None, None] * disparity.float() + shift[:, None, None]
     depth = 1.0 / aligned.clamp(1.0 / far, 1.0 / near)
     return torch.where(usable[:, None, None], depth, torch.nan)
-
-
-def robust_statistics(values: torch.Tensor, valid: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return (median, mean absolute distance from it) of each image, float32 [B]; NaN without a valid pixel.
-
-    Args:
-        values: float [B, H, W], for example inverse or log depth.
-        valid: bool [B, H, W], pixels that count; values that are not finite never do.
-    """
-    values = torch.where(valid & torch.isfinite(values), values.float(), torch.nan).flatten(1)
-    median = values.nanmedian(1).values
-    return median, (values - median[:, None]).abs().nanmean(1)
 
 
 def match_statistics(

@@ -12,25 +12,13 @@ from safetensors.torch import save_file
 from famda_ros.files import atomic_path, make_output_folder
 from famda_train.augmentation.photometric import flip_horizontally, photometric
 from famda_train.augmentation.sample_rng import SampleRng
-from famda_train.losses.cross_entropy import weighted_mean
 from famda_train.losses.depth_losses import log_l1
+from famda_train.losses.reductions import weighted_mean
 from famda_train.models.stand_in_depth import StandInDepthNetwork
+from famda_train.pseudo_labels.robust_statistics import without_scale_and_shift
 from famda_train.teachers.street_world_depth import read_weights
 from famda_train.training.data_module import AdaptationData
 from famda_train.training.stream import SOURCE
-
-
-def normalise_disparity(disparity: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-    """Remove scale and shift per image: (d - median) / mean |d - median| over valid pixels.
-
-    Args:
-        disparity: float [B, H, W].
-        valid: bool [B, H, W].
-    """
-    masked = torch.where(valid, disparity, torch.nan).flatten(1)
-    centre = masked.nanmedian(dim=1).values.nan_to_num(0.0)[:, None, None]
-    spread = (masked - centre.flatten(1)).abs().nanmean(dim=1).nan_to_num(1.0).clamp_min(1e-6)[:, None, None]
-    return (disparity - centre) / spread
 
 
 class DepthPretraining(lightning.LightningModule):
@@ -55,8 +43,9 @@ class DepthPretraining(lightning.LightningModule):
         depth = sample['depth']
         known = ~torch.isnan(depth)
         metric = log_l1(prediction.log_depth, depth, torch.ones_like(depth))
-        truth = torch.where(torch.isposinf(depth), 0.0, 1.0 / depth.nan_to_num(1.0).clamp(1.5, 200.0))
-        error = normalise_disparity(prediction.disparity, known) - normalise_disparity(truth, known)
+        disparity = torch.where(torch.isposinf(depth), 0.0, 1.0 / depth.nan_to_num(1.0).clamp(1.5, 200.0))
+        predicted, wanted = (without_scale_and_shift(one, known) for one in (prediction.disparity, disparity))
+        error = predicted - wanted
         relative = weighted_mean(error.abs(), known.float())
         self.log_dict({'metric': metric, 'relative': relative}, prog_bar=True)
         return metric + 0.5 * relative

@@ -17,7 +17,7 @@ from famda_ros.errors import FamdaError
 from famda_ros.student.label_space import get_label_space
 from famda_train.augmentation.photometric import flip_horizontally, photometric
 from famda_train.augmentation.sample_rng import SampleRng, run_seed, seed_of
-from famda_train.losses.cross_entropy import mean_over_processes
+from famda_train.losses.reductions import mean_over_processes
 from famda_train.models.blocks import upsample
 from famda_train.models.checkpoint import (
     KEY,

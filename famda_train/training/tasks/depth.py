@@ -12,13 +12,14 @@ import torch
 
 from famda_ros.errors import FamdaError
 from famda_train.evaluation.depth import DepthMetric
-from famda_train.losses.cross_entropy import mean_over_processes
 from famda_train.losses.depth_losses import DEPTH_LOSSES, beyond_range, gradient_matching
+from famda_train.losses.reductions import mean_over_processes
 from famda_train.models.pyramid import TYPICAL_LOG_DEPTH
 from famda_train.pictures.depth_colors import depth_picture
 from famda_train.pseudo_labels.class_prior import moving_average
-from famda_train.pseudo_labels.depth_alignment import align_disparity, align_to_statistics, robust_statistics
+from famda_train.pseudo_labels.depth_alignment import align_disparity, align_to_statistics
 from famda_train.pseudo_labels.reliability import agreement
+from famda_train.pseudo_labels.robust_statistics import robust_statistics
 from famda_train.training.tasks.task import Sample, Target, Task, constant_like
 
 HEADROOM = (0.5, 1.5)

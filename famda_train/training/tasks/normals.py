@@ -13,8 +13,8 @@ import torch
 from torch.nn import functional
 
 from famda_train.evaluation.normals import NormalsMetric
-from famda_train.losses.cross_entropy import weighted_mean
 from famda_train.losses.geometry import normals_from_depth
+from famda_train.losses.reductions import weighted_mean
 from famda_train.training.tasks.task import Sample, Target, Task, constant_like
 
 

@@ -13,7 +13,8 @@ from famda_ros.errors import FamdaError
 from famda_ros.student.colorize import color_mask
 from famda_ros.student.label_space import LabelSpace
 from famda_train.evaluation.segmentation import SegmentationMetric
-from famda_train.losses.cross_entropy import cross_entropy, mean_over_processes
+from famda_train.losses.cross_entropy import cross_entropy
+from famda_train.losses.reductions import mean_over_processes
 from famda_train.pseudo_labels.class_prior import align_to_prior, label_shares, moving_average
 from famda_train.pseudo_labels.forgotten_classes import ShareAverage, forgotten_classes
 from famda_train.pseudo_labels.mask_vote import vote_in_masks

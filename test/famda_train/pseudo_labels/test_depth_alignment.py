@@ -10,8 +10,8 @@ from famda_train.pseudo_labels.depth_alignment import (
     align_to_statistics,
     fit_scale_shift,
     match_statistics,
-    robust_statistics,
 )
+from famda_train.pseudo_labels.robust_statistics import robust_statistics
 
 RANGE_M = (1.0, 80.0)
 

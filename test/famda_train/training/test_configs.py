@@ -86,7 +86,7 @@ def test_street_world_configurations(tmp_path):
     target = write_street(tmp_path / 'night', 'night', 3, first=50, truth=False)
     for role, name in TEACHERS.items():
         label_frames(open_dataset(target), role, name)
-    base = write_checkpoint(tmp_path / 'base.ckpt')
+    base = write_checkpoint(tmp_path / 'random.ckpt')
     common = ['--trainer.max_steps=2', '--trainer.logger=false', f'--data.source={source}']
     config = {path.stem: str(path) for path in CONFIGS}
     main(['--config', config['street_world_source'], *common, f'--model.init_args.network={SMALL_NETWORK}',
