@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""A student whose depth is checked while its masks are scored, for photographs without true depth."""
+"""A student whose depth is checked while its masks are scored, for photographs without ground-truth depth."""
 from __future__ import annotations
 
 from typing import Any
@@ -20,11 +20,11 @@ ROAD = {'flat7': 'flat', 'camvid11': 'road'}
 
 
 class CheckedStudent:
-    """A student that is asked about the frames of a data set in order, and whose depth is checked meanwhile.
+    """A student that predicts the frames of a data set in order, and whose depth is checked meanwhile.
 
     Args:
-        predict: the student.
-        frames: that it will be asked about.
+        predict: of the student.
+        frames: those that it predicts.
         space: label space of the student.
         teacher: depth teacher to compare with.
     """
@@ -37,11 +37,11 @@ class CheckedStudent:
         self._consecutive = iter([False, *(0 < gap <= CONSECUTIVE for gap in np.diff(numbers).tolist())])
 
     def __call__(self, image: np.ndarray, focal: float | None) -> tuple[np.ndarray, np.ndarray]:
-        """Return what the student says."""
+        """Return labels and depth of the student."""
         labels, depth = self._predict(image, focal)
         assert focal is not None
-        told = self._teacher(image, focal)
-        self._checks.update(image, depth, labels == self._road, told, focal, next(self._consecutive))
+        reference = self._teacher(image, focal)
+        self._checks.update(image, depth, labels == self._road, reference, focal, next(self._consecutive))
         return labels, depth
 
     def compute(self) -> dict[str, Any]:

@@ -39,7 +39,7 @@ OUTPUTS = {
     SEGFORMER: ('labels', 'confidence'),
     DEPTH_ANYTHING: ('depth',),
 }
-"""Rows, and what each answers: what a user of it alone gets."""
+"""Row → outputs of its network: those that a user of it alone gets."""
 
 LITE0 = {'encoder': 'efficientnet_lite0', 'separable': True}
 """The student that is meant for a robot, see docs/students.md."""
@@ -64,7 +64,7 @@ def export_network(
         name: a row of :data:`OUTPUTS`.
         precision: 'fp32', 'fp16' or 'int8'.
         size: (height, width).
-        label_space: that it tells apart.
+        label_space: the classes of its labels.
         network: options of the student's network.
 
     Raises:
@@ -133,7 +133,7 @@ class PeerGraph(nn.Module):
         self.register_buffer('std', 255 * torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
 
     def raw(self, image: torch.Tensor) -> Any:
-        """Return what the network says about uint8 [1, H, W, 3]."""
+        """Return the outputs for an image, uint8 [1, H, W, 3]."""
         return self.network(pixel_values=(image.permute(0, 3, 1, 2).float() - self.mean) / self.std)
 
 
@@ -146,7 +146,7 @@ class SegmentationGraph(PeerGraph):
 
 
 class DepthGraph(PeerGraph):
-    """Relative depth, enlarged as the student's."""
+    """Relative depth, upsampled as the student's."""
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Map uint8 [1, H, W, 3] to float32 [1, H, W]."""

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """``famda bench node``: what the running perception node makes of its network.
 
-The node and a camera with a listener are processes of their own, which talk over DDS.  The bare network is timed in
-this process, in turns with the node: some seconds of one, then some of the other.  So whatever else the machine does
-hits both alike, and their ratio can be trusted where their milliseconds cannot.
+The node runs in one process, a camera with a listener in another; they talk over DDS.  The bare network is timed in
+this process, in turns with the node: some seconds of one, then some of the other.  So other work of the machine slows
+both alike, and their ratio can be trusted where their milliseconds cannot.
 """
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ class NodeSetup:
     Attributes:
         model: student .onnx file.
         image: (height, width) of the camera.
-        threads: of one inference; the first is that of the headlines.
-        rates: of the camera, frames per second.
-        seconds: of each phase.
-        rounds: node and network take so many turns.
+        threads: CPU threads per inference; the headlines are of the first.
+        rates: frames per second of the camera.
+        seconds: length of each phase.
+        rounds: number of turns of node and network.
         provider: a name of :data:`famda_ros.student.providers.PROVIDERS`.
     """
 
@@ -74,7 +74,7 @@ def run_node_bench(setup: NodeSetup, progress) -> dict[str, Any]:
         progress: rich progress bar.
 
     Raises:
-        FamdaError: ROS 2 is missing, the model cannot be used, or a process ended or did not answer.
+        FamdaError: ROS 2 is missing, the model cannot be used, or a process ended or sent no outputs.
     """
     check_ros()
     load = os.getloadavg()[0]
@@ -305,10 +305,16 @@ def bare_network(setup: NodeSetup, threads: int) -> Callable[[], Any]:
     return lambda: bound(bound.image, ())
 
 
-def bare_rate(run: Callable[[], Any], seconds: float) -> float:
-    """Return runs per second."""
-    start, runs = time.perf_counter(), 0
-    while (passed := time.perf_counter() - start) < seconds:
+def bare_rate(run: Callable[[], Any], seconds: float, clock: Callable[[], float] = time.perf_counter) -> float:
+    """Return runs per second.
+
+    Args:
+        run: what is timed.
+        seconds: no run begins later than this.
+        clock: returns seconds.
+    """
+    start, runs = clock(), 0
+    while (passed := clock() - start) < seconds:
         run()
         runs += 1
     return runs / passed

@@ -4,12 +4,12 @@
 
 ``day`` goes from the labelled street world to unlabelled photographs by day, as SYNTHIA → Cityscapes does, and
 ``day_clean`` goes there from cleanly rendered streets; ``dusk`` goes from labelled photographs by day to unlabelled
-ones at dusk, as Cityscapes → ACDC does.  The configurations ``config/train/camvid_*.yaml`` say how.
+ones at dusk, as Cityscapes → ACDC does.  The settings are in the configurations ``config/train/camvid_*.yaml``.
 """
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,26 +18,14 @@ import numpy as np
 import torch
 
 from famda_ros import __version__
-from famda_ros.errors import FamdaError, choose
 from famda_ros.files import make_output_folder
 from famda_train.bench.checked_student import CheckedStudent
-from famda_train.bench.rows import (
-    BASE,
-    BASELINE,
-    FULL,
-    ORACLE,
-    ROWS,
-    TRAININGS,
-    Recipe,
-    read_recipe,
-    training_arguments,
-)
-from famda_train.bench.summary import summarise
-from famda_train.bench.trainings import BenchFolder, Key, Run, Work, check_asked, check_jobs, counted, train_and_score
+from famda_train.bench.real_plan import TARGETS, RealPlan
+from famda_train.bench.rows import BASE, BASELINE, FULL, ROWS, TRAININGS, Recipe, read_recipe, training_arguments
+from famda_train.bench.trainings import BenchFolder, Key, Run, Work, check_jobs, counted, train_and_score
 from famda_train.datasets.dataset import Dataset
 from famda_train.datasets.render_to_disk import write_frames
 from famda_train.evaluation.evaluate import Predict, evaluate
-from famda_train.evaluation.machine import environment
 from famda_train.evaluation.models import load_predictor
 from famda_train.export.export_student import export_student
 from famda_train.labelling.engines import open_engine
@@ -49,34 +37,7 @@ from famda_train.training.data_module import DataSource, spaced_images
 from famda_train.training.samples import Samples
 from famda_train.world import render_many
 
-
-@dataclass(frozen=True)
-class Benchmark:
-    """From which labelled frames to which unlabelled ones.
-
-    Attributes:
-        source, famda: names of its configurations: of trainings on labelled frames, and of the self-training.
-        rows: that are measured, names of :data:`~famda_train.bench.rows.ROWS`.
-        domain: of the street world that is the source; None = the source is CamVid by day.
-    """
-
-    source: str
-    famda: str
-    rows: tuple[str, ...]
-    domain: str | None = None
-
-
-_BASELINES = ('source_only', BASELINE, 'source_only_as_long')
-_ROWS = (*_BASELINES, 'self_training', 'masks', FULL)
-REAL_ROWS = (*_BASELINES, 'self_training', 'superpixels', 'masks', FULL, ORACLE)
-TARGETS = {
-    'day': Benchmark('camvid_day_source', 'camvid_day', REAL_ROWS, 'varied'),
-    'day_clean': Benchmark('camvid_day_source', 'camvid_day', _ROWS, 'synthetic'),
-    'dusk': Benchmark('camvid_dusk_source', 'camvid_dusk', _ROWS),
-}
-"""``--targets`` → what is measured; the oracle reads labels of the target, which dusk has not."""
-
-FIRST_SCENE, SEED_STRIDE, MOST_SEEDS = 8_000_000, 10_000, 10
+FIRST_SCENE, SEED_STRIDE = 8_000_000, 10_000
 CHECKED = ('source_only', BASELINE, FULL)
 """Rows whose depth is checked; following pixels from frame to frame takes longer than all else that is scored."""
 PROBES, PROBED_DOMAIN = 24, 'varied'
@@ -85,69 +46,6 @@ PICTURES = 3
 """Frames of the pictures of a target."""
 
 STATISTICS_IMAGES = 160
-SPLITS_NEEDED = ('day_train', 'day_val', 'dusk_adapt', 'dusk_val')
-
-
-@dataclass(frozen=True)
-class RealSize:
-    """How much of everything; the default is the bench, smaller ones only show that it works.
-
-    Attributes:
-        source: frames of the street world.
-        width, height: of all frames in training, pixels.
-        crop: (width, height) of what is trained on; None = as the configurations say.
-        base_steps, steps: as in :func:`~famda_train.bench.rows.read_recipe`.
-    """
-
-    source: int = 600
-    width: int = 320
-    height: int = 240
-    crop: tuple[int, int] | None = None
-    base_steps: int | None = None
-    steps: int | None = None
-
-
-SIZES = {'full': RealSize(), 'small': RealSize(source=24, width=96, height=72, crop=(96, 72), base_steps=20, steps=12)}
-
-
-@dataclass(frozen=True)
-class RealPlan:
-    """What to compare.
-
-    Attributes:
-        data: folder of CamVid.
-        rows: names from :data:`~famda_train.bench.rows.ROWS`.
-        targets: from :data:`TARGETS`.
-        seeds: 0 to 9; of scenes, initialisation and sampling.
-        size: how much of everything.
-    """
-
-    data: Path
-    rows: tuple[str, ...]
-    targets: tuple[str, ...]
-    seeds: tuple[int, ...]
-    size: RealSize = SIZES['full']
-
-    def check(self) -> None:
-        """Raise FamdaError unless every word and number can be used and the data is there."""
-        for name in self.rows:
-            choose({row: None for row in REAL_ROWS}, name, 'row')
-        for target in self.targets:
-            choose(TARGETS, target, 'target')
-        check_asked(self.rows, self.targets, self.seeds, MOST_SEEDS)
-        for split in SPLITS_NEEDED:
-            if not (self.data / split / 'images').is_dir():
-                raise FamdaError(f"'{self.data}' has no folder '{split}/images'; see docs/results.md for its layout")
-
-    def wanted(self) -> list[Key]:
-        """Return (row, target, seed) of everything that is scored, in the order of the result."""
-        return [
-            (name, target, seed)
-            for target in self.targets
-            for name in self.rows
-            for seed in self.seeds
-            if name in TARGETS[target].rows
-        ]
 
 
 class RealBench:
@@ -161,7 +59,7 @@ class RealBench:
     def __init__(self, out: Path, plan: RealPlan):
         plan.check()
         self.plan, size = plan, plan.size
-        # All targets, whichever are asked for: a folder can be gone on with for another one.
+        # Of all targets: others can be measured in the same folder later.
         recipes = {name: read_recipe(b.source, b.famda, size.base_steps, size.steps) for name, b in TARGETS.items()}
         settings = {target: asdict(recipe) for target, recipe in recipes.items()}
         self.recipes = recipes
@@ -183,7 +81,7 @@ class RealBench:
         return Run(ROWS[name].training, seed, target)
 
     def base_of(self, run: Run) -> Run:
-        """Return the base that a run goes on from."""
+        """Return the base that a run continues from."""
         return Run(BASE, run.seed, run.target)
 
     def steps(self, run: Run) -> int:
@@ -234,9 +132,9 @@ class RealBench:
         return {**row, 'depth_checks': checks.compute() if checks else None, 'seconds': seconds}
 
     def draw(self, target: str, seed: int) -> list[Path]:
-        """Draw fair baseline, FAMDA and truth on some frames; return the files, or nothing without both students.
+        """Draw fair baseline, FAMDA and ground truth on some frames; return the files, none without both students.
 
-        The first one shows photographs and truth, which are the data set's; the second one only what students say.
+        The first one shows photographs and labels of the data set, the second one predictions only.
         """
         keys = {'source_only': (BASELINE, target, seed), 'famda': (FULL, target, seed)}
         if any(self.folder.row(key) is None for key in keys.values()):
@@ -326,32 +224,28 @@ def run_real(
     """
     check_jobs(jobs)
     bench = RealBench(out, plan)
-    left = [key for key in plan.wanted() if bench.folder.row(key) is None]
+    left = bench.folder.missing(plan.wanted())
     if left:
         bench.render(left, progress)
         bench.label(left, progress)
         work = Work(bench.run_of, bench.base_of, bench.steps, bench.arguments, bench.score)
         train_and_score(bench.folder, work, left, jobs, progress)
-    rows = [bench.folder.row(key) for key in plan.wanted()]
     return {
-        'protocol': 'metric',
-        'scored_on': {target: bench.scored_on(target) for target in plan.targets},
-        'rows': rows,
-        'summary': summarise([row for row in rows if row is not None]),
+        **bench.folder.result(plan.wanted(), {target: bench.scored_on(target) for target in plan.targets}),
         'pictures': [str(path) for target in plan.targets for path in bench.draw(target, plan.seeds[0])],
         'models': [str(path) for target in plan.targets if models and (path := bench.export(target, models))],
-        'settings': bench.folder.state['settings'],
-        'environment': environment(),
     }
 
 
 def _drawn(frames: Dataset, index: int, predictors: Mapping[str, Predict]) -> dict[str, Any]:
     """Return a row of :mod:`famda_train.pictures.student_comparison`."""
-    frame, image, truth = frames.frames[index], frames.image(index), frames.labels(index)
-    said = {name: predict(image, frame.focal) for name, predict in predictors.items()}
-    outputs = {name: {'labels': labels, 'depth': depth} for name, (labels, depth) in said.items()}
-    unknown = np.full(truth.shape, np.nan, np.float32)
-    return {'name': frame.stem, 'image': image, **outputs, 'ground_truth': {'labels': truth, 'depth': unknown}}
+    frame, image, labels = frames.frames[index], frames.image(index), frames.labels(index)
+    outputs = {}
+    for name, predict in predictors.items():
+        predicted_labels, depth = predict(image, frame.focal)
+        outputs[name] = {'labels': predicted_labels, 'depth': depth}
+    unknown = np.full(labels.shape, np.nan, np.float32)
+    return {'name': frame.stem, 'image': image, **outputs, 'ground_truth': {'labels': labels, 'depth': unknown}}
 
 
 def _track(progress, description: str, outcomes: Iterable, total: int) -> Iterable:

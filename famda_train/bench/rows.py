@@ -87,8 +87,8 @@ class Recipe:
     Attributes:
         source, famda: names of the configurations in ``config/train/``: of trainings on labelled frames, and of the
             self-training.
-        base_steps, steps: of the base and of everything that goes on from there.
-        learning_rate: of everything that goes on from the base.
+        base_steps, steps: optimiser steps of the base, and of every training that continues from it.
+        learning_rate: of every training that continues from the base.
         teachers: role → name.
         configs: the configurations as they were read, by name.
     """

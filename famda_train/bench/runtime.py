@@ -3,8 +3,8 @@
 """``famda bench runtime``: the student beside the two networks that one would run instead.
 
 Everything is measured in one process and in turns: one frame of one row, then one of the next.  So
-whatever else the machine does hits all rows alike, and their ratios can be trusted where their
-milliseconds cannot.  A frame goes the whole way of the robot: resized, run, brought back to its size.
+other work of the machine slows all rows alike, and their ratios can be trusted where their milliseconds
+cannot.  A frame is processed as on the robot: resized, run, and its outputs resized back.
 """
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ STREET_WORLD_SPACE = 'flat7'
 PAUSE_S = 0.005
 """Between two runs: threads of the one before spin for a while before they sleep."""
 RARELY_MS = 1000.0
-"""Networks that take longer are run in every third round."""
+"""Slower networks are run in every third round only."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ class RuntimeSetup:
         label_space: of student and SegFormer.
         sizes: (height, width) of the networks.
         precisions: of the student.
-        threads: of one inference.
+        threads: CPU threads per inference.
         providers: names of :data:`famda_ros.student.providers.PROVIDERS`.
         image: (height, width) of the camera.
-        rounds: timed frames of each row.
+        rounds: number of timed frames of each row.
     """
 
     network: dict[str, Any]
@@ -185,7 +185,6 @@ def _export(setup: RuntimeSetup, folder: Path, progress) -> dict[tuple, Path]:
         key = hashlib.sha256(f'{__version__} {about}'.encode()).hexdigest()[:8]
         path = folder / f'{name}-{precision}-{height}x{width}-{key}.onnx'
         if not path.exists():
-
             export_network(path, name, precision, (height, width), space, network)
         models[name, precision, height, width] = path
         progress.advance(bar)
@@ -220,7 +219,7 @@ class _Runner:
             raise FamdaError(f"the provider '{row.provider}' does not start here: its device or libraries are missing")
 
     def frame(self, picture: np.ndarray) -> tuple[float, float, float]:
-        """Answer one camera image; return its times."""
+        """Process one camera image; return its times."""
         start = time.process_time()
         stages = predict_with(
             self._run, self._card, picture, outputs=OUTPUTS[self.row.name], memory=lambda size: self._run.image

@@ -13,7 +13,7 @@ BETTER = {'miou': 1, 'abs_rel': -1, 'rmse': -1, 'delta1': 1}
 """Metric → 1 where more is better, -1 where less is."""
 
 DISTANCES = ('miou', 'abs_rel')
-"""Metrics for which the share of the distance to the oracle is told."""
+"""Metrics for which the share of the distance to the oracle is reported."""
 
 
 def summarise(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

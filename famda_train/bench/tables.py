@@ -20,7 +20,7 @@ COLUMNS = {'miou': ('mIoU %', 1), 'abs_rel': ('AbsRel', 3), 'rmse': ('RMSE m', 2
 """Metric → (heading, digits)."""
 
 GAINS = {'miou': ('mIoU gain', 1), 'abs_rel': ('AbsRel gain', 3)}
-"""Metrics whose gain over the fair baseline of the same seed is told; more is better for both."""
+"""Metrics whose gain over the fair baseline of the same seed is reported; more is better for both."""
 
 CHECKS = {
     ('teacher', 'abs_rel'): ('difference to the depth teacher %', 100, 0),
@@ -30,7 +30,7 @@ CHECKS = {
     ('road', 'camera_height_m'): ('camera height m', 1, 2),
     ('road', 'tilt_degrees'): ('tilt of the road °', 1, 1),
 }
-"""Part and name of a check of depth without truth (famda_train.evaluation.depth_checks) → heading, factor, digits."""
+"""Part and name of a depth check of famda_train.evaluation.depth_checks → heading, factor, digits."""
 
 NOTHING = '–'
 
@@ -86,7 +86,7 @@ def check_cells(rows: Sequence[dict[str, Any]]) -> Cells:
             known = [check[part][value] for check in found if check[part][value] is not None]
             cells.append(_number(factor * mean(known) if known else None, digits))
         lines.append(cells)
-    return [['depth, no truth', *(head for head, _, _ in CHECKS.values())], *lines] if lines else []
+    return [['depth, no ground truth', *(head for head, _, _ in CHECKS.values())], *lines] if lines else []
 
 
 def tables_of(result: dict[str, Any], target: str) -> list[Cells]:
@@ -122,7 +122,7 @@ def as_markdown(result: dict[str, Any]) -> str:
 
 
 def only(result: dict[str, Any], target: str, command: str) -> dict[str, Any]:
-    """Return what a bench result says about one target, and the command that measures that alone."""
+    """Return the part of a bench result about one target, with the command that measures that alone."""
     return {**result, 'summary': {target: result['summary'][target]}, 'command': command}
 
 

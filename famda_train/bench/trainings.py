@@ -13,6 +13,8 @@ import torch
 
 from famda_ros.errors import FamdaError
 from famda_train.bench.rows import ROWS, TRAININGS, Training
+from famda_train.bench.summary import summarise
+from famda_train.evaluation.machine import environment
 from famda_train.resumable_folder import ResumableFolder
 from famda_train.training.parallel_fits import fit_all
 
@@ -60,13 +62,38 @@ class BenchFolder(ResumableFolder):
         return self.checkpoint(run.seed, run.target, run.training)
 
     def is_trained(self, run: Run) -> bool:
-        """Tell whether a run is done."""
+        """Return whether a run is done."""
         return run.name in self.state['trainings'] and self.checkpoint_of(run).exists()
 
     def row(self, key: Key) -> dict[str, Any] | None:
         """Return a finished row."""
         found = [row for row in self.state['rows'] if (row['name'], row['target'], row['seed']) == key]
         return found[0] if found else None
+
+    def missing(self, keys: Sequence[Key]) -> list[Key]:
+        """Return the keys of rows that are not finished."""
+        return [key for key in keys if self.row(key) is None]
+
+    def result(self, keys: Sequence[Key], scored_on: dict[str, str]) -> dict[str, Any]:
+        """Return the part of a result that all benches have.
+
+        Args:
+            keys: of the rows, which are finished, in the order of the result.
+            scored_on: target → what rows were scored on, in words.
+
+        Returns:
+            ``protocol``, ``scored_on``, ``rows``, ``summary`` (see :func:`~famda_train.bench.summary.summarise`),
+            ``settings`` and ``environment``.
+        """
+        rows = [row for key in keys if (row := self.row(key)) is not None]
+        return {
+            'protocol': 'metric',
+            'scored_on': scored_on,
+            'rows': rows,
+            'summary': summarise(rows),
+            'settings': self.state['settings'],
+            'environment': environment(),
+        }
 
 
 @dataclass(frozen=True)
@@ -75,7 +102,7 @@ class Work:
 
     Attributes:
         run_of: key of a row → the run whose student it scores.
-        base_of: a run → the base that it goes on from.
+        base_of: a run → the base that it continues from.
         steps: a run → its optimiser steps.
         arguments: a run → its ``famda fit`` arguments.
         score: key of a row → the finished row, with ``miou`` and ``seconds``.

@@ -3,7 +3,7 @@
 """``famda bench world``: what every part of the method brings on the street world.
 
 The output folder keeps everything: scenes, checkpoints and ``world.json``, which is
-written after every training and every row.  A run that was cut short goes on there.
+written after every training and every row.  An interrupted run resumes there.
 """
 from __future__ import annotations
 
@@ -18,12 +18,10 @@ import torch
 from famda_ros import __version__
 from famda_ros.errors import FamdaError, choose
 from famda_train.bench.rows import BASE, ROWS, TRAININGS, Recipe, read_recipe, training_arguments
-from famda_train.bench.summary import summarise
 from famda_train.bench.trainings import BenchFolder, Key, Run, Work, check_asked, check_jobs, counted, train_and_score
 from famda_train.datasets.frame_folder import FrameFolder, FrameFolderWriter
 from famda_train.datasets.render_to_disk import write_frames
 from famda_train.evaluation.evaluate import evaluate
-from famda_train.evaluation.machine import environment
 from famda_train.evaluation.models import load_predictor
 from famda_train.labelling.labelling import label_frames
 from famda_train.training.batch_norm_statistics import write_with_statistics
@@ -37,7 +35,7 @@ SEED_STRIDE, MOST_SEEDS = 10_000, 10
 SOURCE_CONFIG, FAMDA_CONFIG = 'street_world_source', 'street_world'
 SOURCE_DOMAIN = 'synthetic'
 WORLD_ROWS = tuple(name for name in ROWS if name not in ('superpixels', 'source_only_as_long'))
-"""Superpixels are the masks of the street world, and ``source_only_adabn`` tells what target statistics bring."""
+"""Superpixels are the masks of the street world, and ``source_only_adabn`` shows what target statistics bring."""
 STATISTICS_IMAGES = 160
 """Unlabelled target images from which normalisation statistics are taken again."""
 
@@ -46,13 +44,13 @@ METRICS = ('miou', 'abs_rel', 'rmse', 'delta1', 'iou')
 
 @dataclass(frozen=True)
 class BenchSize:
-    """How much of everything; the default is the bench, smaller ones only show that it works.
+    """How much is rendered and trained; the default is the bench, smaller ones only show that it works.
 
     Attributes:
         source, target, test: frames rendered for training, adaptation and evaluation, at most 10 000 each.
-        width, height: of the frames, pixels.
-        base_steps: source-only steps before the ways part; None = as the configuration says.
-        steps: further steps of every training; None = as the configuration of the adaptation says.
+        width, height: size of the frames in pixels.
+        base_steps: steps of the base that all students start from; None = as in the source configuration.
+        steps: further steps of every training; None = as in the configuration of the adaptation.
     """
 
     source: int = 500
@@ -77,9 +75,9 @@ class Plan:
     Attributes:
         rows: names from :data:`~famda_train.bench.rows.ROWS`.
         targets: domains to adapt to.
-        seeds: 0 to 9; of scenes, initialisation and sampling.
+        seeds: of scenes, initialisation and sampling, 0 to 9.
         split: ``test``, or ``val`` to choose settings on.
-        size: how much of everything.
+        size: how much is rendered and trained.
     """
 
     rows: tuple[str, ...]
@@ -133,7 +131,7 @@ def run_world(out: Path, plan: Plan, jobs: int | None, progress) -> dict[str, An
     recipe = read_recipe(SOURCE_CONFIG, FAMDA_CONFIG, plan.size.base_steps, plan.size.steps)
     settings = {'version': __version__, 'split': plan.split, 'size': asdict(plan.size), 'recipe': asdict(recipe)}
     folder = BenchFolder(out, 'world.json', settings)
-    left = [key for key in plan.wanted() if folder.row(key) is None]
+    left = folder.missing(plan.wanted())
     if left:
         _render(folder, plan, sorted({seed for _, _, seed in left}), progress)
         _label(folder, plan, recipe, sorted({seed for _, _, seed in left}), progress)
@@ -145,18 +143,11 @@ def run_world(out: Path, plan: Plan, jobs: int | None, progress) -> dict[str, An
             score=lambda key: _score(folder, plan, key),
         )
         train_and_score(folder, work, left, jobs, progress)
-    rows = [folder.row(key) for key in plan.wanted()]
+    scored_on = f'{plan.size.test} unseen scenes per seed, {plan.split} split'
     return {
-        'protocol': 'metric',
+        **folder.result(plan.wanted(), dict.fromkeys(plan.targets, scored_on)),
         'split': plan.split,
         'frames': plan.size.test,
-        'scored_on': dict.fromkeys(
-            plan.targets, f'{plan.size.test} unseen scenes per seed, {plan.split} split'
-        ),
-        'rows': rows,
-        'summary': summarise([row for row in rows if row is not None]),
-        'settings': folder.state['settings'],
-        'environment': environment(),
     }
 
 

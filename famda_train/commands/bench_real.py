@@ -42,7 +42,8 @@ def run(
             <!-- famda bench real TARGET --> and <!-- /famda bench real TARGET -->.
         models: folder in which to write camvid_TARGET.onnx: FAMDA's student of the best seed, weights in float16.
     """
-    from famda_train.bench.real import REAL_ROWS, SIZES, RealPlan, run_real
+    from famda_train.bench.real import run_real
+    from famda_train.bench.real_plan import REAL_ROWS, SIZES, RealPlan
     from famda_train.bench.tables import as_markdown, check_markers, only, print_tables, write_markdown
     from famda_train.commands.bench_world import once
     from famda_train.commands.progress import progress_bar

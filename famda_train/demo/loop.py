@@ -42,7 +42,7 @@ from famda_train.world import drive, render_many
 
 STUDENTS = ('source_only_plain', 'source_only', 'famda')
 
-# Each purpose has seeds of its own.  Nothing was ever tuned on the test seeds.
+# No two purposes share a seed.  Nothing was ever tuned on the test seeds.
 SOURCE_SEED, TARGET_SEED, TEST_SEED, DRIVE_SEED = 0, 100_000, 9_000_000, 8_000_000
 SEED_STRIDE = 10_000
 """Distance between the scenes of one demo seed and of the next."""
@@ -60,11 +60,11 @@ PRODUCTS = (
 
 @dataclass(frozen=True)
 class DemoSize:
-    """How much of everything; the default is the demo, tests take less.
+    """How much is rendered and trained; the default is the demo, tests take less.
 
     Attributes:
         source, target, test: frames rendered for training, adaptation and evaluation.
-        base_steps: source-only steps before the ways part.
+        base_steps: source-only steps that both students start from.
         steps: further steps of FAMDA, and of the source-only baseline.
         drive_s: length of the drive through the node, seconds.
         drive_width, drive_height: size of its images, pixels.
@@ -142,7 +142,7 @@ def run_demo(out: Path, seed: int, size: DemoSize, progress) -> dict[str, Any]:
     Args:
         out: output folder.
         seed: of scenes, initialisation and sampling.
-        size: how much of everything.
+        size: how much is rendered and trained.
         progress: a running :class:`rich.progress.Progress`.
 
     Raises:
@@ -184,16 +184,16 @@ def run_demo(out: Path, seed: int, size: DemoSize, progress) -> dict[str, Any]:
 
 def _render_all(demo: DemoFolder, seed: int, size: DemoSize, progress) -> None:
     shift = seed * SEED_STRIDE
-    for name, domain, first, count, truth in (
+    for name, domain, first, count, labelled in (
         ('synthetic', 'synthetic', SOURCE_SEED + shift, size.source, True),
         ('night', 'night', TARGET_SEED + shift, size.target, False),
         ('test', 'night', TEST_SEED + shift, size.test, True),
     ):
         path, seeds = demo.path / name, range(first, first + count)
 
-        def work(path=path, domain=domain, seeds=seeds, truth=truth, name=name):
+        def work(path=path, domain=domain, seeds=seeds, labelled=labelled, name=name):
             frames = progress.track(render_many(seeds, domain), total=len(seeds), description=f'render: {name}')
-            write_frames(path, domain, seeds, frames, truth)
+            write_frames(path, domain, seeds, frames, labelled)
 
         demo.step(f'render_{name}', work, path)
 
@@ -261,7 +261,7 @@ def _play(model: Path, bag: Path, answers: Path, progress) -> dict[str, Any]:
     task = progress.add_task('node: play the drive', total=None)
     outcome = play_through_node(model, bag, answers)
     if not (outcome['headers_equal'] and outcome['sizes_equal'] and outcome['encodings_equal']):
-        raise FamdaError(f"the node's answers do not fit what was sent; see {answers}")
+        raise FamdaError(f"the node's outputs do not match the images it was sent; compare '{bag}' with '{answers}'")
     progress.update(task, total=1, completed=1)
     keys = ('frames_sent', 'frames_answered', 'frames_lost_after_node', 'every_frame_accounted', 'headers_equal')
     return {
@@ -273,7 +273,7 @@ def _play(model: Path, bag: Path, answers: Path, progress) -> dict[str, Any]:
 
 
 def picture_rows(checkpoints: dict[str, Path], folder: FrameFolder, count: int) -> list[dict[str, Any]]:
-    """Return evenly spaced test scenes with what the students and the truth say about them."""
+    """Return evenly spaced test scenes with the students' predictions and the ground truth."""
     predictors = {name: load_predictor(checkpoints[name])[0] for name in ('source_only', 'famda')}
     rows = []
     for index in np.linspace(0, len(folder) - 1, min(count, len(folder))).astype(int):
@@ -281,7 +281,7 @@ def picture_rows(checkpoints: dict[str, Path], folder: FrameFolder, count: int) 
         row = {'name': f'scene {folder.frames[index].extra.get("seed", index)}', 'image': image}
         for name, predictor in predictors.items():
             labels, depth = predictor(image, focal)
-            # Depth of sky is not taught: a picture of it would only show noise.
+            # Students do not learn the depth of sky: a picture of it would only show noise.
             row[name] = {'labels': labels, 'depth': np.where(labels == SKY, np.inf, depth)}
         row['ground_truth'] = {'labels': folder.labels(index), 'depth': folder.depth(index)}
         rows.append(row)

@@ -64,7 +64,7 @@ METRICS = {
 
 LIMITS = (
     'The depth teacher is a stand-in: it was trained on the same renderer that draws this world, so the depth gain '
-    'here says nothing about how Depth Anything does on your camera.',
+    'here does not predict that of Depth Anything on your camera.',
     'Felzenszwalb segments stand in for SAM masks, so that nothing has to be downloaded. They are coarser.',
     'Class shares are the same by day and by night here, and the adaptation draws the teacher to those of the day. '
     'Real domains differ in what they show.',

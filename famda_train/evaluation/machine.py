@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a measurement was made on."""
+"""The machine and the versions that a measurement was made with."""
 from __future__ import annotations
 
 import os
@@ -28,6 +28,6 @@ def environment() -> dict[str, Any]:
 
 
 def environment_line(values: dict[str, Any]) -> str:
-    """Return what :func:`environment` says in a few words, without a date."""
+    """Return :func:`environment` in a few words."""
     parts = [values['cpu'], f'{values["cores"]} cores', values.get('gpu', 'no GPU')]
     return ', '.join([*parts, f'PyTorch {values["torch"]}', f'Python {values["python"]}', f'FAMDA {values["famda"]}'])

@@ -33,19 +33,19 @@ def drive(
     The street is as long as the drive, so another number of frames is another street.
 
     Args:
-        seed: decides the street and the way through it.
+        seed: of the street and of the path through it.
         domain: 'synthetic', 'day', 'night', 'randomised' or 'varied'.
-        frames: number of pictures.
-        rate_hz: pictures per second.
+        frames: number of images.
+        rate_hz: images per second.
         width, height: image size in pixels.
         focal: in pixels; default 0.7 x width.
-        workers: processes; 1 = none besides this one.
+        workers: number of processes; 1 = only this one.
 
     Returns:
         Iterator of (seconds since the start, rendering).
 
     Raises:
-        FamdaError: what was asked for cannot be rendered.
+        FamdaError: an argument is out of range; the message names it.
     """
     check_request(seed, domain, width, height, focal)
     if frames < 1 or not rate_hz > 0:

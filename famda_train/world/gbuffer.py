@@ -19,7 +19,7 @@ ROAD_INSTANCE, WALK_INSTANCES, VERGE_INSTANCES = 1, (2, 3), (4, 5)
 
 @dataclass(frozen=True)
 class GBuffer:
-    """Geometry and materials of one view; all arrays [H, W] unless said otherwise.
+    """Geometry and materials of one view; all arrays [H, W] unless noted otherwise.
 
     Attributes:
         camera: the view.
@@ -61,7 +61,7 @@ def make_gbuffer(layout: Layout, camera: Camera, seconds: float = 0.0) -> GBuffe
     Args:
         layout: the street.
         camera: the view.
-        seconds: how long moving things have been moving.
+        seconds: time that moving objects have moved since the start.
     """
     primitives = layout.primitives.at(seconds)
     rays = camera.rays()

@@ -81,7 +81,7 @@ def image_bounds(primitives: Primitives, camera: Camera, margin: float = 0.0) ->
     """Bound primitives in the image.
 
     Args:
-        margin: metres by which the primitives are enlarged to all sides.
+        margin: metres added to the primitives on all sides.
 
     Returns:
         float32 [n] least depth in metres, int [n, 4] row and column ranges (row0, row1, column0, column1),

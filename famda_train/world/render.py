@@ -27,7 +27,7 @@ FEWEST_FOR_PROCESSES = 48
 
 @dataclass(frozen=True)
 class Rendering:
-    """A picture and the truth about it.
+    """An image and its ground truth.
 
     Attributes:
         image: uint8 [H, W, 3] RGB.
@@ -93,7 +93,7 @@ def check_request(seed: int, domain: str, width: int, height: int, focal: float 
     """Refuse what cannot be rendered.
 
     Raises:
-        FamdaError: says what is wrong.
+        FamdaError: an argument is out of range; the message names it.
     """
     looks_of(domain)
     if seed < 0:
@@ -117,7 +117,7 @@ def render_many(
     Args:
         seeds: one frame each.
         domain, width, height, focal: see :func:`render`.
-        workers: processes; default one per CPU; 1 = none besides this one.
+        workers: number of processes; 1 = only this one; default one per CPU.
     """
     seeds = list(seeds)
     check_request(min(seeds, default=0), domain, width, height, focal)
@@ -129,10 +129,10 @@ def in_order(function: Callable[..., Rendering], jobs: list[tuple], workers: int
     """Yield ``function(*job)`` of all jobs in order, from worker processes where they pay.
 
     Args:
-        function: importable, for it crosses process borders.
+        function: importable by other processes.
         jobs: arguments of one call each.
-        workers: processes; 1 = none besides this one.
-        pixels: size of one picture, to judge whether processes pay.
+        workers: number of processes; 1 = only this one.
+        pixels: number of pixels of one image, which decides whether processes pay.
     """
     if workers < 1:
         raise FamdaError(f'workers must be 1 or more, not {workers}')

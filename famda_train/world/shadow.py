@@ -52,7 +52,7 @@ def _casters(g: GBuffer, offset: np.ndarray) -> np.ndarray:
 
 
 def _crosses(p, i: int, center: np.ndarray, direction: np.ndarray, x, y, z) -> np.ndarray:
-    """Tell which rays from (x, y, z) towards the sun meet primitive i."""
+    """Return which rays from (x, y, z) towards the sun meet primitive i."""
     cos, sin = np.cos(p.yaw[i]), np.sin(p.yaw[i])
     ox, oy, oz = x - center[0], y - center[1], z - center[2]
     dx, dy, dz = direction

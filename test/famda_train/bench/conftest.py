@@ -1,15 +1,18 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of the benches share."""
+from functools import partial
+
 import pytest
 
-from famda_train.bench import trainings
+from famda_train.bench import real, trainings
+from famda_train.labelling.engines import open_engine
 from famda_train.training import parallel_fits
 
 
 @pytest.fixture
-def fit_in_this_process(monkeypatch):
-    """Train in this process: quick, and everything else stays as it is."""
+def one_process(monkeypatch):
+    """Train and label in this process: quick, and everything else stays as it is."""
 
     def fit_all(runs, progress, finished, after, jobs):
         waiting = list(runs)
@@ -20,3 +23,4 @@ def fit_in_this_process(monkeypatch):
             finished(name, 1.0)
 
     monkeypatch.setattr(trainings, 'fit_all', fit_all)
+    monkeypatch.setattr(real, 'open_engine', partial(open_engine, workers=0))

@@ -17,7 +17,7 @@ def test_every_combination_is_timed():
         ('felzenszwalb', 'local', 1), ('felzenszwalb', 'local', 2),
     ]  # fmt: skip
     one, two = (row['images_per_s'] for row in result['rows'])
-    assert one > 1 and result['ratios']['felzenszwalb']['local_2_over_1'] == pytest.approx(two / one, abs=0.01)
+    assert one > 0 and result['ratios']['felzenszwalb']['local_2_over_1'] == pytest.approx(two / one, abs=0.01)
     assert result['environment']['cores'] >= 1
 
 

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from tiny_student import save_tiny
@@ -18,9 +17,7 @@ from famda_train.bench import node
 from famda_train.bench.node import AS_FAST, Bench, NodeSetup, Phase, bare_rate, headlines, started
 from famda_train.commands import cli
 
-KEYS = {
-    'ratio', 'ratio_2_threads', 'overhead_ms', 'end_to_end_ms', 'stages_ms', 'dropped', 'cpu_percent', 'rss_mb',
-}  # fmt: skip
+KEYS = {'ratio', 'overhead_ms', 'end_to_end_ms', 'stages_ms', 'dropped', 'cpu_percent', 'rss_mb'}
 MS = 10**6
 
 
@@ -33,7 +30,8 @@ def model(tmp_path_factory):
 def ran(model, tmp_path_factory):
     """Return the result of the command, as it was written."""
     file = tmp_path_factory.mktemp('result') / 'node.json'
-    words = ['--model', model, '--image', '96x160', '--rates', '10', '30', '--seconds', '1', '--rounds', '2']
+    words = ['--model', model, '--image', '96x160', '--threads', '1', '--rates', '10', '30', '--seconds', '1']
+    words += ['--rounds', '2']
     assert cli.main(['bench', 'node', *words, '--json', str(file)]) == cli.EXIT_OK
     return json.loads(file.read_text())
 
@@ -41,20 +39,16 @@ def ran(model, tmp_path_factory):
 def test_every_number_is_there_and_possible(ran):
     assert set(ran) >= KEYS | {'rows', 'environment', 'load', 'setup'}
     rows = {(row['threads'], row['rate_hz']): row for row in ran['rows']}
-    assert set(rows) == {(threads, rate) for threads in (1, 2) for rate in (AS_FAST, 10.0, 30.0)}
+    assert set(rows) == {(1, AS_FAST), (1, 10.0), (1, 30.0)}
     for row in rows.values():
         assert row['answered'] > 0 and row['sent'] == row['answered'] + row['dropped'] and row['dropped'] >= 0
         for spread in (row['overhead_ms'], row['end_to_end_ms']):
             assert 0 < spread['p50'] <= spread['p99']
-        assert row['end_to_end_ms']['p50'] > row['stages_ms']['inference'] > 0
+        assert row['stages_ms']['inference'] > 0
         assert row['cpu_percent'] > 0 and 30 < row['rss_mb'] < 400
-    for rate in (10, 30):
-        assert rate * 0.7 < rows[1, rate]['sent'] < rate * 1.1 + 2
-    for threads, name in ((1, 'ratio'), (2, 'ratio_2_threads')):
-        fast = rows[threads, AS_FAST]
-        assert 0 < ran[name] <= 1.2 and ran[name] == fast['ratio']
-        assert len(fast['ratios']) == 2 and min(fast['ratios']) <= fast['ratio'] <= max(fast['ratios'])
-        assert fast['answered'] > 2 * 5, 'the camera waits for something else than the node'
+    fast = rows[1, AS_FAST]
+    assert 0 < ran['ratio'] == fast['ratio']
+    assert len(fast['ratios']) == 2 and min(fast['ratios']) <= fast['ratio'] <= max(fast['ratios'])
     assert ran['end_to_end_ms'] == rows[1, 10.0]['end_to_end_ms']
     assert set(ran['dropped']) == {'10', '30'}
 
@@ -89,18 +83,24 @@ def test_a_phase_counts_whole_answers_only():
 
 
 def test_bare_rate_counts_runs_in_time():
-    assert bare_rate(lambda: time.sleep(0.02), 0.5) == pytest.approx(45, abs=10)
+    now = [100.0]
+
+    def run():
+        now[0] += 0.2
+
+    assert bare_rate(run, 0.9, clock=lambda: now[0]) == pytest.approx(5.0)
+    assert now[0] == pytest.approx(101.0)  # the last run is counted whole
 
 
 def test_a_node_that_dies_is_one_sentence(model):
     with started(NodeSetup(model, (96, 160)), threads=1) as bench:
         os.kill(bench.node.pid, signal.SIGKILL)
-        with pytest.raises(FamdaError, match=r'^perception_timing_node ended with exit code -9: .+') as error:
+        with pytest.raises(FamdaError, match=r'^timing_node ended with exit code -9: .+') as error:
             bench.phase(AS_FAST, 1.0)
     assert '\n' not in str(error.value)
 
 
-def test_a_node_that_says_nothing_is_one_sentence(tmp_path, monkeypatch):
+def test_a_silent_node_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(node, 'SLACK_S', 0.3)
     quiet = Process('silent', [], dict(os.environ), tmp_path)
     quiet._popen.wait()
@@ -125,15 +125,16 @@ def test_a_node_that_says_nothing_is_one_sentence(tmp_path, monkeypatch):
 )
 def test_impossible_setups_are_one_sentence(capsys, model, words, message):
     assert cli.main(['bench', 'node', '--model', model, *words]) == cli.EXIT_ERROR
-    said = capsys.readouterr().err
-    assert message in said and 'Traceback' not in said
+    error = capsys.readouterr().err
+    assert message in error and 'Traceback' not in error
 
 
 def test_without_ros_there_is_one_sentence(capsys, model, monkeypatch):
     monkeypatch.setattr(node.importlib.util, 'find_spec', lambda name: None)
     assert cli.main(['bench', 'node', '--model', model]) == cli.EXIT_ERROR
-    said = capsys.readouterr().err
-    assert said.startswith('famda bench node: rclpy is missing; source a ROS 2 distribution') and said.count('\n') == 1
+    error = capsys.readouterr().err
+    assert error.startswith('famda bench node: rclpy is missing; source a ROS 2 distribution')
+    assert error.count('\n') == 1
 
 
 def test_a_node_that_hardly_answers_is_one_sentence():

@@ -11,7 +11,8 @@ from PIL import Image
 
 from famda_ros.errors import FamdaError
 from famda_ros.student.model_card import read_card
-from famda_train.bench.real import REAL_ROWS, RealBench, RealPlan, RealSize, run_real
+from famda_train.bench.real import RealBench, run_real
+from famda_train.bench.real_plan import REAL_ROWS, RealPlan, RealSize
 from famda_train.bench.trainings import Run
 from famda_train.commands.bench_real import command
 from famda_train.commands.cli import build_parser, command_module
@@ -22,7 +23,7 @@ TINY = RealSize(source=4, width=64, height=48, crop=(64, 48), base_steps=2, step
 ROWS = ('source_only', 'source_only_continued', 'source_only_as_long', 'superpixels', 'oracle')
 
 
-def bench(out, plan):
+def run(out, plan):
     with progress_bar() as bar:
         return run_real(out, plan, 1, bar)
 
@@ -34,14 +35,14 @@ def camvid(tmp_path_factory):
     return root
 
 
-def test_rows_of_both_targets_and_going_on(camvid, tmp_path, fit_in_this_process):
+def test_rows_of_both_targets_and_resuming(camvid, tmp_path, one_process):
     before = sorted(camvid.rglob('*'))
     plan = RealPlan(camvid, ROWS, ('day', 'dusk'), (0,), TINY)
-    result = bench(tmp_path / 'run', plan)
+    result = run(tmp_path / 'run', plan)
     found = [(row['target'], row['name']) for row in result['rows']]
     assert found == [('day', name) for name in ROWS] + [('dusk', name) for name in ROWS[:3]]
     assert all(0 <= row['miou'] <= 100 and row['abs_rel'] is None and row['seconds'] > 0 for row in result['rows'])
-    # Depth is checked where the student was taught some; by day frames follow each other.
+    # Depth is checked where the student was trained with depth; by day frames follow each other.
     checked = {row['target']: row['depth_checks'] for row in result['rows'] if row['name'] == 'source_only'}
     assert checked['day']['stability']['pairs'] + checked['day']['stability']['skipped'] == 1
     assert checked['day']['teacher']['abs_rel'] > 0 and checked['dusk'] is None
@@ -52,45 +53,45 @@ def test_rows_of_both_targets_and_going_on(camvid, tmp_path, fit_in_this_process
     fair, as_long = (row for row in result['rows'][1:3])
     assert fair['seconds'] == as_long['seconds'] and fair['iou'] != as_long['iou']  # one training, other statistics
     assert json.loads(json.dumps(result)) == result
-    assert sorted(camvid.rglob('*')) == before  # nothing was written beside other people's data
+    assert sorted(camvid.rglob('*')) == before  # nothing was written beside the data
 
     assert result['pictures'] == []  # without FAMDA there is nothing to compare
     drawn_with_both_students(tmp_path / 'run', plan)
 
     state = tmp_path / 'run' / 'real.json'
     cut = json.loads(state.read_text())
-    cut['rows'] = cut['rows'][:2]
+    cut['rows'] = cut['rows'][:-1]
     state.write_text(json.dumps(cut))
-    base = tmp_path / 'run' / 'checkpoints' / 'seed0' / 'day' / 'base.ckpt'
+    base = tmp_path / 'run' / 'checkpoints' / 'seed0' / 'dusk' / 'base.ckpt'
     written = base.stat().st_mtime_ns
-    assert bench(tmp_path / 'run', plan)['rows'] == result['rows']
+    assert run(tmp_path / 'run', plan)['rows'] == result['rows']
     assert base.stat().st_mtime_ns == written  # scored again, not trained again
 
 
 def drawn_with_both_students(out, plan):
     """Let the row with superpixels pass for FAMDA, which needs weights that are not everywhere."""
-    told = RealBench(out, plan)
-    shutil.copy(told.scored_checkpoint(('superpixels', 'day', 0)), told.scored_checkpoint(('full', 'day', 0)))
-    row = told.folder.row(('superpixels', 'day', 0))
-    told.folder.state['rows'].append({**row, 'name': 'full'})  # in memory only
-    whole, students = [Image.open(path) for path in told.draw('day', 0)]
+    bench = RealBench(out, plan)
+    shutil.copy(bench.scored_checkpoint(('superpixels', 'day', 0)), bench.scored_checkpoint(('full', 'day', 0)))
+    row = bench.folder.row(('superpixels', 'day', 0))
+    bench.folder.state['rows'].append({**row, 'name': 'full'})  # in memory only
+    whole, students = [Image.open(path) for path in bench.draw('day', 0)]
     assert whole.width > 1.8 * students.width and whole.height == students.height
-    assert told.draw('dusk', 0) == []
-    card = read_card(told.export('day', out))
+    assert bench.draw('dusk', 0) == []
+    card = read_card(bench.export('day', out))
     assert (card.name, card.weights, card.metrics['miou']) == ('camvid_day', 'fp16', row['miou'])
-    assert 'CC BY-NC 4.0' in card.licence and told.export('dusk', out) is None
+    assert 'CC BY-NC 4.0' in card.licence and bench.export('dusk', out) is None
 
 
 def test_only_the_oracle_reads_labels_of_the_target(camvid, tmp_path):
     plan = RealPlan(camvid, REAL_ROWS, ('day', 'dusk'), (0,), TINY)
-    told = RealBench(tmp_path / 'run', plan)
+    bench = RealBench(tmp_path / 'run', plan)
     for row in REAL_ROWS:
-        arguments = told.arguments(told.run_of((row, 'day', 0)))
+        arguments = bench.arguments(bench.run_of((row, 'day', 0)))
         (source,) = (word.removeprefix('--data.source=') for word in arguments if word.startswith('--data.source='))
         assert ('day_train' in source) == (row == 'oracle')
-    target = DataSource(**told.where('dusk', 'target', 0)).open()
+    target = DataSource(**bench.where('dusk', 'target', 0)).open()
     assert target.path == camvid and not target.has('labels') and len(target) == 2
-    teachers = [word for word in told.arguments(Run('full', 0, 'dusk')) if word.startswith(('--data.m', '--data.d'))]
+    teachers = [word for word in bench.arguments(Run('full', 0, 'dusk')) if word.startswith(('--data.m', '--data.d'))]
     assert teachers == ['--data.masks=sam-onnx', '--data.depth=street-world']
 
 
@@ -119,7 +120,7 @@ def test_missing_data_and_other_settings_are_refused(camvid, tmp_path):
         RealBench(tmp_path / 'run', RealPlan(camvid, ROWS, ('day',), (0,)))
 
 
-def test_the_command_that_is_told_asks_for_the_same():
+def test_the_recorded_command_measures_the_same():
     words = shlex.split(command('my data', 'runs/b', ('day',), (0, 4), ('full',), 'small'))
     assert words[:3] == ['famda', 'bench', 'real']
     parsed = build_parser('bench real', command_module('bench real')).parse_args(words[3:])

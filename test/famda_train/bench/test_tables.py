@@ -59,7 +59,7 @@ def checked(name, seed, scale, height):
 
 
 def test_checks_of_depth_are_means_over_seeds(result):
-    assert check_cells(result['rows']) == []  # where there is truth, nothing is checked
+    assert check_cells(result['rows']) == []  # where there is ground truth, nothing is checked
     rows = [checked('full', 0, 1.0, 1.2), checked('full', 1, 2.0, None), {**row('masks', 0, 1.0), 'depth_checks': None}]
     head, line = check_cells(rows)
     assert len(head) == len(line) and line == ['FAMDA', '25', '1.50', '–', '2.0', '1.20', '1.0']

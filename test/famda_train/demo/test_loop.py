@@ -59,7 +59,7 @@ def test_target_is_unlabelled_and_seeds_do_not_meet(finished):
     assert not (seeds[0] & seeds[1] or seeds[0] & seeds[2] or seeds[1] & seeds[2])
 
 
-def test_interrupted_demo_goes_on_where_it_stopped(tmp_path, monkeypatch):
+def test_an_interrupted_demo_resumes_where_it_stopped(tmp_path, monkeypatch):
     out = tmp_path / 'run'
 
     def interrupted(*_):

@@ -141,7 +141,7 @@ def test_missing_parts_leave_a_readable_page(results):
     assert 'source only, plain' not in text
 
 
-def test_headline_tells_the_direction():
+def test_the_headline_names_the_direction():
     better = {'source_only': {'miou': 40.0, 'abs_rel': 0.3}, 'famda': {'miou': 50.0, 'abs_rel': 0.2}}
     worse = {'source_only': better['famda'], 'famda': better['source_only']}
     assert 'mIoU rose from 40.0 to 50.0 %' in headline(better)

@@ -37,14 +37,14 @@ def test_wrong_right_and_unlabelled_pixels():
 
 
 def test_larger_depth_errors_are_brighter_and_unscored_pixels_black():
-    truth = np.float32([[10, 10, 10, 10, np.nan, np.inf, 100]])
+    ground_truth = np.float32([[10, 10, 10, 10, np.nan, np.inf, 100]])
     depth = np.float32([[10, 12, 14, np.inf, 10, 10, 10]])
-    light = depth_errors(depth, truth, METRIC).astype(int).sum(-1)[0]
-    assert light[0] < light[1] < light[2] < light[3]
-    assert light[4:].tolist() == [0, 0, 0]
+    brightness = depth_errors(depth, ground_truth, METRIC).astype(int).sum(-1)[0]
+    assert brightness[0] < brightness[1] < brightness[2] < brightness[3]
+    assert brightness[4:].tolist() == [0, 0, 0]
 
 
-def test_only_what_has_truth_is_drawn():
+def test_only_what_has_ground_truth_is_drawn():
     assert len(frame_pictures(a_frame(), GROUND, METRIC)) == 7
     assert list(frame_pictures(a_frame(true_labels=None, true_depth=None), None, METRIC)) == ['camera', 'depth']
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""The truth is exact: every pixel's depth times its ray is a point of the primitive that its id names."""
+"""The ground truth is exact: every pixel's depth times its ray is a point of the primitive that its id names."""
 from __future__ import annotations
 
 import numpy as np
