@@ -17,8 +17,9 @@ HAS_RESULT = True
 PICTURE_FRAMES = 4
 UNITS = {
     'miou': '%', 'abs_rel': '', 'sq_rel': 'm', 'rmse': 'm', 'rmse_log': '',
-    'delta1': '%', 'delta2': '%', 'delta3': '%',
+    'delta1': '%', 'delta2': '%', 'delta3': '%', 'ratio': '',
 }  # fmt: skip
+BAND = 'AbsRel {abs_rel:.3f}, delta1 {delta1:.1f} %, ratio {ratio:.2f}'
 
 
 def run(
@@ -188,9 +189,22 @@ def print_result(result: dict[str, Any]) -> None:
         if result['not_scored']:
             left_out = ', '.join(result['not_scored'])
             say(f'not scored, as {result["label_space"]} has no such class: {left_out}')
+    if 'bands' in result:
+        console.print(bands_table(results, titles))
     if baseline is not None:
         gains = ', '.join(f'{task} {gain:+.2f} %' for task, gain in result['gains'].items())
         say(f'Delta_MTL {result["delta_mtl"]:+.2f} % against the baseline ({gains})')
+
+
+def bands_table(results: list[dict[str, Any]], titles: list[str]):
+    """Return the table of depth by distance: AbsRel, delta1 and prediction over ground truth."""
+    from rich.table import Table
+
+    table = Table('depth', *titles)
+    for name in results[0]['bands']:
+        cells = [result.get('bands', {}).get(name) for result in results]
+        table.add_row(name, *('absent' if band is None else BAND.format(**band) for band in cells))
+    return table
 
 
 def metric_rows(results: list[dict[str, Any]]) -> list[tuple[str, str, list[float | None]]]:

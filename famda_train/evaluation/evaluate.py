@@ -17,6 +17,7 @@ from famda_ros.student.resize import enlarge_depth, resize_image, resize_nearest
 from famda_train.datasets.checks import check_files, checked_image, checked_layer, nothing_known
 from famda_train.datasets.dataset import Dataset
 from famda_train.evaluation.depth import DepthMetric
+from famda_train.evaluation.depth_bands import DepthBands
 from famda_train.evaluation.protocol import Protocol, get_protocol
 from famda_train.evaluation.scoring_space import ScoringSpace, scoring_spaces
 from famda_train.evaluation.segmentation import SegmentationMetric, iou_percent, mean_iou_percent, project_counts
@@ -91,7 +92,8 @@ def evaluate(
         ``protocol``, ``frames`` (those with ground truth, which are scored), ``frames_in_all``, ``label_space``;
         with labels those of :func:`segmentation_scores`;
         with depth the protocol's metrics, by default ``abs_rel``, ``sq_rel`` (m), ``rmse`` (m),
-        ``rmse_log`` and ``delta1``, ``delta2``, ``delta3`` (percent).  Everything fits into JSON.
+        ``rmse_log`` and ``delta1``, ``delta2``, ``delta3`` (percent), and where depth is not scaled what
+        :meth:`DepthBands.compute` gives.  Everything fits into JSON.
 
     Raises:
         FamdaError: nothing to score, files that are missing or of another shape, no pixel with ground truth, label
@@ -99,6 +101,7 @@ def evaluate(
     """
     rules = get_protocol(protocol)
     segmentation, depth, spaces = None, DepthMetric(rules) if data.has('depth') else None, []
+    bands = DepthBands(rules)
     if data.label_space is not None and data.has('labels'):
         predicted_space = label_space or data.label_space
         spaces = shared_scoring_spaces(predicted_space, data.label_space)
@@ -114,6 +117,7 @@ def evaluate(
                 segmentation.update(frame.labels, frame.true_labels)
             if depth is not None and frame.true_depth is not None:
                 depth.update(frame.depth, frame.true_depth)
+                bands.update(frame.depth, frame.true_depth)
         except ValueError as error:
             raise FamdaError(f"frame '{data.frames[index].stem}' of '{data.path}': {error}") from error
         if progress is not None:
@@ -133,6 +137,8 @@ def evaluate(
                 'depth again'
             )
         result.update(scores)
+        if not rules.median_scaling:
+            result.update(bands.compute())
     return result
 
 
