@@ -19,6 +19,9 @@ from famda_ros.messages.frame_index import picture_fault, same_view
 from famda_ros.student.label_space import IGNORE
 from famda_train.datasets.dataset import Dataset
 
+FRAMES_READ = 50
+"""Frames of a data set whose content is looked at before a training, and by ``famda doctor`` unless it is asked for
+more."""
 READERS = 16
 """Threads that open files; most of the time they wait for the disk."""
 
@@ -193,19 +196,36 @@ def check_one_size(dataset: Dataset) -> None:
         raise FamdaError(f"'{dataset.path}' has {several_sizes(sizes)}, or give the size that training resizes to")
 
 
-def check_something_known(dataset: Dataset, kind: str) -> None:
-    """Refuse ground truth that says nothing in any pixel; reads frames until one says something.
+def check_ground_truth(dataset: Dataset, kind: str, frames: int = FRAMES_READ) -> None:
+    """Refuse ground truth that cannot be read in frames spread over a data set, or says nothing in any pixel.
 
     Args:
         dataset: that has such ground truth.
         kind: ``labels`` or ``depth``.
+        frames: how many are read, as many as ``famda doctor`` reads; more where they say nothing. 0 = all.
 
     Raises:
-        FamdaError: nothing is known in any frame.
+        FamdaError: unreadable, ids that are not defined, or nothing is known in any frame.
     """
-    frames = (index for index in range(len(dataset)) if dataset.has_at(kind, index))
-    if not any(says_something(kind, getattr(dataset, kind)(index)) for index in frames):
+    there = [index for index in range(len(dataset)) if dataset.has_at(kind, index)]
+    sample = [there[place] for place in sample_indices(len(there), frames)]
+    known = [says_something(kind, getattr(dataset, kind)(index)) for index in sample]
+    others = sorted(set(there).difference(sample))
+    if not any(known) and not any(says_something(kind, getattr(dataset, kind)(index)) for index in others):
         raise FamdaError(nothing_known(dataset, kind))
+
+
+def sample_indices(count: int, frames: int) -> list[int]:
+    """Return evenly spaced indices of ``count`` frames, first and last among them; ``frames`` = 0: all.
+
+    Raises:
+        FamdaError: ``frames`` is below 0.
+    """
+    if frames < 0:
+        raise FamdaError(f'--frames must be 0 (all) or more, not {frames}')
+    if frames == 0 or frames >= count:
+        return list(range(count))
+    return np.unique(np.linspace(0, count - 1, frames).round().astype(int)).tolist()
 
 
 def nothing_known(dataset: Dataset, kind: str) -> str:

@@ -68,7 +68,7 @@ def store_fault(store: LabelStore, dataset: Dataset) -> str | None:
     if stale:
         return (
             f"'{store.path}' was made from other images in {len(stale)} of {len(stems)} frames (the first: "
-            f"'{stems[stale[0]]}'); run famda label again, which labels them anew"
+            f"'{stems[stale[0]]}'); run famda label again to label them anew"
         )
     return _first_shape_fault(store, dataset)
 
