@@ -26,6 +26,7 @@ import yaml
 
 from famda_ros.errors import FamdaError, choose
 from famda_train.bench.world import FAMDA_CONFIG, SOURCE_CONFIG
+from famda_train.child_process import ChildProcess, Parent
 from famda_train.datasets.frame_folder import FrameFolder
 from famda_train.datasets.render_to_disk import write_frames
 from famda_train.evaluation.machine import environment
@@ -33,7 +34,6 @@ from famda_train.label_store.label_store import LabelStore
 from famda_train.labelling.labelling import label_with_teachers
 from famda_train.models.checkpoint import StudentSpec, build_network
 from famda_train.pseudo_labels.mask_vote import vote_in_masks
-from famda_train.training.child_process import ChildProcess, Parent
 from famda_train.training.parallel_fits import PLAIN, fit_arguments, fit_here
 from famda_train.world import render_many
 

@@ -15,7 +15,7 @@ import lightning
 import torch
 
 from famda_ros.resources import resource
-from famda_train.training.child_process import ChildProcess, Parent, ready
+from famda_train.child_process import ChildProcess, Parent, ready
 
 Progress = Callable[[str, int], None]
 """(name of the run, steps done)"""

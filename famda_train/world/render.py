@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from famda_ros.errors import FamdaError
+from famda_train.child_process import end_with_parent
 from famda_train.world.camera import Camera, default_camera
 from famda_train.world.domains import VARIED, Style, draw_style, generator, grammar_of, looks_of
 from famda_train.world.gbuffer import GBuffer, make_gbuffer
@@ -167,4 +168,5 @@ def _in_processes(function: Callable[..., Rendering], jobs: list[tuple], workers
 def _start_worker() -> None:
     import cv2
 
+    end_with_parent()
     cv2.setNumThreads(1)

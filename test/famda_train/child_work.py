@@ -6,7 +6,8 @@ import signal
 import threading
 
 from famda_ros.errors import FamdaError
-from famda_train.training.child_process import ChildProcess
+from famda_train.child_process import ChildProcess
+from famda_train.world.render import in_order
 
 
 def double(parent, times):
@@ -32,4 +33,11 @@ def ignore_requests_to_end(parent):
 def start_a_child(connection):
     child = ChildProcess('the grandchild', double, 1)
     connection.send(child.receive()[1])
+    threading.Event().wait()
+
+
+def start_a_renderer(connection):
+    """Send the id of a process of a pool of renderers; then wait to be killed."""
+    pids = in_order(os.getpid, [()] * 8, workers=2, pixels=10**9)
+    connection.send(next(pids))
     threading.Event().wait()

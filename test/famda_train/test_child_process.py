@@ -7,10 +7,10 @@ import signal
 from multiprocessing.connection import wait
 
 import pytest
-from child_work import break_down, double, ignore_requests_to_end, refuse, start_a_child
+from child_work import break_down, double, ignore_requests_to_end, refuse, start_a_child, start_a_renderer
 
 from famda_ros.errors import FamdaError
-from famda_train.training.child_process import ChildProcess, ready
+from famda_train.child_process import ChildProcess, ready
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_ctrl_c_is_for_the_parent(child):
 
 
 def test_a_process_that_ignores_requests_is_ended(child, monkeypatch):
-    monkeypatch.setattr('famda_train.training.child_process.GRACE_S', 0.1)
+    monkeypatch.setattr('famda_train.child_process.GRACE_S', 0.1)
     process = child(ignore_requests_to_end)
     pid = pid_of(process)
     process.end()
@@ -71,15 +71,15 @@ def test_a_process_that_ignores_requests_is_ended(child, monkeypatch):
         os.kill(pid, 0)
 
 
-def test_a_killed_parent_leaves_no_child():
+@pytest.mark.parametrize('start', [start_a_child, start_a_renderer])
+def test_a_killed_parent_leaves_no_child(start):
     ours, theirs = multiprocessing.Pipe()
     # Not a ChildProcess: those are daemons, which must not have children.
-    middle = multiprocessing.get_context('spawn').Process(target=start_a_child, args=(theirs,))
-    middle.start()
-    grandchild = ours.recv()
-    descriptor = os.pidfd_open(grandchild)
-    os.kill(middle.pid, signal.SIGKILL)
-    middle.join()
+    parent = multiprocessing.get_context('spawn').Process(target=start, args=(theirs,))
+    parent.start()
+    descriptor = os.pidfd_open(ours.recv())
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.join()
     try:
         assert wait([descriptor], timeout=60)
     finally:

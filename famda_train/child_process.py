@@ -92,7 +92,7 @@ def ready(processes: Sequence[ChildProcess]) -> list[ChildProcess]:
 
 def _run(work: Callable[..., None], connection: Connection, args: tuple) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     try:
         work(Parent(connection), *args)
     except FamdaError as error:
@@ -105,8 +105,12 @@ def _run(work: Callable[..., None], connection: Connection, args: tuple) -> None
         connection.send(message)
 
 
-def _end_with_parent() -> None:
-    """End this process at once when the one that started it is gone, even if that was killed."""
+def end_with_parent() -> None:
+    """From now on, end this process at once when the one that started it is gone, even if that was killed."""
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
