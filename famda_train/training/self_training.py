@@ -102,7 +102,7 @@ class SelfTraining(SourceTraining):
 
     @property
     def segmentation(self) -> Segmentation:
-        """The task whose labels decide what is pasted and believed."""
+        """The task whose labels decide what is pasted and how much a pixel counts."""
         return self.tasks[0]  # type: ignore[return-value]
 
     @property
@@ -114,7 +114,7 @@ class SelfTraining(SourceTraining):
 
     @property
     def depth_taught(self) -> bool:
-        """Whether the source, or a depth teacher that knows metres, tells the student how many there are."""
+        """Whether the student learns metres: the source has depth, or a metric depth teacher takes part."""
         teacher = self.target.teacher_identities.get('depth', {})
         return super().depth_taught or teacher.get('kind') == 'depth'
 
@@ -136,7 +136,7 @@ class SelfTraining(SourceTraining):
         return '; '.join(dict.fromkeys(part for part in parts if part))
 
     def on_fit_start(self) -> None:
-        """Say, too, which teachers' weights are not free for every use."""
+        """Name, too, the teachers whose weights are not free for every use."""
         super().on_fit_start()
         for identity in self.target.teacher_identities.values():
             if notice := teacher_notice(identity):
@@ -152,11 +152,11 @@ class SelfTraining(SourceTraining):
         loss = self.source_loss(source, rng)
         if self.distance:
             loss = loss + self.distance.weight * self.distance_loss(source)
-        taught = self.teach(target)
-        target_loss = self.mixed_loss(source, target, taught, target_rng)
+        pseudo_targets = self.pseudo_targets(target)
+        target_loss = self.mixed_loss(source, target, pseudo_targets, target_rng)
         if self.masked_images:
-            target_loss = target_loss + self.masked_images.weight * self.masked_loss(target, taught, target_rng)
-        confident = taught['segmentation'].weight.mean()
+            target_loss = target_loss + self.masked_images.weight * self.masked_loss(target, pseudo_targets, target_rng)
+        confident = pseudo_targets['segmentation'].weight.mean()
         total = loss + target_loss
         self.check_finite(total, batch)
         numbers = {'loss': total.detach(), 'target_loss': target_loss.detach(), 'confident': confident}
@@ -170,36 +170,38 @@ class SelfTraining(SourceTraining):
             self._teacher_step = self.global_step
 
     @torch.no_grad()
-    def teach(self, target: Sample) -> dict[str, Target]:
-        """Return what the teachers say about target frames, by task."""
+    def pseudo_targets(self, target: Sample) -> dict[str, Target]:
+        """Return what the student is to learn on target frames, from the EMA and foundation teachers, by task."""
         raw = self.predict(teacher_mode(self.teacher), target['image'])
-        taught: dict[str, Target] = {}
+        pseudo_targets: dict[str, Target] = {}
         for task in self.tasks:
-            taught[task.name] = task.teach(raw[task.name], target, taught)
-        return taught
+            pseudo_targets[task.name] = task.pseudo_target(raw[task.name], target, pseudo_targets)
+        return pseudo_targets
 
-    def lessons(self, sample: Sample) -> dict[str, Target]:
-        """Return the truth of source frames, and what the teachers say about target frames."""
+    def targets_of(self, sample: Sample) -> dict[str, Target]:
+        """Return the ground truth of source frames, and the pseudo-targets of target frames."""
         if 'labels' in sample:
-            return super().lessons(sample)
+            return super().targets_of(sample)
         before = dict(self.segmentation.named_buffers())  # looking must not change what is learnt
-        taught = self.teach(sample)
+        pseudo_targets = self.pseudo_targets(sample)
         for name, value in before.items():
             setattr(self.segmentation, name, value)
-        return taught
+        return pseudo_targets
 
-    def mixed_loss(self, source: Sample, target: Sample, taught: dict[str, Target], rng: SampleRng) -> torch.Tensor:
+    def mixed_loss(
+        self, source: Sample, target: Sample, pseudo_targets: dict[str, Target], rng: SampleRng
+    ) -> torch.Tensor:
         """Return the loss on target frames with source classes pasted on them."""
         mask = self.paste_mask(source, rng)
         mixed = self.is_mixed(target['place'])[:, None, None].float()
         inside = (~paste_edge(mask)).float()
         targets = {}
         for task in self.tasks:
-            truth, lesson = task.truth(source), taught[task.name]
+            truth, pseudo = task.ground_truth(source), pseudo_targets[task.name]
             # Labels of whole frames would confirm the EMA teacher in its mistakes: without pasted
             # pixels that contradict it, a class that is rarely seen right dies out.
-            believed = lesson.weight if task.whole_frames_teach else lesson.weight * mixed
-            values, weight = paste(mask, truth.values, lesson.values), paste(mask, truth.weight, believed)
+            pixel_weight = pseudo.weight if task.whole_frames_teach else pseudo.weight * mixed
+            values, weight = paste(mask, truth.values, pseudo.values), paste(mask, truth.weight, pixel_weight)
             targets[task.name] = Target(values, weight if task.paste_edges_teach else weight * inside)
         image = self.augment(paste(mask, source['image'], target['image']), rng)
         return self.total_loss(self.predict(self.network, image), targets, 'mixed')
@@ -219,13 +221,13 @@ class SelfTraining(SourceTraining):
             return strong(image, rng)
         return photometric(image, self.mix_strength, rng)
 
-    def masked_loss(self, target: Sample, taught: dict[str, Target], rng: SampleRng) -> torch.Tensor:
+    def masked_loss(self, target: Sample, pseudo_targets: dict[str, Target], rng: SampleRng) -> torch.Tensor:
         """Return the loss of the labels on target frames of which the student sees parts only."""
         options = self.masked_images
         assert options is not None
         image = hide_blocks(self.augment(target['image'], rng), options.block, rng, options.ratio)
         raw = self.predict(self.network, image)
-        return self.segmentation.loss(raw['segmentation'], taught['segmentation'])
+        return self.segmentation.loss(raw['segmentation'], pseudo_targets['segmentation'])
 
     def distance_loss(self, source: Sample) -> torch.Tensor:
         """Return how far the encoder's features of source things are from those of ImageNet."""

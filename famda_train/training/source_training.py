@@ -145,7 +145,7 @@ class SourceTraining(lightning.LightningModule):
         return '; '.join(dict.fromkeys(part for part in parts if part))
 
     def provenance(self) -> dict[str, Any]:
-        """Return what the model card tells about the training."""
+        """Return what the model card holds about the training."""
         return {
             'famda_version': __version__,
             'method': type(self).__name__,
@@ -160,7 +160,7 @@ class SourceTraining(lightning.LightningModule):
 
     @property
     def depth_taught(self) -> bool:
-        """Whether anything tells the student how many metres there are."""
+        """Whether the student learns metres: the source has depth."""
         return self.data.source.dataset.has('depth')
 
     def on_fit_start(self) -> None:
@@ -192,7 +192,7 @@ class SourceTraining(lightning.LightningModule):
     def source_loss(self, source: Sample, rng: SampleRng) -> torch.Tensor:
         """Return the loss of all tasks on labelled source frames."""
         raw = self.predict(self.network, photometric(source['image'], self.source_strength, rng))
-        return self.total_loss(raw, {task.name: task.truth(source) for task in self.tasks}, 'source')
+        return self.total_loss(raw, {task.name: task.ground_truth(source) for task in self.tasks}, 'source')
 
     def predict(self, network: nn.Module, image: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return raw outputs [B, outputs, H, W] at image size, by task."""
@@ -206,12 +206,12 @@ class SourceTraining(lightning.LightningModule):
         self.log_dict({f'{side}/{name}': loss.detach() for name, loss in losses.items()}, sync_dist=True)
         return torch.stack(list(losses.values())).sum()
 
-    def lessons(self, sample: Sample) -> dict[str, Target]:
-        """Return what a batch of either domain teaches, by task, for pictures; nothing without truth or teachers."""
-        return {task.name: task.truth(sample) for task in self.tasks} if 'labels' in sample else {}
+    def targets_of(self, sample: Sample) -> dict[str, Target]:
+        """Return the targets of a batch of either domain, by task, for pictures; {} without any."""
+        return {task.name: task.ground_truth(sample) for task in self.tasks} if 'labels' in sample else {}
 
     def check_finite(self, loss: torch.Tensor, batch: dict[str, Sample]) -> None:
-        """Stop a training that has gone wrong, all processes of it, naming the frames at hand."""
+        """Stop a training that has gone wrong, all processes of it, naming the frames of the batch."""
         loss = mean_over_processes(loss.detach())
         if torch.isfinite(loss):
             return
@@ -235,7 +235,7 @@ class SourceTraining(lightning.LightningModule):
         self.metrics = {task.name: task.metric() for task in self.tasks}
 
     def validation_step(self, batch: Sample, _: int) -> None:
-        """Score frames with truth."""
+        """Score frames with ground truth."""
         batch = dict(batch)
         for task in self.tasks:
             task.prepare(batch)

@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of a running training in TensorBoard: what is taught, and what is learnt."""
+"""Pictures of a running training in TensorBoard: the targets, and what is learnt."""
 from __future__ import annotations
 
 import lightning
@@ -12,7 +12,7 @@ from famda_train.training.source_training import SourceTraining
 
 
 class TrainingPictures(lightning.Callback):
-    """Log one source and one target frame, each in a row: image, then taught and predicted per task.
+    """Log one source and one target frame, each in a row: image, then target and prediction per task.
 
     Args:
         every: steps between two pictures.
@@ -33,7 +33,7 @@ class TrainingPictures(lightning.Callback):
 
 @torch.no_grad()
 def picture_row(module: SourceTraining, sample: dict[str, torch.Tensor]) -> np.ndarray:
-    """Return uint8 [H, n*W, 3] RGB of a batch of one frame; of unlabelled frames, with what the teachers say.
+    """Return uint8 [H, n*W, 3] RGB of a batch of one frame; the targets of unlabelled frames are pseudo-targets.
 
     The network is left as it was, statistics included.
     """
@@ -43,10 +43,10 @@ def picture_row(module: SourceTraining, sample: dict[str, torch.Tensor]) -> np.n
     training = module.network.training
     raw = module.predict(module.network.eval(), sample['image'])
     module.network.train(training)
-    taught = module.lessons(sample)
+    targets = module.targets_of(sample)
     pictures = [(sample['image'][0].permute(1, 2, 0) * 255).byte().cpu().numpy()]
     for task in module.tasks:
-        lesson = taught.get(task.name)
-        values = [] if lesson is None else [lesson.values]
+        target = targets.get(task.name)
+        values = [] if target is None else [target.values]
         pictures += [task.picture(value[0].cpu().numpy()) for value in (*values, task.decode(raw[task.name]))]
     return np.concatenate(pictures, axis=1)

@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Metric depth: taught on the target by a depth foundation model, relative or metric."""
+"""Metric depth: learnt on the target from a depth foundation model, relative or metric."""
 from __future__ import annotations
 
 import math
@@ -34,11 +34,11 @@ class DepthSettings:
     """Options of depth.
 
     Attributes:
-        weight: of the loss in the total.
+        weight: factor of the loss in the total.
         loss: log_l1, silog, berhu (inverse depth as in DenseMTL; give it weight 0.001) or midas
             (scale and shift invariant, with gradients: says nothing about metres).
         gradient_weight: weight of gradient matching over four scales; 0 = none.
-        sky_weight: weight with which sky is pushed beyond the range; 0 = its depth is not taught.
+        sky_weight: weight with which sky is pushed beyond the range; 0 = the depth of sky is left open.
         range_m: nearest and farthest depth that the student is for, metres; it goes into the model card, and
             what is predicted at or beyond its far end is +inf on the robot. (1, 80) suits streets, (0.3, 20) rooms.
         teacher_weight: weight of the depth teacher on target pixels.
@@ -108,16 +108,16 @@ class Depth(Task):
         """Return depth in colour, near warm and far cool, by its logarithm."""
         return depth_picture(values)
 
-    def truth(self, source: Sample) -> Target:
+    def ground_truth(self, source: Sample) -> Target:
         """Return the metres; unknown and infinite ones are left to the losses."""
         return Target(source['depth'], constant_like(source['depth']))
 
-    def teach(self, raw: torch.Tensor, target: Sample, taught: dict[str, Target]) -> Target:
+    def pseudo_target(self, raw: torch.Tensor, target: Sample, pseudo_targets: dict[str, Target]) -> Target:
         """Return the depth teacher's metres; sky is beyond range, without a teacher all is unknown."""
         reference = self.decode(raw)
         if 'teacher_depth' not in target and 'teacher_disparity' not in target:
             return Target(torch.full_like(reference, torch.nan), torch.zeros_like(reference))
-        sky = taught['segmentation'].values == self.sky
+        sky = pseudo_targets['segmentation'].values == self.sky
         metres = self.teacher_metres(target, reference, ~sky & (reference < ALIGNED_SHARE * self.settings.range_m[1]))
         weight = constant_like(metres, self.settings.teacher_weight)
         if 'teacher_reliability' in target:
@@ -136,7 +136,7 @@ class Depth(Task):
         return align_to_statistics(target['teacher_disparity'], valid, median, spread, self.settings.range_m)
 
     def loss(self, raw: torch.Tensor, target: Target) -> torch.Tensor:
-        """Return the loss over pixels of known depth, and over sky where that is taught.
+        """Return the loss over pixels of known depth, and over sky with ``sky_weight``.
 
         Predictions are not clamped here: one outside the range must find its way back.
         """

@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Surface normals, taught by the depth of either domain: the example of a further task.
+"""Surface normals, learnt from the depth of either domain: the example of a further task.
 
 Give it to a training with::
 
@@ -22,7 +22,7 @@ class SurfaceNormals(Task):
     """Unit normals in the camera frame (x right, y down, z forward), pointing to the camera.
 
     Args:
-        weight: of the loss in the total.
+        weight: factor of the loss in the total.
     """
 
     name = 'normals'
@@ -50,21 +50,21 @@ class SurfaceNormals(Task):
         """Return -1..1 of x, y, z as red, green, blue; black where unknown."""
         return np.nan_to_num((values.transpose(1, 2, 0) + 1) * 127.5).astype(np.uint8)
 
-    def truth(self, source: Sample) -> Target:
+    def ground_truth(self, source: Sample) -> Target:
         """Return the normals of the true depth; NaN where there is none."""
         return Target(source['normals'], constant_like(source['normals']))
 
-    def teach(self, raw: torch.Tensor, target: Sample, taught: dict[str, Target]) -> Target:
+    def pseudo_target(self, raw: torch.Tensor, target: Sample, pseudo_targets: dict[str, Target]) -> Target:
         """Return the normals of the depth teacher's metres; a relative teacher gives none."""
         if 'normals' not in target:
             return Target(torch.full_like(raw, torch.nan, dtype=torch.float32), constant_like(raw, 0.0))
         return Target(target['normals'], constant_like(target['normals']))
 
     def loss(self, raw: torch.Tensor, target: Target) -> torch.Tensor:
-        """Return 1 - cosine of the angle between predicted and taught normals."""
+        """Return 1 - cosine of the angle between predicted and target normals."""
         known = torch.isfinite(target.values).all(1)
-        taught = torch.where(known[:, None], target.values, 0.0)
-        cosine = (self.decode(raw) * taught).sum(1)
+        wanted = torch.where(known[:, None], target.values, 0.0)
+        cosine = (self.decode(raw) * wanted).sum(1)
         return weighted_mean(1 - cosine, target.weight * known)
 
     def metric(self) -> NormalsMetric:

@@ -113,11 +113,11 @@ class Segmentation(Task):
         """Return the mask in the colours of the label space."""
         return color_mask(values.astype(np.uint8), self.space)
 
-    def truth(self, source: Sample) -> Target:
+    def ground_truth(self, source: Sample) -> Target:
         """Return the labels; 255 is left out by the loss."""
         return Target(source['labels'].long(), constant_like(source['labels']))
 
-    def teach(self, raw: torch.Tensor, target: Sample, taught: dict[str, Target]) -> Target:
+    def pseudo_target(self, raw: torch.Tensor, target: Sample, pseudo_targets: dict[str, Target]) -> Target:
         """Return the EMA teacher's labels, refined inside masks where there are some."""
         settings = self.settings
         probable = mean_over_processes(raw.float().softmax(1).mean((0, 2, 3)))

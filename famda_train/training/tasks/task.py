@@ -18,11 +18,11 @@ Sample = dict[str, torch.Tensor]
 
 
 class Target(NamedTuple):
-    """What a network is taught.
+    """What a network is to predict.
 
     Attributes:
         values: [B, H, W] or [B, K, H, W], in the task's own terms.
-        weight: float [B, H, W], how much each pixel counts; 0 = not taught.
+        weight: float [B, H, W], how much each pixel counts; 0 = not at all.
     """
 
     values: torch.Tensor
@@ -66,20 +66,20 @@ class Task(nn.Module, ABC):
 
     @abstractmethod
     def picture(self, values: np.ndarray) -> np.ndarray:
-        """Return uint8 [H, W, 3] RGB of one sample's values (predicted or taught)."""
+        """Return uint8 [H, W, 3] RGB of one sample's values (prediction or target)."""
 
     @abstractmethod
-    def truth(self, source: Sample) -> Target:
-        """Return what labelled frames teach."""
+    def ground_truth(self, source: Sample) -> Target:
+        """Return the target of labelled frames."""
 
     @abstractmethod
-    def teach(self, raw: torch.Tensor, target: Sample, taught: dict[str, Target]) -> Target:
-        """Return what the target frames teach.
+    def pseudo_target(self, raw: torch.Tensor, target: Sample, pseudo_targets: dict[str, Target]) -> Target:
+        """Return the target of unlabelled frames, from the teachers.
 
         Args:
             raw: [B, outputs, H, W] of the EMA teacher, at image size.
             target: target frames with the outputs of the foundation teachers.
-            taught: targets of the tasks before this one, by name.
+            pseudo_targets: those of the tasks before this one, by name.
         """
 
     @abstractmethod

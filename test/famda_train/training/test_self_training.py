@@ -140,9 +140,9 @@ def test_a_rare_class_that_is_forgotten_is_named_after_300_steps():
     raw[:, 0], raw[:, human] = 5.0, 3.0
     for _ in range(300):
         task.observe({'labels': labels})
-        task.teach(raw, {}, {})
+        task.pseudo_target(raw, {}, {})
     assert task.forgotten_classes() == ['human']
     raw[:, human, 0, :10] = 9.0
     for _ in range(300):
-        task.teach(raw, {}, {})
+        task.pseudo_target(raw, {}, {})
     assert task.forgotten_classes() == []

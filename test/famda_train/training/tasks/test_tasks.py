@@ -63,7 +63,7 @@ def test_every_task_says_what_it_does(make, frames):
     task = make()
     task.prepare(frames)
     raw = torch.randn(2, task.outputs, H, W, requires_grad=True)
-    truth = task.truth(frames)
+    truth = task.ground_truth(frames)
     assert truth.weight.shape == (2, H, W) and truth.weight.dtype == torch.float32
     loss = task.loss(raw, truth)
     loss.backward()
@@ -92,7 +92,7 @@ def test_the_truth_scores_perfectly(frames):
         task.score(metric, raw, frames)
         numbers = metric.compute()
         assert {key: numbers[key] for key in expected} == pytest.approx(expected, abs=0.1)
-        assert float(task.loss(raw, task.truth(frames))) == pytest.approx(0.0, abs=0.01)
+        assert float(task.loss(raw, task.ground_truth(frames))) == pytest.approx(0.0, abs=0.01)
 
 
 def test_depth_is_scored_in_metres_of_the_frames_own_camera(frames):
@@ -106,12 +106,12 @@ def test_pseudo_labels_are_those_of_the_teacher_and_weigh_as_it_is_sure(frames):
     task = segmentation(prior_strength=0.0)
     raw = logits_of(frames['labels'])
     raw[0, :, :, W // 2 :] = 0  # half of the first image is unsure
-    labels, weight = task.teach(raw, {}, {})
+    labels, weight = task.pseudo_target(raw, {}, {})
     assert torch.equal(labels[1], frames['labels'][1])
     assert weight[0].unique().tolist() == [0.5] and weight[1].unique().tolist() == [1.0]
-    batch = segmentation(prior_strength=0.0, pixel_weight='batch').teach(raw, {}, {}).weight
+    batch = segmentation(prior_strength=0.0, pixel_weight='batch').pseudo_target(raw, {}, {}).weight
     assert batch.unique().tolist() == [0.75]
-    pixel = segmentation(prior_strength=0.0, pixel_weight='pixel').teach(raw, {}, {}).weight
+    pixel = segmentation(prior_strength=0.0, pixel_weight='pixel').pseudo_target(raw, {}, {}).weight
     torch.testing.assert_close(pixel, raw.softmax(1).amax(1))
 
 
@@ -121,7 +121,7 @@ def test_masks_refine_and_rows_at_the_border_do_not_teach(frames):
     raw[:, :, 5, 5] = logits_of(torch.full((1, 1, 1), SKY))[0, :, 0, 0]  # one wrong pixel inside the wall
     segments = torch.zeros(2, H, W, dtype=torch.int32)
     segments[:, 4:8] = 1
-    labels, weight = task.teach(raw, {'segments': segments}, {})
+    labels, weight = task.pseudo_target(raw, {'segments': segments}, {})
     assert torch.equal(labels, frames['labels'])
     assert (weight[:, :3] == 0).all() and (weight[:, 9:] == 0).all() and (weight[:, 3:9] > 0).all()
 
@@ -133,10 +133,10 @@ def test_the_class_prior_saves_a_class_that_dies_out(frames):
     raw[:, wall, :4] = raw[:, SKY, :4] + 0.5
     for _ in range(300):
         task.observe(frames)
-        labels, _ = task.teach(raw, {}, {})
+        labels, _ = task.pseudo_target(raw, {}, {})
     assert (labels[:, :4] == SKY).all()
     assert float(task.source_share.sum()) == pytest.approx(1.0, abs=1e-4)
-    assert (segmentation(prior_strength=0.0).teach(raw, {}, {}).values[:, :4] == wall).all()
+    assert (segmentation(prior_strength=0.0).pseudo_target(raw, {}, {}).values[:, :4] == wall).all()
 
 
 def test_label_spaces_without_sky_have_none():
@@ -146,7 +146,7 @@ def test_label_spaces_without_sky_have_none():
 
 def teach_depth(task, frames, **target):
     raw = torch.full((2, 1, H, W), math.log(10.0))
-    return task.teach(raw, target, {'segmentation': Target(frames['labels'], torch.ones(2, H, W))})
+    return task.pseudo_target(raw, target, {'segmentation': Target(frames['labels'], torch.ones(2, H, W))})
 
 
 @pytest.mark.parametrize('loss', ['log_l1', 'silog', 'berhu'])
@@ -163,13 +163,14 @@ def test_the_range_of_indoor_depth_reaches_alignment_and_statistics(frames):
     """Metres that a street's range would cut off at 1 m, or use although they are far beyond the room."""
     task, metres = Depth(DepthSettings(range_m=(0.3, 20.0))), torch.linspace(0.4, 15, H)[None, :, None].expand(2, H, W)
     labels = Target(torch.zeros(2, H, W, dtype=torch.long), torch.ones(2, H, W))
-    values, _ = task.teach(metres.log()[:, None], {'teacher_disparity': 3 / metres + 0.7}, {'segmentation': labels})
+    raw, pseudo_targets = metres.log()[:, None], {'segmentation': labels}
+    values, _ = task.pseudo_target(raw, {'teacher_disparity': 3 / metres + 0.7}, pseudo_targets)
     torch.testing.assert_close(values, metres, rtol=1e-3, atol=1e-3)
     assert task.decode(torch.full((1, 1, 1, 1), 9.0)).item() == pytest.approx(30.0)
     source = Depth(DepthSettings(range_m=(0.3, 20.0), align='source'))
     for _ in range(1500):
         source.observe({'depth': metres})
-    values, _ = source.teach(metres.log()[:, None], {'teacher_disparity': 5 / metres + 1}, {'segmentation': labels})
+    values, _ = source.pseudo_target(raw, {'teacher_disparity': 5 / metres + 1}, pseudo_targets)
     torch.testing.assert_close(values, metres, rtol=0.02, atol=0.02)
 
 
@@ -194,7 +195,7 @@ def test_a_relative_teacher_gets_the_metres_of_the_ema_teacher(frames):
     task, metres = Depth(sky=SKY), torch.linspace(2, 40, H)[None, :, None].expand(2, H, W)
     labels = Target(torch.zeros(2, H, W, dtype=torch.long), torch.ones(2, H, W))
     target = {'teacher_disparity': 3 / metres + 0.7}
-    values, _ = task.teach(metres.log()[:, None], target, {'segmentation': labels})
+    values, _ = task.pseudo_target(metres.log()[:, None], target, {'segmentation': labels})
     torch.testing.assert_close(values, metres, rtol=1e-3, atol=1e-3)
 
 
@@ -222,8 +223,8 @@ def test_disagreement_with_the_ema_teacher_costs_weight(frames):
 def test_depth_losses_in_half_precision(frames, loss):
     task = Depth(DepthSettings(loss=loss, gradient_weight=0.5, sky_weight=0.1), SKY)
     raw = torch.randn(2, 1, H, W)
-    full = task.loss(raw.bfloat16().float(), task.truth(frames))
-    half = task.loss(raw.bfloat16(), task.truth(frames))
+    full = task.loss(raw.bfloat16().float(), task.ground_truth(frames))
+    half = task.loss(raw.bfloat16(), task.ground_truth(frames))
     assert half.dtype == torch.float32
     torch.testing.assert_close(half, full)
 
@@ -232,7 +233,7 @@ def test_sky_is_pushed_to_the_end_of_the_range_where_that_is_asked_for(frames):
     raw = torch.full((2, 1, H, W), math.log(10.0), requires_grad=True)
     for weight, pushed in ((0.0, False), (1.0, True)):
         (gradient,) = torch.autograd.grad(
-            Depth(DepthSettings(sky_weight=weight), SKY).loss(raw, Depth().truth(frames)), raw
+            Depth(DepthSettings(sky_weight=weight), SKY).loss(raw, Depth().ground_truth(frames)), raw
         )
         assert bool((gradient[:, :, :4] < 0).all()) == pushed
 
@@ -251,11 +252,11 @@ def test_normals_of_a_target_come_from_a_metric_teacher_only(frames):
     camera = {key: frames[key] for key in ('focal', 'canonical_focal', 'centre')}
     relative = {**camera, 'teacher_disparity': torch.ones(2, H, W)}
     task.prepare(relative)
-    values, weight = task.teach(raw, relative, {})
+    values, weight = task.pseudo_target(raw, relative, {})
     assert values.isnan().all() and values.dtype == torch.float32 and (weight == 0).all()
     metric = {**camera, 'teacher_depth': torch.full((2, H, W), 7.0)}
     task.prepare(metric)
-    assert task.teach(raw, metric, {}).weight.all()
+    assert task.pseudo_target(raw, metric, {}).weight.all()
 
 
 class Brightness(Task):
@@ -283,13 +284,13 @@ class Brightness(Task):
         """Return grey."""
         return (np.repeat(values[..., None], 3, -1).clip(0, 1) * 255).astype(np.uint8)
 
-    def truth(self, source):
+    def ground_truth(self, source):
         """Return the brightness."""
         return Target(source['brightness'], torch.ones_like(source['brightness']))
 
-    def teach(self, raw, target, taught):
+    def pseudo_target(self, raw, target, pseudo_targets):
         """Know it of target frames, too."""
-        return self.truth(target)
+        return self.ground_truth(target)
 
     def loss(self, raw, target):
         """Return the mean error."""
