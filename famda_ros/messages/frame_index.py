@@ -206,15 +206,18 @@ def read_picture(path: str | Path) -> np.ndarray:
 
 
 def load_json(text: str | bytes) -> Any:
-    """Return the value of a JSON text, without NaN and infinity, which JSON has not.
+    """Return the value of a JSON text, without NaN and infinity, which JSON has not, and without halves of characters.
 
     Raises:
         ValueError: no such text.
     """
     try:
-        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError as error:
         raise ValueError('nested too deeply') from error
+    if (b'\\ud' if isinstance(text, bytes) else '\\ud') in text.lower():  # type: ignore[operator]
+        json.dumps(value, ensure_ascii=False).encode()  # UnicodeEncodeError is a ValueError
+    return value
 
 
 def _read_line(line: str) -> tuple[FrameRecord | None, str | None]:

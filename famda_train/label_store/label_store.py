@@ -29,7 +29,7 @@ from famda_ros.errors import FamdaError
 from famda_ros.files import write_atomically
 from famda_ros.messages.frame_index import load_json, stem_fault
 from famda_train.datasets.frame_folder import read_values
-from famda_train.label_store.label_picture import LabelPicture, dequantise, encode_depth, encode_segments
+from famda_train.label_store.label_picture import LEVELS, LabelPicture, dequantise, encode_depth, encode_segments
 
 ROLES = ('masks', 'depth')
 KINDS = {'masks': ('segments',), 'depth': ('depth', 'disparity')}
@@ -302,8 +302,13 @@ def values_fault(entry: Mapping[str, Any], role: str) -> str | None:
         entry: a line of an index.
         role: ``masks`` or ``depth``.
     """
+    if role == 'masks':
+        masks = entry.get('masks')
+        if isinstance(masks, int) and not isinstance(masks, bool) and 0 <= masks <= LEVELS:
+            return None
+        return f'the index says {masks!r} masks, which is no number of masks'
     scale, offset = entry.get('scale'), entry.get('offset')
-    if role == 'masks' or (_is_number(scale) and _is_number(offset) and scale > 0):
+    if _is_number(scale) and _is_number(offset) and scale > 0:
         return None
     return f'the index says scale {scale} and offset {offset}, which turn no picture into depth'
 
@@ -350,7 +355,10 @@ def first_difference(made: Any, asked: Any, path: str = '') -> str | None:
 def _read_card(path: Path, role: str) -> dict[str, Any]:
     try:
         card = load_json(path.read_bytes())
-        if fault := card_fault(card, role):
+        fault = card_fault(card, role)
+        if fault is None and path.parent.name != f'{role}-{card["name"]}':
+            fault = f"its name is '{card['name'][:40]}'"
+        if fault:
             raise ValueError(fault)
         return card
     except (OSError, ValueError) as error:
@@ -366,6 +374,8 @@ def card_fault(card: Any, role: str) -> str | None:
     name, licence = card.get('name'), card.get('licence')
     if not (isinstance(name, str) and re.fullmatch(STORE_NAME, name)):
         return 'its name is none'
+    if not isinstance(card.get('settings', {}), dict):
+        return 'its settings are none'
     if not isinstance(licence.get('weights', '') if isinstance(licence, dict) else licence or '', str):
         return 'its licence is none'
     return None

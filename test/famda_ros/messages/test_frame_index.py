@@ -43,7 +43,7 @@ def test_what_is_written_is_read(tmp_path):
         ('stem', 3, 'the stem must be a text'), ('stem', '', 'the stem must be a text'),
         ('stem', '../up', 'no plain file name'), ('stem', 'a/b', 'no plain file name'),
         ('stem', '.tmp', 'no plain file name'), ('stem', 'a.reliability', 'no plain file name'),
-        ('stem', 'x' * 300, 'longer than 200 bytes'), ('stem', '\ud800', 'no Unicode text'),
+        ('stem', 'x' * 300, 'longer than 200 bytes'), ('stem', '\ud800', 'surrogates not allowed'),
         ('image', '/etc/passwd', 'inside the folder'), ('image', 'a/../../b.png', 'inside the folder'),
         ('image', None, 'must be a path'), ('width', 0, 'width must be a whole number'),
         ('width', 64.5, 'not 64.5'), ('height', True, 'height must be a whole number'),
@@ -130,7 +130,8 @@ def test_values_that_are_no_picture_are_refused_by_name(tmp_path):
         read_picture(tmp_path / 'gone.png')
 
 
-@pytest.mark.parametrize('text', ['NaN', '[Infinity]', '1e999', '[' * 100_000, '{'])
-def test_json_holds_numbers_alone(text):
+@pytest.mark.parametrize('text', ['NaN', '[Infinity]', '1e999', r'"\ud800"', '[' * 100_000, '{'])
+def test_json_holds_finite_numbers_and_whole_characters(text):
     with pytest.raises(ValueError, match=r'.'):
         load_json(text)
+    assert load_json(r'"\ud83d\ude00"') == load_json(rb'"\ud83d\ude00"') == '\U0001f600'

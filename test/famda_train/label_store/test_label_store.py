@@ -233,8 +233,16 @@ def test_values_that_turn_no_picture_into_depth_are_refused(tmp_path, values):
         LabelStore.open(tmp_path, 'depth', 'toy')
 
 
+@pytest.mark.parametrize('masks', [None, '3', -1, 65536, True, 1.5])
+def test_a_number_of_masks_that_cannot_be_is_refused(tmp_path, masks):
+    store = LabelStore.create(tmp_path, 'masks', MASKS)
+    (store.path / 'index.jsonl').write_text(json.dumps({'stem': 'a', 'masks': masks}) + '\n')
+    with pytest.raises(FamdaError, match='line 1 is damaged'):
+        LabelStore.open(tmp_path, 'masks', 'felzenszwalb')
+
+
 @pytest.mark.parametrize(
-    'change', [{'kind': 'depth'}, {'name': 3}, {'name': '../up'}, {'licence': 3}, {'licence': {'weights': 1}}]
+    'change', [{'kind': 'depth'}, {'name': 3}, {'name': '../up'}, {'name': 'other'}, {'settings': 3}, {'licence': 3}]
 )
 def test_a_card_that_describes_no_mask_teacher_is_refused(tmp_path, change):
     card = LabelStore.create(tmp_path, 'masks', MASKS).path / 'teacher.json'
