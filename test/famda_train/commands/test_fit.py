@@ -292,7 +292,7 @@ def test_every_value_of_the_settings_is_shown(street, capsys):
         fit_command.main([*arguments(SELF, street, 'never.ckpt'), '--model.depth.align=source', '--print_config'])
     shown = yaml.safe_load(capsys.readouterr().out)['model']['init_args']
     assert shown['depth']['align'] == 'source' and shown['depth']['loss'] == 'log_l1'
-    assert shown['segmentation']['trust'] == 'image'
+    assert shown['segmentation']['pixel_weight'] == 'image'
 
 
 def interrupt(*_):
