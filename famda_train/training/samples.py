@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from famda_ros.errors import FamdaError
-from famda_ros.messages.frame_index import focal_at
+from famda_ros.messages.frame_index import focal_at, focal_fault
 from famda_train.datasets.checks import (
     check_files,
     check_ground_truth,
@@ -42,7 +42,7 @@ class Samples:
     Args:
         dataset: images, with ground truth where ``ground_truth`` is asked for.
         size: (width, height) in pixels that images are resized to; None = as they are.
-        focal: canonical focal in pixels at ``size``; None = that of the first frame.
+        focal: canonical focal in pixels at ``size``; None = the first that is known of the frames.
         ground_truth: read labels and depth.
         masks, depth: names of teachers whose outputs are read from the label store.
         reliability: read the reliability of the depth teacher's pixels from its store, too.
@@ -81,7 +81,10 @@ class Samples:
         first = dataset.frames[0]
         width, height = size or (first.width, first.height)
         self.size: tuple[int, int] = (int(width), int(height))
-        self.focal = focal or (first.focal and first.focal * self.size[0] / first.width)
+        if focal is not None and (fault := focal_fault(focal, self.size[0])):
+            raise FamdaError(f'data.focal: {fault}')
+        known = (focal_at(frame, self.size[0]) for frame in dataset.frames)
+        self.focal = focal if focal is not None else next(filter(None, known), None)
         self._ground_truth = ground_truth
         self._masks = complete_store(dataset, 'masks', masks) if masks else None
         self._depth = complete_store(dataset, 'depth', depth) if depth else None

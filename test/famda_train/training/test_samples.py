@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -78,6 +79,18 @@ def test_an_unknown_focal_length_is_taken_to_be_the_canonical_one(source, monkey
     np.testing.assert_array_equal(sample['depth'], source.depth(0))
     assert Samples(source).focal is None
     assert Samples(source)[0]['focal'] > 0
+
+
+def test_frames_of_unknown_focal_among_others_are_taken_to_have_the_first_known_one(source, monkeypatch):
+    known = source.frames[0].focal
+    frames = [replace(frame, focal=focal) for frame, focal in zip(source.frames, (None, known, 2 * known), strict=True)]
+    monkeypatch.setattr(source, 'frames', frames)
+    samples = Samples(source, ground_truth=True)
+    assert [float(samples[index]['focal']) for index in range(3)] == pytest.approx([known, known, 2 * known])
+    assert {float(samples[index]['canonical_focal']) for index in range(3)} == {np.float32(known)}
+    np.testing.assert_allclose(samples[2]['depth'], source.depth(2) / 2)
+    with pytest.raises(FamdaError, match=r'data\.focal: the focal must be .* not -3'):
+        Samples(source, focal=-3.0)
 
 
 def test_outputs_of_teachers(target):
