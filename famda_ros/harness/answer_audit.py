@@ -10,24 +10,7 @@ from typing import Any
 import numpy as np
 
 from famda_ros.messages.serialized_head import Seen
-
-IMAGE_ANSWERS = {
-    'segmentation/mask': 'mono8',
-    'segmentation/confidence': 'mono8',
-    'segmentation/color': 'rgb8',
-    'depth/image': '32FC1',
-}
-"""Topics that a perception node answers every frame with, and their encodings."""
-
-
-
-
-
-
-
-
-
-
+from famda_ros.topics import RECORDED_TOPICS
 
 
 def compare(
@@ -37,7 +20,7 @@ def compare(
 
     Args:
         sent: frames as published.
-        answers: per topic of :data:`IMAGE_ANSWERS` what came back.
+        answers: per topic of :data:`RECORDED_TOPICS` what came back.
         size: (width, height) of the sent images where their messages do not say.
 
     Returns:
@@ -50,7 +33,7 @@ def compare(
     headers = sizes = encodings = True
     unknown = repeated = 0
     times: dict[int, dict[str, int]] = {}
-    for topic, encoding in IMAGE_ANSWERS.items():
+    for topic, encoding in RECORDED_TOPICS.items():
         for answer in answers.get(topic, ()):
             origin = by_stamp.get(answer.head.stamp_ns)
             if origin is None:
@@ -64,7 +47,7 @@ def compare(
             of_frame = times.setdefault(answer.head.stamp_ns, {})
             repeated += topic in of_frame
             of_frame[topic] = answer.time_ns
-    complete = {stamp: max(t.values()) for stamp, t in times.items() if len(t) == len(IMAGE_ANSWERS)}
+    complete = {stamp: max(t.values()) for stamp, t in times.items() if len(t) == len(RECORDED_TOPICS)}
     return {
         'frames_sent': len(sent),
         'frames_answered': len(complete),

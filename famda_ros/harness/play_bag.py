@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from famda_ros.errors import FamdaError
-from famda_ros.harness.answer_audit import IMAGE_ANSWERS, account, compare
+from famda_ros.harness.answer_audit import account, compare
 from famda_ros.messages.bag import COMPRESSED_IMAGE, choose_image_topic, iter_frames, topics_of
 from famda_ros.messages.serialized_head import Seen
 from famda_ros.nodes.dds import environment
 from famda_ros.pipeline.statistics import COUNTERS
+from famda_ros.topics import RECORDED_TOPICS
 
 POLL_S = 0.05
 
@@ -248,7 +249,7 @@ def _node_is_done(report: dict[str, Any]) -> bool:
 
 
 def _arrived(report: dict[str, Any]) -> list[int]:
-    return [len(report['answers'][topic]) for topic in IMAGE_ANSWERS]
+    return [len(report['answers'][topic]) for topic in RECORDED_TOPICS]
 
 
 def _all_arrived(report: dict[str, Any]) -> bool:

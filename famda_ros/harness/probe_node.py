@@ -21,11 +21,11 @@ from std_msgs.msg import String
 
 from famda_ros.errors import FamdaError
 from famda_ros.files import write_atomically
-from famda_ros.harness.answer_audit import IMAGE_ANSWERS
 from famda_ros.messages.bag import IMAGE, STRING
 from famda_ros.messages.bag_recorder import BagRecorder
 from famda_ros.messages.serialized_head import Seen, read_head
 from famda_ros.nodes.run_node import run_node
+from famda_ros.topics import RECORDED_TOPICS
 
 ANSWER_QOS = QoSProfile(depth=100)
 LATCHED_QOS = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -59,13 +59,13 @@ class PerceptionProbe(Node):
             self.declare_parameter(name, '', ParameterDescriptor(description=description, read_only=True))
             if not self.get_parameter(name).value:
                 raise FamdaError(f"the parameter '{name}' is not set: {description}")
-        self._answers: dict[str, list[Seen]] = {topic: [] for topic in IMAGE_ANSWERS}
+        self._answers: dict[str, list[Seen]] = {topic: [] for topic in RECORDED_TOPICS}
         self._labels = ''
         self._diagnostics: dict[str, str] = {}
         self._status = ''
         self._reports = 0
         self._recorder: BagRecorder | None = BagRecorder(self.get_parameter('bag').value)
-        self._topics = {topic: self._subscribe_image(topic) for topic in IMAGE_ANSWERS}
+        self._topics = {topic: self._subscribe_image(topic) for topic in RECORDED_TOPICS}
         self._labels_topic = self._subscribe('segmentation/labels', String, STRING, LATCHED_QOS, self._on_labels)
         self._subscribe('/diagnostics', DiagnosticArray, DIAGNOSTICS, QoSProfile(depth=10), self._on_diagnostics)
         self.create_timer(REPORT_PERIOD_S, self._write_report, clock=Clock(clock_type=ClockType.STEADY_TIME))

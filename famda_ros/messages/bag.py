@@ -266,6 +266,7 @@ class BagFrame:
         topic: image topic.
         image: uint8 [H, W, 3] RGB.
         focal: fx in pixels at the image's size; None = the bag does not say.
+        fy: vertical focal length in pixels at the image's size; None = square pixels, fy is fx.
         camera_info: the CameraInfo message that holds for the frame, or None.
         encoded: the image file's bytes where the topic is compressed, else None.
         format: format string of the compressed image, '' for raw ones.
@@ -279,6 +280,7 @@ class BagFrame:
     camera_info: Any = None
     encoded: bytes | None = None
     format: str = ''
+    fy: float | None = None
 
 
 @contextlib.contextmanager
@@ -453,12 +455,14 @@ def _frames_of_bag(path, image_topic, on_malformed) -> Iterator[BagFrame]:
 def _frame(topic: str, kind: str, message: Any, info: Any) -> BagFrame:
     compressed = kind == COMPRESSED_IMAGE
     image = compressed_to_rgb(message) if compressed else image_to_rgb(message)
+    fx, fy = focal_of(info, image.shape[1], image.shape[0]) or (None, None)
     return BagFrame(
         stamp_ns=stamp_ns_of(message.header),
         frame_id=message.header.frame_id,
         topic=topic,
         image=image,
-        focal=focal_of(info, image.shape[1]),
+        focal=fx,
+        fy=fy,
         camera_info=info,
         encoded=message.data.tobytes() if compressed else None,
         format=message.format if compressed else '',

@@ -121,21 +121,25 @@ def calibration_fault(info: Any) -> str:
     return ''
 
 
-def focal_of(info: Any, image_width: int) -> float | None:
-    """Return fx in pixels of an image that is ``image_width`` pixels wide.
+def focal_of(info: Any, image_width: int, image_height: int) -> tuple[float, float] | None:
+    """Return (fx, fy) in pixels of an image of the given size.
 
-    A driver may resize or bin its image and leave the calibration as it was; then its width
-    disagrees with the image, and fx is scaled.  With a region of interest the image is a
+    A driver may resize or bin its image and leave the calibration as it was; then its size
+    disagrees with the image, and the focal lengths are scaled.  With a region of interest the image is a
     cut-out, which sees less but no smaller.
 
     Args:
         info: sensor_msgs/CameraInfo, of rclpy or rosbags, or None.
+        image_width, image_height: of the image, pixels.
 
     Returns:
-        fx of :func:`intrinsics_of`, or None where that is None.
+        Those of :func:`intrinsics_of`, or None where that is None.  Where the calibration is for images of another
+        shape (:func:`shape_fault`) its height says nothing, and fy is fx: square pixels.
     """
-    camera = intrinsics_of(info, image_width, 1)  # fx does not depend on the height
-    return None if camera is None else camera.fx
+    camera = intrinsics_of(info, image_width, image_height)
+    if camera is None:
+        return None
+    return camera.fx, camera.fx if shape_fault(info, image_width, image_height) else camera.fy
 
 
 def scale_center(center: float, scale: float) -> float:

@@ -27,11 +27,13 @@ from famda_ros.messages.image_messages import fill_image
 from famda_ros.messages.point_cloud import fill_point_cloud, organised_points
 from famda_ros.nodes.label_publisher import LabelPublisher
 from famda_ros.nodes.qos_overrides import overridable
-from famda_ros.pipeline.outputs import IMAGE_TOPICS, INFO_TOPICS, POINTS_TOPIC, FrameAnswer
+from famda_ros.pipeline.outputs import FrameOutputs
 from famda_ros.pipeline.statistics import CameraStatistics
 from famda_ros.pipeline.throttle import Throttle
 from famda_ros.pipeline.worker import Frame
+from famda_ros.student.camera_geometry import shape_warning
 from famda_ros.student.model_card import ModelCard
+from famda_ros.topics import CAMERA_INFO, COMPRESSED, IMAGE, IMAGE_TOPICS, INFO_TOPICS, POINTS
 
 PATIENCE_S = 0.5
 """So long the first image waits for the calibration, without which its depth would not be metric."""
@@ -82,7 +84,7 @@ class CameraStream:
         kinds: dict[str, Any] = {topic: Image for topic in IMAGE_TOPICS}
         kinds |= {topic: CameraInfo for topic in INFO_TOPICS}
         if points_stride:
-            kinds[POINTS_TOPIC] = PointCloud2
+            kinds[POINTS] = PointCloud2
         self._outputs = {topic: self._publisher(kind, topic) for topic, kind in kinds.items()}
         self._labels = LabelPublisher(node, self._prefix)
 
@@ -144,13 +146,13 @@ class CameraStream:
     @property
     def _image_name(self) -> str:
         """What to subscribe to; remapped once more then."""
-        image = f'{self._prefix}image'
+        image = f'{self._prefix}{IMAGE}'
         # As image_transport does: remapping 'image' moves 'image/compressed' with it.
-        return f'{self._node.resolve_topic_name(image)}/compressed' if self.compressed else image
+        return f'{self._node.resolve_topic_name(image)}{COMPRESSED}' if self.compressed else image
 
     @property
     def _info_name(self) -> str:
-        return f'{self._prefix}camera_info'
+        return f'{self._prefix}{CAMERA_INFO}'
 
     def _subscribe(self, kind: Any, topic: str, callback: Callable[[Any], None], latched: bool = False) -> Subscription:
         qos = _input_qos()
@@ -184,14 +186,25 @@ class CameraStream:
         if self._on_frame is not None:
             self._on_frame(self.name, Frame(msg, self.camera_info))
 
-    def focal_of_frame(self, frame: Frame, width: int, height: int) -> float | None:
-        """Return fx of the frame's camera at the image's width; None and a warning where it is not calibrated."""
-        self.focal = focal_of(frame.camera_info, width)
-        if self.focal is None:
+    def focal_of_frame(self, frame: Frame, width: int, height: int, card: ModelCard) -> tuple[float, float] | None:
+        """Return (fx, fy) of the frame's camera in pixels of the image; None and a warning where it is not calibrated.
+
+        Args:
+            frame: with the calibration.
+            width, height: of its image, pixels.
+            card: of the student that sees it.
+
+        Raises:
+            MalformedImage: the network cannot see an image of this shape.
+        """
+        focal = focal_of(frame.camera_info, width, height)
+        self.focal = focal and focal[0]
+        if focal is None:
             sentence = "no calibrated camera_info: depth is for the model's focal length, not for this camera"
             self._warn('no calibration', sentence, math.inf)
-        self.statistics.calibration_of_shape(shape_fault(frame.camera_info, width, height))
-        return self.focal
+        fault = shape_fault(frame.camera_info, width, height)
+        self.statistics.calibration_of_shape(fault or shape_warning(card, width, height, *(focal or ())))
+        return focal
 
     def age_ms(self, frame: Frame) -> float | None:
         """Return now minus the header stamp; None where that cannot be told, or would be negative."""
@@ -210,26 +223,26 @@ class CameraStream:
             camera = f"camera '{self.name}'" if self.name else 'camera'
             self._node.get_logger().warning(f'{camera}: {sentence}')
 
-    def publish(self, frame: Frame, wanted: frozenset[str], answer: FrameAnswer) -> None:
-        """Publish everything that is said about a frame, with the frame's own header."""
+    def publish(self, frame: Frame, wanted: frozenset[str], outputs: FrameOutputs) -> None:
+        """Publish the outputs of a frame with the frame's own header."""
         header, info = frame.message.header, frame.camera_info
         # All are made before the first is published, which wakes who listens, to compete for the cores.
-        images = {t: fill_image(Image(), array, IMAGE_TOPICS[t], header) for t, array in answer.images.items()}
+        images = {t: fill_image(Image(), array, IMAGE_TOPICS[t], header) for t, array in outputs.images.items()}
         for topic, message in images.items():
             self._outputs[topic].publish(message)
         if info is None:
             return
-        width, height = answer.size
+        width, height = outputs.size
         info_width, info_height = calibrated_size(info)
         for topic in INFO_TOPICS:
             if topic in wanted and info_width and info_height:
                 scaled = fill_camera_info(CameraInfo(), info, header, width / info_width, height / info_height)
                 self._outputs[topic].publish(scaled)
         intrinsics = intrinsics_of(info, width, height)
-        if POINTS_TOPIC in wanted and intrinsics is not None:
-            assert answer.image is not None and answer.labels is not None and answer.depth is not None
-            points = organised_points(answer.image, answer.labels, answer.depth, intrinsics, self._points_stride)
-            self._outputs[POINTS_TOPIC].publish(fill_point_cloud(PointCloud2(), points, header, PointField))
+        if POINTS in wanted and intrinsics is not None:
+            assert outputs.image is not None and outputs.labels is not None and outputs.depth is not None
+            points = organised_points(outputs.image, outputs.labels, outputs.depth, intrinsics, self._points_stride)
+            self._outputs[POINTS].publish(fill_point_cloud(PointCloud2(), points, header, PointField))
 
 
 def _input_qos() -> QoSProfile:

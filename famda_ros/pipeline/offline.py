@@ -83,7 +83,7 @@ def perceive(
     start = time.perf_counter()
     with BagWriter(out, custom_data) as bag:
         for frame in frames:
-            prediction = student.predict(frame.image, frame.focal)
+            prediction = student.predict(frame.image, frame.focal, fy=frame.fy)
             if not done:
                 labels_topic = f'{namespace_of(frame.topic)}/segmentation/labels'
                 bag.write_string(labels_topic, frame.stamp_ns, student.card.labels_json(), latched=True)
@@ -127,7 +127,7 @@ def write_answer(bag: BagWriter, frame: BagFrame, prediction: Any, student: Stud
         bag.write_message(info_topic, frame.stamp_ns, dataclasses.replace(frame.camera_info, header=head))
     elif frame.focal is not None:
         height, width = frame.image.shape[:2]
-        bag.write_camera_info(info_topic, *header, width, height, frame.focal)
+        bag.write_camera_info(info_topic, *header, width, height, frame.focal, frame.fy)
 
 
 def open_source(

@@ -1,6 +1,10 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""From one image to everything that the perception node says about it, without ROS."""
+"""From one image to everything that the perception node publishes about it, without ROS.
+
+:func:`infer` runs the student on an image; :func:`compose` makes of its prediction what the wanted topics carry.
+They are apart because the second is done in another thread, while the student sees the next image.
+"""
 
 from __future__ import annotations
 
@@ -17,43 +21,32 @@ from famda_ros.student.colorize import color_mask, overlay
 from famda_ros.student.label_space import IGNORE, LabelSpace
 from famda_ros.student.resize import enlarge_depth, resize_image, resize_nearest
 from famda_ros.student.runtime import Prediction, Student
-
-IMAGE_TOPICS = {
-    'segmentation/mask': 'mono8',
-    'segmentation/confidence': 'mono8',
-    'segmentation/color': 'rgb8',
-    'segmentation/overlay': 'rgb8',
-    'depth/image': '32FC1',
-}
-"""Image topics and their encodings."""
-
-POINTS_TOPIC = 'depth/points'
-INFO_TOPICS = ('segmentation/camera_info', 'depth/camera_info')
+from famda_ros.topics import COLOR, CONFIDENCE, DEPTH, IMAGE_TOPICS, MASK, OVERLAY, POINTS
 
 _NEEDS = {
-    'segmentation/mask': {'labels'},
-    'segmentation/confidence': {'confidence'},
-    'segmentation/color': {'labels'},
-    'segmentation/overlay': {'labels'},
-    'depth/image': {'depth'},
-    POINTS_TOPIC: {'labels', 'depth'},
+    MASK: {'labels'},
+    CONFIDENCE: {'confidence'},
+    COLOR: {'labels'},
+    OVERLAY: {'labels'},
+    DEPTH: {'depth'},
+    POINTS: {'labels', 'depth'},
 }
-"""What the student must answer for a topic; calibration needs nothing."""
+"""Outputs of the student that a topic is made of; calibration needs none."""
 
 
 @dataclass(frozen=True)
-class AnswerSettings:
-    """Who answers frames, and how; one object, so that no frame is answered by half of each profile.
+class InferenceSettings:
+    """Which student sees the frames, and how; one object, so that no frame is treated by half of each profile.
 
     Attributes:
         student: the model.
         profile: name of the profile; '' = none.
         output_scale: size of the outputs relative to the image.
-        min_confidence: labels with a probability below it become 255; 0 = keep all.
-        max_rate_hz: answers per second and camera at most; 0 = no limit.
-        max_age_ms: images older than this are not answered; 0 = all are.
+        min_confidence: labels with a lower probability become 255; 0 = keep all.
+        max_rate_hz: most frames per second and camera; 0 = no limit.
+        max_age_ms: images older than this are left out; 0 = none are.
         target_brightness: mean luma 0..255 that images are brought to for the student; 0 = as they are.
-        max_gamma: strongest curve for that.
+        max_gamma: strongest gamma curve for that.
     """
 
     student: Student
@@ -67,15 +60,34 @@ class AnswerSettings:
 
 
 @dataclass(frozen=True)
-class FrameAnswer:
-    """What is said about one frame, all by the same student.
+class OutputStyle:
+    """How outputs are made of a prediction.  It does not hold the student, which may be replaced before they are made.
+
+    Attributes:
+        label_space: of the student.
+        output_scale, min_confidence: see :class:`InferenceSettings`.
+    """
+
+    label_space: LabelSpace
+    output_scale: float = 1.0
+    min_confidence: float = 0.0
+
+    @classmethod
+    def of(cls, settings: InferenceSettings) -> OutputStyle:
+        """Return the style of the settings' student."""
+        return cls(settings.student.card.label_space, settings.output_scale, settings.min_confidence)
+
+
+@dataclass(frozen=True)
+class FrameOutputs:
+    """What is published about one frame, all by the same student.
 
     Attributes:
         size: (width, height) of the outputs.
-        images: arrays of the wanted topics of :data:`IMAGE_TOPICS`.
+        images: arrays of the wanted topics of :data:`famda_ros.topics.IMAGE_TOPICS`.
         image: uint8 [H, W, 3] RGB at output size; None where no topic needs it.
         labels, depth: at output size; None where no topic needs them.
-        confidence: mean confidence 0..1 of this frame; None where it was not asked for.
+        confidence: mean confidence 0..1 of this frame; None where it was not wanted.
         times_ms: milliseconds of each stage.
     """
 
@@ -88,44 +100,26 @@ class FrameAnswer:
     times_ms: dict[str, float]
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What the student says about one image, and what its answer is to be made of.
-
-    It does not hold the student, which may be replaced before the answer is made.
-
-    Attributes:
-        label_space: of the student that was asked.
-        output_scale, min_confidence: see :class:`AnswerSettings`.
-        image: uint8 [H, W, 3] RGB as the camera gave it.
-        wanted: topics with subscribers.
-        prediction: at the image's size.
-    """
-
-    label_space: LabelSpace
-    output_scale: float
-    min_confidence: float
-    image: np.ndarray
-    wanted: Collection[str]
-    prediction: Prediction
-
-
-def ask(
-    settings: AnswerSettings,
+def infer(
+    settings: InferenceSettings,
     image: np.ndarray,
-    focal: float | None,
+    focal: tuple[float, float] | None,
     wanted: Collection[str],
     measure: bool = False,
     on_prepared: Callable[[], None] = lambda: None,
-) -> Asked:
-    """Ask the student about one image.
+) -> Prediction:
+    """Run the student on one image.
 
     Args:
-        settings: who is asked, and how.
-        image, wanted: see :class:`Asked`.
-        focal: fx of the camera in pixels at the image's width; None = not calibrated.
-        measure: the answer shall tell the mean confidence, even if no topic needs the confidence.
+        settings: the student, and how it sees the image.
+        image: uint8 [H, W, 3] RGB as the camera gave it.
+        focal: (fx, fy) of the camera in pixels of this image; None = not calibrated.
+        wanted: topics with subscribers.
+        measure: predict the confidence even if no topic needs it.
         on_prepared: called when nothing is left to do but to run the network; not if no topic needs it.
+
+    Raises:
+        MalformedImage: the network cannot see an image of this shape.
     """
     needs: set[str] = set().union(*(_NEEDS.get(topic, set()) for topic in wanted))
     if measure or (settings.min_confidence > 0 and 'labels' in needs):
@@ -134,29 +128,32 @@ def ask(
     # Only the student sees the brightened image: pictures for people stay as the camera gave them.
     seen = normalize_exposure(image, settings.target_brightness, settings.max_gamma)
     normalized = time.perf_counter()
-    student = settings.student
-    prediction = student.predict(seen, focal, needs, on_prepared)
+    fx, fy = focal or (None, None)
+    prediction = settings.student.predict(seen, fx, needs, on_prepared, fy)
     prediction.times_ms['preprocess'] += 1e3 * (normalized - start)
-    space = student.card.label_space
-    return Asked(space, settings.output_scale, settings.min_confidence, image, wanted, prediction)
+    return prediction
 
 
-def answer(asked: Asked) -> FrameAnswer:
-    """Make of what the student says what the wanted topics carry."""
+def compose(prediction: Prediction, image: np.ndarray, wanted: Collection[str], style: OutputStyle) -> FrameOutputs:
+    """Make of a prediction what the wanted topics carry.
+
+    Args:
+        prediction: at the image's size; at least what the wanted topics need, see :func:`infer`.
+        image: uint8 [H, W, 3] RGB as the camera gave it.
+        wanted: topics with subscribers.
+        style: how.
+    """
     start = time.perf_counter()
-    image, wanted, prediction = asked.image, asked.wanted, asked.prediction
-    size = scaled_size(image.shape[1], image.shape[0], asked.output_scale)
+    size = scaled_size(image.shape[1], image.shape[0], style.output_scale)
     mean = None if prediction.confidence is None else cv2.mean(prediction.confidence)[0] / 255
     labels, confidence, depth = _at_size(prediction, size)
-    if labels is not None and confidence is not None and asked.min_confidence > 0:
-        labels = np.where(confidence < asked.min_confidence * 255, np.uint8(IGNORE), labels)
-    picture = None
-    if 'segmentation/overlay' in wanted or POINTS_TOPIC in wanted:
-        picture = resize_image(image, *size)
-    images = _images(wanted, picture, labels, confidence, depth, asked.label_space)
+    if labels is not None and confidence is not None and style.min_confidence > 0:
+        labels = np.where(confidence < style.min_confidence * 255, np.uint8(IGNORE), labels)
+    picture = resize_image(image, *size) if OVERLAY in wanted or POINTS in wanted else None
+    images = _images(wanted, picture, labels, confidence, depth, style.label_space)
     times = dict(prediction.times_ms)
     times['postprocess'] += 1e3 * (time.perf_counter() - start)
-    return FrameAnswer(size, images, picture, labels, depth, mean, times)
+    return FrameOutputs(size, images, picture, labels, depth, mean, times)
 
 
 def scaled_size(width: int, height: int, scale: float) -> tuple[int, int]:
@@ -180,10 +177,10 @@ def _images(
 ) -> dict[str, np.ndarray]:
     """Return the arrays of the wanted image topics; what none of them needs is None."""
     make: dict[str, Callable[[], np.ndarray]] = {
-        'segmentation/mask': lambda: labels,
-        'segmentation/confidence': lambda: confidence,
-        'segmentation/color': lambda: color_mask(labels, space),
-        'segmentation/overlay': lambda: overlay(picture, labels, space),
-        'depth/image': lambda: depth,
+        MASK: lambda: labels,
+        CONFIDENCE: lambda: confidence,
+        COLOR: lambda: color_mask(labels, space),
+        OVERLAY: lambda: overlay(picture, labels, space),
+        DEPTH: lambda: depth,
     }
     return {topic: make[topic]() for topic in IMAGE_TOPICS if topic in wanted}

@@ -1,10 +1,12 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Answers frames, one after the other, of whichever camera's turn it is; without ROS.
+"""Runs the student on frames, one after the other, of whichever camera's turn it is; without ROS.
 
-Two threads: one asks the student; the other makes messages of what the student says, and publishes them, while the
-student is asked about the next frame.  That other one keeps Python to itself for milliseconds, so it begins when the
-network does, which needs no Python.
+An image travels as a :class:`Frame` from the camera to the scheduler, as a :class:`PendingFrame` with its prediction
+from the inference thread to the publishing thread, and as :class:`famda_ros.pipeline.outputs.FrameOutputs` back to
+the camera.  Two threads: one runs the student; the other composes messages and publishes them while the student sees
+the next frame.  That other one keeps Python to itself for milliseconds, so it begins when the network does, which
+needs no Python.
 """
 
 from __future__ import annotations
@@ -17,15 +19,18 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import cv2
+import numpy as np
 
 from famda_ros.messages.image_messages import MalformedImage, compressed_to_rgb, image_to_rgb
 from famda_ros.pipeline.exposure import brightness
-from famda_ros.pipeline.outputs import AnswerSettings, Asked, FrameAnswer, answer, ask
+from famda_ros.pipeline.outputs import FrameOutputs, InferenceSettings, OutputStyle, compose, infer
 from famda_ros.pipeline.scheduler import FrameScheduler
 from famda_ros.pipeline.statistics import CameraStatistics
+from famda_ros.student.model_card import ModelCard
+from famda_ros.student.runtime import Prediction
 
 MEASURE_PERIOD_S = 0.5
-"""So often brightness and confidence of a camera are measured."""
+"""Time between two measurements of brightness and confidence of a camera."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,8 @@ class Camera(Protocol):
     def wanted(self) -> frozenset[str]:
         """Return the output topics with subscribers."""
 
-    def focal_of_frame(self, frame: Frame, width: int, height: int) -> float | None:
-        """Return fx in pixels at the image's width; None = not calibrated."""
+    def focal_of_frame(self, frame: Frame, width: int, height: int, card: ModelCard) -> tuple[float, float] | None:
+        """Return (fx, fy) in pixels of the image; None = not calibrated."""
 
     def age_ms(self, frame: Frame) -> float | None:
         """Return the age of the frame's stamp; None = it cannot be told."""
@@ -57,27 +62,33 @@ class Camera(Protocol):
     def malformed(self, sentence: str) -> None:
         """Count a frame that cannot be read."""
 
-    def publish(self, frame: Frame, wanted: frozenset[str], answer: FrameAnswer) -> None:
-        """Publish what is said about a frame."""
+    def publish(self, frame: Frame, wanted: frozenset[str], outputs: FrameOutputs) -> None:
+        """Publish the outputs of a frame."""
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """A frame about which the student was asked, and whose answer waits to be made and published.
+class PendingFrame:
+    """A frame that the student has seen, and whose outputs wait to be composed and published.
 
     Attributes:
         camera, frame: whose, and which.
-        asked: what the student says.
-        age_ms: of the frame when work on it began; None = it cannot be told.
-        prepare_ms: what it took before the student was asked.
+        image: uint8 [H, W, 3] RGB.
+        prediction: of the student, at the image's size.
+        wanted: topics with subscribers.
+        style: how outputs are made of the prediction.
+        age_ms: age of the frame when work on it began; None = unknown.
+        prepare_ms: time before the student ran, milliseconds.
         begun: when work on it began, seconds of the performance counter.
-        brightness: of the camera.
-        measure: its mean confidence is to be told.
+        brightness: mean luma of the camera, 0..255; None = not measured yet.
+        measure: whether brightness and confidence of this frame are reported.
     """
 
     camera: Camera
     frame: Frame
-    asked: Asked
+    image: np.ndarray
+    prediction: Prediction
+    wanted: frozenset[str]
+    style: OutputStyle
     age_ms: float | None
     prepare_ms: float
     begun: float
@@ -86,16 +97,16 @@ class _Asked:
 
 
 class InferenceWorker:
-    """Takes frames from a scheduler and answers them in threads of its own, until it is stopped.
+    """Takes frames from a scheduler and publishes outputs in its own threads, until it is stopped.
 
-    Answers are published in the order of the frames; at most one waits while another is being published.
+    Outputs are published in the order of the frames; at most one waits while another is being published.
     """
 
     def __init__(
         self,
         cameras: Mapping[str, Camera],
         scheduler: FrameScheduler[Frame],
-        settings: Callable[[], AnswerSettings],
+        settings: Callable[[], InferenceSettings],
         on_measured: Callable[[str, float, float, Any], None],
         on_crash: Callable[[Exception], None],
     ):
@@ -104,9 +115,9 @@ class InferenceWorker:
         Args:
             cameras: by name.
             scheduler: gives the frames; closed by :meth:`stop`.
-            settings: gives what answers the next frame.
-            on_measured: told (camera, brightness 0..255, confidence 0..1, image) twice a second.
-            on_crash: told, in one of the threads, why they ended by themselves.
+            settings: returns the settings for the next frame.
+            on_measured: called with (camera, brightness 0..255, confidence 0..1, image) twice a second.
+            on_crash: called, in one of the threads, with the reason why they ended.
         """
         self._cameras = cameras
         self._scheduler = scheduler
@@ -114,15 +125,15 @@ class InferenceWorker:
         self._on_measured = on_measured
         self._on_crash = on_crash
         self._stopping = False
-        self._newest: _Asked | None = None
+        self._newest: PendingFrame | None = None
         self._measured: dict[str, float] = {}
         # What OpenCV does here takes a millisecond; to wake helpers for it takes as long, and inference has the cores.
         cv2.setNumThreads(1)
-        self._asked: queue.Queue[_Asked | None] = queue.Queue(maxsize=1)
+        self._pending: queue.Queue[PendingFrame | None] = queue.Queue(maxsize=1)
         # Daemons: one inference that takes for ever does not keep the process from ending.
         self._threads = [
             threading.Thread(target=run, name=name, daemon=True)
-            for run, name in ((self._ask_all, 'inference'), (self._publish_all, 'publishing'))
+            for run, name in ((self._infer_all, 'inference'), (self._publish_all, 'publishing'))
         ]
         for thread in self._threads:
             thread.start()
@@ -133,7 +144,7 @@ class InferenceWorker:
         return any(thread.is_alive() for thread in self._threads)
 
     def stop(self, timeout: float) -> None:
-        """Publish no answer any more, and wait up to ``timeout`` seconds for the end of the threads."""
+        """Publish nothing any more, and wait up to ``timeout`` seconds for the end of the threads."""
         self._end()
         deadline = time.monotonic() + timeout
         for thread in self._threads:
@@ -148,7 +159,7 @@ class InferenceWorker:
             self._end()
             self._on_crash(error)
 
-    def _ask_all(self) -> None:
+    def _infer_all(self) -> None:
         try:
             while not self._stopping:
                 taken = self._scheduler.take(timeout=0)
@@ -156,68 +167,71 @@ class InferenceWorker:
                     self._hand_over()
                     taken = self._scheduler.take()
                 if taken is not None:
-                    asked = self._ask(self._cameras[taken[0]], taken[1])
+                    pending = self._infer(self._cameras[taken[0]], taken[1])
                     self._hand_over()  # of the frame before, if no network ran
-                    self._newest = asked
+                    self._newest = pending
         except Exception as error:
             self._crash(error)
         finally:
-            self._asked.put(None)
+            self._pending.put(None)
 
     def _hand_over(self) -> None:
-        """Let the newest frame be answered."""
+        """Let the newest frame be published."""
         newest, self._newest = self._newest, None
         if newest is not None:
-            self._asked.put(newest)
+            self._pending.put(newest)
 
     def _publish_all(self) -> None:
-        while (asked := self._asked.get()) is not None:
+        while (pending := self._pending.get()) is not None:
             if not self._stopping:  # else the frames are only taken, so that nobody waits with the next
                 try:
-                    self._publish(asked)
+                    self._publish(pending)
                 except Exception as error:
                     self._crash(error)
 
-    def _ask(self, camera: Camera, frame: Frame) -> _Asked | None:
-        """Return what there is to answer; None where the frame gets no answer."""
+    def _infer(self, camera: Camera, frame: Frame) -> PendingFrame | None:
+        """Run the student on a frame; None where nothing is to be published about it."""
         wanted = camera.wanted()
         if not wanted:
             camera.statistics.idle()
             return None
-        settings = self._settings()  # once: the whole frame is answered by this
+        settings = self._settings()  # once: the whole frame is treated by this
         age = camera.age_ms(frame)
         if settings.max_age_ms > 0 and age is not None and age > settings.max_age_ms:
             camera.statistics.stale()
             return None
         start = time.perf_counter()
+        measure = self._is_due(camera.name)
         try:
             image = (compressed_to_rgb if camera.compressed else image_to_rgb)(frame.message)
+            if measure:
+                camera.brightness = brightness(image)
+            focal = camera.focal_of_frame(frame, image.shape[1], image.shape[0], settings.student.card)
+            prepared = time.perf_counter()
+            prediction = infer(settings, image, focal, wanted, measure, self._hand_over)
         except MalformedImage as error:
             camera.malformed(str(error))
             return None
-        measure = self._is_due(camera.name)
-        if measure:
-            camera.brightness = brightness(image)
-        focal = camera.focal_of_frame(frame, image.shape[1], image.shape[0])
-        prepared = time.perf_counter()
-        asked = ask(settings, image, focal, wanted, measure, self._hand_over)
-        return _Asked(camera, frame, asked, age, 1e3 * (prepared - start), start, camera.brightness, measure)
+        return PendingFrame(
+            camera, frame, image, prediction, wanted, OutputStyle.of(settings),
+            age, 1e3 * (prepared - start), start, camera.brightness, measure,
+        )  # fmt: skip
 
-    def _publish(self, waiting: _Asked) -> None:
-        camera, frame, asked = waiting.camera, waiting.frame, waiting.asked
-        said = answer(asked)
-        if said.confidence is not None:
-            camera.confidence = said.confidence
-        light, certainty = waiting.brightness, camera.confidence
-        camera.publish(frame, frozenset(asked.wanted), said)
-        times = dict(said.times_ms)
-        times['preprocess'] += waiting.prepare_ms
+    def _publish(self, pending: PendingFrame) -> None:
+        camera, frame = pending.camera, pending.frame
+        outputs = compose(pending.prediction, pending.image, pending.wanted, pending.style)
+        if outputs.confidence is not None:
+            camera.confidence = outputs.confidence
+        light, confidence = pending.brightness, camera.confidence
+        camera.publish(frame, pending.wanted, outputs)
+        times = dict(outputs.times_ms)
+        times['preprocess'] += pending.prepare_ms
         # Whatever it waited for is counted, too.
-        total = 1e3 * (time.perf_counter() - waiting.begun)
+        total = 1e3 * (time.perf_counter() - pending.begun)
         times['postprocess'] = total - times['preprocess'] - times['inference']
-        camera.statistics.answered(time.monotonic(), times, waiting.age_ms, camera.age_ms(frame), light, certainty)
-        if waiting.measure and light is not None and certainty is not None:
-            self._on_measured(camera.name, light, certainty, asked.image)
+        camera.statistics.answered(time.monotonic(), times, pending.age_ms, camera.age_ms(frame), light, confidence)
+        if pending.measure and light is not None and confidence is not None:
+            self._on_measured(camera.name, light, confidence, pending.image)
 
     def _is_due(self, camera: str) -> bool:
         now = time.monotonic()

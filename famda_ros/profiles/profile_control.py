@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from famda_ros.errors import FamdaError
-from famda_ros.pipeline.outputs import AnswerSettings
+from famda_ros.pipeline.outputs import InferenceSettings
 from famda_ros.profiles.auto_profile import DAY, NIGHT, AutoProfile, AutoSettings
 from famda_ros.profiles.parameters import group
 from famda_ros.profiles.profile_file import Profile, find_profile, load_profile
@@ -80,9 +80,9 @@ class ProfileControl:
         return self._switch.current.student
 
     @property
-    def settings(self) -> AnswerSettings:
+    def settings(self) -> InferenceSettings:
         """Who answers now, and how: the parameters with the profile laid over them."""
-        return answer_settings(self._switch.current, self._values)
+        return inference_settings(self._switch.current, self._values)
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Take over parameters that were changed while the node runs."""
@@ -217,11 +217,11 @@ def _auto_settings(values: Mapping[str, Any]) -> AutoSettings:
     return AutoSettings(**{name: value for name, value in group(values, 'auto').items() if name in names})
 
 
-def answer_settings(active: Active, values: Mapping[str, Any]) -> AnswerSettings:
+def inference_settings(active: Active, values: Mapping[str, Any]) -> InferenceSettings:
     """Lay what answers over the node's parameters."""
     profile = active.profile
     merged = {**values, **profile.overrides} if profile else values
-    return AnswerSettings(
+    return InferenceSettings(
         student=active.student,
         profile=profile.name if profile else '',
         output_scale=values['output_scale'],

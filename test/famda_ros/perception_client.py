@@ -29,7 +29,7 @@ from std_msgs.msg import Header, String
 from famda_ros.harness.play_bag import Process, parameters
 from famda_ros.messages.image_messages import fill_image
 from famda_ros.nodes.dds import environment
-from famda_ros.pipeline.outputs import IMAGE_TOPICS, INFO_TOPICS
+from famda_ros.topics import IMAGE_TOPICS, INFO_TOPICS
 
 KINDS = {**dict.fromkeys(IMAGE_TOPICS, Image), **dict.fromkeys(INFO_TOPICS, CameraInfo), 'depth/points': PointCloud2}
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from famda_ros.harness.answer_audit import IMAGE_ANSWERS, account, compare, latency
+from famda_ros.harness.answer_audit import account, compare, latency
 from famda_ros.messages.bag import typestore
 from famda_ros.messages.serialized_head import ImageHead, Seen, read_head
+from famda_ros.topics import RECORDED_TOPICS
 
 TYPES = typestore().types
 
@@ -40,7 +41,7 @@ def answers(stamps, delay_ms=5, **changes):
     values = {'frame_id': 'cam', 'width': 8, 'height': 6, **changes}
     return {
         topic: [Seen(ImageHead(stamp_ns=s, **{'encoding': encoding, **values}), (s + delay_ms) * 10**6) for s in stamps]
-        for topic, encoding in IMAGE_ANSWERS.items()
+        for topic, encoding in RECORDED_TOPICS.items()
     }
 
 
@@ -62,7 +63,7 @@ def test_differences_are_found(changes, verdict):
 
 def test_unknown_repeated_and_partial_answers():
     assert compare(sent([1]), answers([1, 9]))['headers_equal'] is False
-    assert compare(sent([1]), answers([1, 1]))['repeated_answers'] == len(IMAGE_ANSWERS)
+    assert compare(sent([1]), answers([1, 1]))['repeated_answers'] == len(RECORDED_TOPICS)
     some = answers([1, 2])
     some['depth/image'] = some['depth/image'][:1]
     result = compare(sent([1, 2]), some)

@@ -24,10 +24,10 @@ from famda_ros.messages.camera_info import (
 
 
 def info(fx=500.0, width=640, roi=0, binning=0, rectified=0.0):
-    """A CameraInfo without a word on the height but the least."""
-    cut = SimpleNamespace(x_offset=0, y_offset=0, width=roi, height=0)
+    """A CameraInfo of a 4:3 camera with square pixels."""
+    cut = SimpleNamespace(x_offset=0, y_offset=0, width=roi, height=roi * 3 // 4)
     k, p = [fx, 0, 0, 0, abs(fx), 0, 0, 0, 1], [rectified, 0, 0, 0, 0, rectified, 0, 0, 0, 0, 1, 0]
-    return SimpleNamespace(k=k, p=p, width=width, height=480, binning_x=binning, roi=cut)
+    return SimpleNamespace(k=k, p=p, width=width, height=480, binning_x=binning, binning_y=binning, roi=cut)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,8 @@ def info(fx=500.0, width=640, roi=0, binning=0, rectified=0.0):
     ],
 )
 def test_focal(camera, image_width, focal):
-    assert focal_of(camera, image_width) == focal
+    found = focal_of(camera, image_width, image_width * 3 // 4)
+    assert (found and found[0]) == focal
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,7 @@ def test_a_missing_or_senseless_calibration_stays_what_it_is(scale, value):
     new = fill_camera_info(empty_message(), old, 'header', scale, scale)
     np.testing.assert_array_equal(new.k, old.k)
     np.testing.assert_array_equal(new.p, old.p)
-    assert intrinsics_of(new, 1280, 720) is None and focal_of(new, 1280) is None
+    assert intrinsics_of(new, 1280, 720) is None and focal_of(new, 1280, 720) is None
 
 
 def test_a_real_message_can_be_filled():
@@ -155,7 +156,7 @@ def test_intrinsics_project_to_the_pixel_of_the_image_as_it_came(scale_x, scale_
     expected = (u - 100 + 0.5) * width / 640 - 0.5, (v - 50 + 0.5) * height / 360 - 0.5
     seen = camera.fx * point[0] / point[2] + camera.cx, camera.fy * point[1] / point[2] + camera.cy
     np.testing.assert_allclose(seen, expected, rtol=1e-9, atol=1e-6)
-    assert camera.fx == pytest.approx(focal_of(old, width))
+    assert camera.fx == pytest.approx(focal_of(old, width, height)[0])
 
 
 @pytest.mark.parametrize('index', [0, 2, 4, 5])

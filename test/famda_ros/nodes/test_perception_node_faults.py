@@ -22,7 +22,7 @@ from std_msgs.msg import Header
 
 from famda_ros.messages.camera_info import calibration_fault
 from famda_ros.messages.image_messages import ENCODINGS, PICTURES, encode_image, fill_image
-from famda_ros.pipeline.outputs import IMAGE_TOPICS, INFO_TOPICS
+from famda_ros.topics import IMAGE_TOPICS, INFO_TOPICS
 
 pytestmark = pytest.mark.timeout(300 if LONG else 90)
 

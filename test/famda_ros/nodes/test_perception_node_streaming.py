@@ -18,7 +18,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from famda_ros.harness.answer_audit import latency
 from famda_ros.messages.image_messages import image_to_array
-from famda_ros.pipeline.outputs import IMAGE_TOPICS, INFO_TOPICS
+from famda_ros.topics import IMAGE_TOPICS, INFO_TOPICS
 
 pytestmark = pytest.mark.timeout(180)
 

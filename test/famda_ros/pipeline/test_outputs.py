@@ -8,14 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_student import FOCAL, HEIGHT, TINY_SPACE, WIDTH, expected, save_tiny
 
-from famda_ros.pipeline.outputs import IMAGE_TOPICS, INFO_TOPICS, POINTS_TOPIC, AnswerSettings, answer, ask, scaled_size
+from famda_ros.pipeline.outputs import InferenceSettings, OutputStyle, compose, infer, scaled_size
 from famda_ros.student.runtime import Student
+from famda_ros.topics import IMAGE_TOPICS, INFO_TOPICS, POINTS
 
-TOPICS = (*IMAGE_TOPICS, *INFO_TOPICS, POINTS_TOPIC)
+TOPICS = (*IMAGE_TOPICS, *INFO_TOPICS, POINTS)
 
 
-def answer_image(*arguments):
-    return answer(ask(*arguments))
+FOCALS = (FOCAL, FOCAL)
+
+
+def run(settings, image, focal, wanted, measure=False):
+    prediction = infer(settings, image, focal, wanted, measure)
+    return compose(prediction, image, wanted, OutputStyle.of(settings))
 
 
 @pytest.fixture(scope='module')
@@ -29,7 +34,7 @@ def image():
 
 
 def test_everything(student, image):
-    made = answer_image(AnswerSettings(student), image, FOCAL, TOPICS)
+    made = run(InferenceSettings(student), image, FOCALS, TOPICS)
     labels, confidence, depth = expected(image)
     assert made.size == (WIDTH, HEIGHT) and set(made.images) == set(IMAGE_TOPICS)
     np.testing.assert_array_equal(made.images['segmentation/mask'], labels)
@@ -44,22 +49,22 @@ def test_everything(student, image):
 @settings(max_examples=30)
 @given(wanted=st.sets(st.sampled_from(TOPICS)), measure=st.booleans())
 def test_only_what_is_wanted(student, wanted, measure):
-    """The student is asked for no more than the topics need."""
-    asked = []
+    """The student predicts no more than the topics need."""
+    predicted = []
 
-    class Asked:
+    class Watched:
         card = student.card
 
-        def predict(self, image, focal, outputs, on_prepared):
-            asked.append(set(outputs))
-            return student.predict(image, focal, outputs, on_prepared)
+        def predict(self, image, focal, outputs, on_prepared, fy):
+            predicted.append(set(outputs))
+            return student.predict(image, focal, outputs, on_prepared, fy)
 
-    made = answer_image(AnswerSettings(Asked()), np.zeros((HEIGHT, WIDTH, 3), np.uint8), None, wanted, measure)
+    made = run(InferenceSettings(Watched()), np.zeros((HEIGHT, WIDTH, 3), np.uint8), None, wanted, measure)
     assert set(made.images) == wanted & set(IMAGE_TOPICS)
-    (outputs,) = asked
-    assert ('depth' in outputs) == bool(wanted & {'depth/image', POINTS_TOPIC})
+    (outputs,) = predicted
+    assert ('depth' in outputs) == bool(wanted & {'depth/image', POINTS})
     assert ('confidence' in outputs) == (measure or 'segmentation/confidence' in wanted)
-    colored = {'segmentation/mask', 'segmentation/color', 'segmentation/overlay', POINTS_TOPIC}
+    colored = {'segmentation/mask', 'segmentation/color', 'segmentation/overlay', POINTS}
     assert ('labels' in outputs) == bool(wanted & colored)
     assert (made.confidence is None) == ('confidence' not in outputs)
 
@@ -68,7 +73,7 @@ def test_only_what_is_wanted(student, wanted, measure):
 @given(share=st.floats(0.01, 1.0))
 def test_uncertain_labels_become_unlabelled(student, share):
     image = np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
-    made = answer_image(AnswerSettings(student, min_confidence=share), image, None, ['segmentation/mask'])
+    made = run(InferenceSettings(student, min_confidence=share), image, None, ['segmentation/mask'])
     labels, confidence, _ = expected(image)
     np.testing.assert_array_equal(
         made.images['segmentation/mask'], np.where(confidence / 255 < share, 255, labels)
@@ -78,7 +83,7 @@ def test_uncertain_labels_become_unlabelled(student, share):
 @pytest.mark.parametrize('scale', [0.5, 0.3, 1.0, 1.7])
 def test_output_scale(student, image, scale):
     """All outputs have the new size, and no label or depth is invented where it shrinks."""
-    made = answer_image(AnswerSettings(student, output_scale=scale), image, FOCAL, TOPICS)
+    made = run(InferenceSettings(student, output_scale=scale), image, FOCALS, TOPICS)
     width, height = made.size
     assert (width, height) == scaled_size(WIDTH, HEIGHT, scale) == (round(WIDTH * scale), round(HEIGHT * scale))
     assert all(array.shape[:2] == (height, width) for array in made.images.values())
@@ -89,7 +94,7 @@ def test_output_scale(student, image, scale):
 
 def test_only_the_student_sees_the_brightened_image(student):
     dark = np.full((HEIGHT, WIDTH, 3), 40, np.uint8)
-    lit = AnswerSettings(student, target_brightness=120.0)
-    made = answer_image(lit, dark, FOCAL, ['segmentation/confidence', POINTS_TOPIC])
+    lit = InferenceSettings(student, target_brightness=120.0)
+    made = run(lit, dark, FOCALS, ['segmentation/confidence', POINTS])
     assert (made.images['segmentation/confidence'] > 80).all()  # green, as the student sees it
     assert (made.image == 40).all()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tiny_student import HEIGHT, WIDTH, save_tiny
 
-from famda_ros.pipeline.outputs import AnswerSettings
+from famda_ros.pipeline.outputs import InferenceSettings
 from famda_ros.pipeline.scheduler import FrameScheduler
 from famda_ros.pipeline.statistics import CameraStatistics
 from famda_ros.pipeline.worker import Frame, InferenceWorker
@@ -26,7 +26,7 @@ class SlowStudent:
     def __init__(self, student, seconds):
         self.card, self._student, self._seconds = student.card, student, seconds
 
-    def predict(self, image, focal, outputs, on_prepared):
+    def predict(self, image, focal, outputs, on_prepared, fy):
         on_prepared()
         time.sleep(self._seconds)
         return self._student.predict(image, focal, outputs)
@@ -44,18 +44,18 @@ class SlowCamera:
     def wanted(self):
         return MASK
 
-    def focal_of_frame(self, frame, width, height):
+    def focal_of_frame(self, frame, width, height, card):
         return None
 
     def age_ms(self, frame):
         return None
 
-    def publish(self, frame, wanted, answer):
+    def publish(self, frame, wanted, outputs):
         self.begun.set()
         time.sleep(self._seconds)
         if self._fault:
             raise self._fault
-        self.published.append((frame.camera_info, answer.images['segmentation/mask'].max(), time.monotonic()))
+        self.published.append((frame.camera_info, outputs.images['segmentation/mask'].max(), time.monotonic()))
 
 
 def frame(number, red=0):
@@ -78,7 +78,7 @@ def work(student):
 
     def start(camera, seconds=0.0):
         scheduler, crashes = FrameScheduler({'': 1.0}), []
-        settings = AnswerSettings(SlowStudent(student, seconds))
+        settings = InferenceSettings(SlowStudent(student, seconds))
         worker = InferenceWorker({'': camera}, scheduler, lambda: settings, lambda *_: None, crashes.append)
         workers.append(worker)
         return worker, scheduler, crashes
