@@ -3,7 +3,7 @@
 """``famda bench label``: images/s of teachers on one and two workers of each engine.
 
 Every combination labels frames of the street world into a store for some seconds.  The combinations
-take turns, and the best turn of each counts, so that what else the machine does matters less.
+take turns, and the best turn of each counts, so that other work of the machine matters less.
 """
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from famda_train.world import render_many
 WORKERS = (1, 2)
 SCENES = 24
 MOST_FRAMES = 4000
-"""The scenes again and again; more than anyone labels in the time."""
+"""The scenes are repeated up to this number; more than any teacher labels in the time."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class LabelSetup:
 
     Attributes:
         teachers: names of mask and depth teachers.
-        engines: local, ray.
-        width, height: of the frames, pixels.
-        seconds: of each turn, after the warm-up.
-        turns: of each combination.
+        engines: names of engines: local, ray.
+        width, height: size of the frames in pixels.
+        seconds: length of each turn, after the warm-up.
+        turns: number of turns of each combination.
         warm_up: seconds after the first frame that do not count; by then all workers have loaded their teacher.
     """
 
@@ -131,7 +131,7 @@ def ratios(speeds: dict[tuple[str, str, int], float]) -> dict[str, dict[str, flo
 
 
 def images_per_s(frames: FrameFolder, teacher: str, engine: Engine, warm_up: float, seconds: float) -> float:
-    """Label for a while and return how fast it went, when it had warmed up."""
+    """Label for some seconds and return images per second, those of the warm-up left out."""
     arrivals: list[float] = []
 
     def for_a_while(outcomes: Iterable[Outcome], total: int) -> Iterator[Outcome]:
@@ -150,7 +150,7 @@ def slope(arrivals: Sequence[float]) -> float:
     """Return arrivals per second: the slope of their count, as frames arrive in blocks with Ray.
 
     Raises:
-        FamdaError: too few.
+        FamdaError: there are too few.
     """
     if len(arrivals) < 3:
         raise FamdaError('too few frames were labelled in the time; take more --seconds or a smaller --size')

@@ -47,7 +47,7 @@ LITE0 = {'encoder': 'efficientnet_lite0', 'separable': True}
 SEED = 500_000
 
 FOCAL = 0.7
-"""Of the width; the time does not depend on it."""
+"""Focal length as a share of the width; the time does not depend on it."""
 CALIBRATION_FRAMES = 4
 SEGFORMER_STRIDE = 4
 """Pixels of the image per logit."""
@@ -65,7 +65,7 @@ def export_network(
         precision: 'fp32', 'fp16' or 'int8'.
         size: (height, width).
         label_space: the classes of its labels.
-        network: options of the student's network.
+        network: options of a student's network; the other networks have none.
 
     Raises:
         FamdaError: an option that the student does not have, or a package is missing.

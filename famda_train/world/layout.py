@@ -76,7 +76,7 @@ def make_layout(seed: int, length: float = 0.0, grammar: Grammar = PLAIN) -> Lay
     Args:
         seed: geometry seed.
         length: metres that the camera will travel; 0 = a single view from z = 0.
-        grammar: what stands in it, and how often.
+        grammar: what stands in the street, and how often.
     """
     return _Street(np.random.default_rng([seed, 0x57EE7]), length, grammar).build()
 
@@ -106,7 +106,7 @@ class _Street:
             self._end_block()
         instances = self.list.instance()
         if instances > MOST_INSTANCES:
-            raise FamdaError(f'a drive of {self.length:.0f} m has too many things for 16-bit ids; ask for fewer frames')
+            raise FamdaError(f'a drive of {self.length:.0f} m has too many things for 16-bit ids; take fewer frames')
         return Layout(
             self.ground, self.list.build(), np.array(self.lamps, np.float64).reshape(-1, 3),
             np.array(self.headlights, np.int64), np.array(self.vehicles, np.int64), instances,
