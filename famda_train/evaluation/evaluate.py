@@ -55,7 +55,7 @@ def predict_frame(predict: Predict, data: Dataset, index: int, rules: Protocol) 
     true_depth = checked_layer(data, 'depth', index, image) if data.has_at('depth', index) else None
     if rules.size is not None:
         image = resize_image(image, *rules.size)
-    focal = focal_at(frame, image.shape[1]) if data.ONE_SIZE else frame.focal
+    focal = focal_at(frame, image.shape[1])
     labels, depth = predict(image, focal)
     if labels.shape != image.shape[:2] or depth.shape != image.shape[:2]:
         raise FamdaError(
