@@ -15,7 +15,8 @@ def choose_classes(labels: torch.Tensor, rng: SampleRng, place: int) -> torch.Te
 
     Args:
         labels: int [H, W] train ids; 255 is never drawn.
-        place: of the sample in the batch.
+        rng: random numbers of the batch.
+        place: index of the sample in the batch.
 
     Returns:
         int64 [K] train ids.

@@ -15,6 +15,10 @@ NORMALS = 'normals'
 """Key of surface normals in a batch, float [B, 3, H, W] in camera axes (x right, y down, z forward)."""
 
 PER_IMAGE = (1, 1, 1)
+JITTERED, JITTER = 0.8, 0.2
+"""Share of the images whose colours :func:`color_jitter` changes; factors lie in 1 +- JITTER, and the hue turns by up
+to this share of a circle."""
+
 BLUR_SIZE = 9
 """Kernel of the blur in pixels: four deviations to either side at the largest deviation."""
 
@@ -76,20 +80,19 @@ def strong(image: torch.Tensor, rng: SampleRng) -> torch.Tensor:
     return gaussian_blur(color_jitter(image, rng), rng)
 
 
-def color_jitter(image: torch.Tensor, rng: SampleRng, strength: float = 0.2, probability: float = 0.8) -> torch.Tensor:
-    """Change brightness, contrast, saturation and hue of single images, in random order.
+def color_jitter(image: torch.Tensor, rng: SampleRng) -> torch.Tensor:
+    """Change brightness, contrast, saturation and hue of four in five images, in random order.
 
     Args:
         image: float [B, 3, H, W] in 0..1.
-        strength: factors lie in 1 +- strength; the hue turns by up to this share of a circle, 0..0.5.
-        probability: that an image is changed at all.
+        rng: random numbers of the samples.
 
     Returns:
         float [B, 3, H, W] in 0..1.
     """
     adjust = (pictures.adjust_brightness, pictures.adjust_contrast, pictures.adjust_saturation, pictures.adjust_hue)
-    chosen = rng.chance(probability).tolist()
-    amounts = rng.uniform(-strength, strength, (len(adjust),)).tolist()
+    chosen = rng.chance(JITTERED).tolist()
+    amounts = rng.uniform(-JITTER, JITTER, (len(adjust),)).tolist()
     jittered = []
     for place, one in enumerate(image):
         order = rng.permutation(place, len(adjust)).tolist()
@@ -107,8 +110,9 @@ def gaussian_blur(
 
     Args:
         image: float [B, 3, H, W], at least 5 pixels high and wide.
-        probability: that an image is blurred.
-        deviation_px: range of the standard deviation.
+        rng: random numbers of the samples.
+        probability: share of the images that are blurred, 0..1.
+        deviation_px: smallest and largest standard deviation of the Gaussian, pixels.
     """
     chosen, deviation = rng.chance(probability), rng.uniform(*deviation_px)
     margin = BLUR_SIZE // 2

@@ -28,8 +28,8 @@ class SampleRng:
     """Random numbers for the samples of one batch; every sample has a generator of its own.
 
     Args:
-        seed: of the training.
-        stream: purpose of the numbers; different streams of one seed are unrelated.
+        seed: seed of the training.
+        stream: number of the purpose; different streams of one seed are unrelated.
         places: number of each sample in the whole training: step * batch + place in the batch.
         device: where the numbers are needed.
     """
@@ -54,7 +54,7 @@ class SampleRng:
         return self.uniform() < probability
 
     def permutation(self, place: int, count: int) -> torch.Tensor:
-        """Return int64 [count], 0..count-1 in random order, for one sample of the batch."""
+        """Return int64 [count], 0..count-1 in random order, for the sample with index ``place`` in the batch."""
         generator = self._generators[place]
         return torch.randperm(count, generator=generator, device=self.device)
 

@@ -28,7 +28,7 @@ def norm_layer(name: str, channels: int) -> nn.Module:
     Args:
         name: 'batch' (statistics of the batch; free at run time), 'group' (of groups of up to 16 channels of
             each image) or 'layer' (of each whole image).  The latter two do not mix the images of a batch.
-        channels: of the feature map.
+        channels: channels of the feature map.
 
     Raises:
         FamdaError: no such normalisation.
@@ -37,15 +37,15 @@ def norm_layer(name: str, channels: int) -> nn.Module:
 
 
 class ConvNormAct(nn.Sequential):
-    """Convolution (3x3 unless told), normalisation, ReLU.
+    """Convolution, normalisation, ReLU.
 
     Args:
-        inputs, outputs: channels.
-        stride: of the convolution.
-        norm: see :func:`norm_layer`.
-        kernel: side of the convolution, odd.
-        dilation: of the convolution.
-        groups: of the convolution.
+        inputs, outputs: channels before and after the block.
+        stride: step of the convolution in pixels.
+        norm: normalisation, see :func:`norm_layer`.
+        kernel: side of the convolution, odd; 3 = 3x3.
+        dilation: distance of the pixels that one convolution looks at.
+        groups: groups of channels that do not mix; ``inputs`` = a depthwise convolution.
     """
 
     def __init__(
@@ -72,8 +72,8 @@ class SeparableNormAct(nn.Sequential):
     Both are normalised, as in the pyramid of EfficientDet (arXiv 1911.09070).
 
     Args:
-        inputs, outputs: channels.
-        norm: see :func:`norm_layer`.
+        inputs, outputs: channels before and after the block.
+        norm: normalisation, see :func:`norm_layer`.
     """
 
     def __init__(self, inputs: int, outputs: int, norm: str = 'batch'):
@@ -106,11 +106,11 @@ class DenseHead(nn.Sequential):
     """One 3x3 block and a 1x1 projection: features → [B, outputs, h, w].
 
     Args:
-        channels: of the features.
-        outputs: of the projection.
+        channels: channels of the features.
+        outputs: channels of the projection.
         start: value that an untrained head predicts on average; one for all outputs, or one each.
-        norm: see :func:`norm_layer`.
-        separable: see :func:`block3x3`.
+        norm: normalisation of the 3x3 block, see :func:`norm_layer`.
+        separable: whether the 3x3 block is separable, see :func:`block3x3`.
     """
 
     def __init__(

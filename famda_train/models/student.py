@@ -36,10 +36,11 @@ class StudentNetwork(nn.Module):
         tasks: per task (outputs, start), in the order of the heads.
         encoder: name, see :func:`famda_train.models.encoders.build_encoder`.
         decoder: 'pyramid', 'daformer' or 'segformer'.
-        channels: of the decoder and of the heads.
-        stride: of the result: 4 with every encoder, 2 or 8 and more with most.
-        norm: 'batch', 'group' or 'layer', see :func:`famda_train.models.blocks.norm_layer`.
-        weights: of the encoder: None = random, 'imagenet', or a file.
+        channels: channels of the decoder and of the heads.
+        stride: pixels of the image per pixel of the result: 4 with every encoder, 2 or 8 and more with most.
+        norm: normalisation of the student's own blocks: 'batch', 'group' or 'layer', see
+            :func:`famda_train.models.blocks.norm_layer`.
+        weights: weights that the encoder begins with: None = random, 'imagenet', or a file.
         widths: channels of the encoder 'pyramid-small' at strides 2, 4, 8, ...; None = its own choice.
         separable: 3x3 blocks of decoder and heads as depthwise and 1x1 convolutions: far fewer multiply-adds.
 
@@ -78,7 +79,7 @@ class StudentNetwork(nn.Module):
         return self.encoder.normalise(image)
 
     def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return what every head says.
+        """Return the raw output of every head.
 
         Args:
             image: float [B, 3, H, W] in 0..1, of any size from 32 pixels on.

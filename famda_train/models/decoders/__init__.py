@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 
 from torch import nn
 
-from famda_ros.errors import choose
+from famda_ros.errors import FamdaError, choose
 from famda_train.models.decoders.daformer import DAFormerDecoder
 from famda_train.models.decoders.pyramid import PyramidDecoder
 from famda_train.models.decoders.segformer import SegFormerDecoder
 
-DECODERS: dict[str, Callable[[Sequence[int], int, str, bool], nn.Module]] = {
+DECODERS: dict[str, Callable[..., nn.Module]] = {
     'pyramid': PyramidDecoder,
     'daformer': DAFormerDecoder,
     'segformer': SegFormerDecoder,
@@ -27,11 +27,16 @@ def build_decoder(
     Args:
         name: entry of :data:`DECODERS`.
         widths: channels of the feature maps, finest first.
-        channels: of the result.
-        norm: see :func:`famda_train.models.blocks.norm_layer`.
-        separable: of its 3x3 blocks, see :func:`famda_train.models.blocks.block3x3`.
+        channels: channels of the result.
+        norm: normalisation of its blocks, see :func:`famda_train.models.blocks.norm_layer`.
+        separable: whether its 3x3 blocks are separable, see :func:`famda_train.models.blocks.block3x3`.
 
     Raises:
-        FamdaError: no such decoder or normalisation.
+        FamdaError: no such decoder or normalisation, or ``separable`` for one without 3x3 blocks.
     """
-    return choose(DECODERS, name, 'decoder')(widths, channels, norm, separable)
+    build = choose(DECODERS, name, 'decoder')
+    if build is SegFormerDecoder:
+        if separable:
+            raise FamdaError("the decoder 'segformer' has no 3x3 blocks; set separable: false, or take another decoder")
+        return SegFormerDecoder(widths, channels, norm)
+    return build(widths, channels, norm, separable)

@@ -29,9 +29,9 @@ class DAFormerDecoder(nn.Module):
 
     Args:
         widths: channels of the feature maps, finest first.
-        channels: of the embeddings, of the branches and of the result; 256 in the paper.
-        norm: see :func:`famda_train.models.blocks.norm_layer`.
-        separable: of the bottleneck, see :func:`famda_train.models.blocks.block3x3`.
+        channels: channels of the embeddings, of the branches and of the result; 256 in the paper.
+        norm: normalisation of the blocks, see :func:`famda_train.models.blocks.norm_layer`.
+        separable: whether the bottleneck is separable, see :func:`famda_train.models.blocks.block3x3`.
     """
 
     def __init__(self, widths: Sequence[int], channels: int, norm: str = 'batch', separable: bool = False):

@@ -31,9 +31,9 @@ class PyramidDecoder(nn.Module):
 
     Args:
         widths: channels of the feature maps, finest first.
-        channels: of the pyramid and of the result.
-        norm: see :func:`famda_train.models.blocks.norm_layer`.
-        separable: see :func:`famda_train.models.blocks.block3x3`.
+        channels: channels of the pyramid and of the result.
+        norm: normalisation of the blocks, see :func:`famda_train.models.blocks.norm_layer`.
+        separable: whether the 3x3 blocks are separable, see :func:`famda_train.models.blocks.block3x3`.
     """
 
     def __init__(self, widths: Sequence[int], channels: int, norm: str = 'batch', separable: bool = False):

@@ -16,7 +16,7 @@ class Embeddings(nn.ModuleList):
 
     Args:
         widths: channels of the feature maps, finest first.
-        channels: of each embedding.
+        channels: channels of each embedding.
     """
 
     def __init__(self, widths: Sequence[int], channels: int):
@@ -29,12 +29,15 @@ class Embeddings(nn.ModuleList):
 
 
 class SegFormerDecoder(nn.Sequential):
-    """Embeddings and a 1x1 block; arguments as :class:`famda_train.models.decoders.pyramid.PyramidDecoder`.
+    """Embeddings and a 1x1 block.
 
-    It has no 3x3 blocks, so ``separable`` changes nothing here.
+    Args:
+        widths: channels of the feature maps, finest first.
+        channels: channels of the embeddings and of the result.
+        norm: normalisation of the block, see :func:`famda_train.models.blocks.norm_layer`.
     """
 
-    def __init__(self, widths: Sequence[int], channels: int, norm: str = 'batch', separable: bool = False):
+    def __init__(self, widths: Sequence[int], channels: int, norm: str = 'batch'):
         super().__init__(
             Embeddings(widths, channels), ConvNormAct(len(widths) * channels, channels, norm=norm, kernel=1)
         )

@@ -15,8 +15,8 @@ class Encoder(nn.Module):
     """Normalised image → feature maps, finest first.
 
     Args:
-        channels: of each feature map.
-        strides: of each feature map, rising powers of two.
+        channels: channels of each feature map.
+        strides: pixels of the image per pixel of each feature map, rising powers of two.
         mean, std: per RGB channel, for images of 0..1; the input that the weights were trained with.
 
     Attributes:

@@ -15,7 +15,7 @@ WIDTHS = (16, 32, 64, 96, 128)
 
 
 def bottom_up(image: torch.Tensor, stages: Iterable[nn.Module]) -> list[torch.Tensor]:
-    """Return what every stage says about the result of the one before."""
+    """Return the feature map of every stage, each of which follows the one before."""
     features = []
     for stage in stages:
         image = stage(image)
@@ -28,7 +28,7 @@ class SmallEncoder(Encoder):
 
     Args:
         widths: channels at strides 2, 4, 8, 16, ...
-        norm: see :func:`famda_train.models.blocks.norm_layer`.
+        norm: normalisation of the blocks, see :func:`famda_train.models.blocks.norm_layer`.
     """
 
     def __init__(self, widths: Sequence[int] = WIDTHS, norm: str = 'batch'):

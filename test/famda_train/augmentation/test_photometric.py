@@ -87,7 +87,6 @@ def test_jitter_and_blur_leave_out_images_at_their_probability():
     for recipe, share in ((color_jitter, 0.8), (gaussian_blur, 0.5)):
         changed = (recipe(image, draws(400)) != image).flatten(1).any(1)
         assert abs(changed.float().mean() - share) < 0.08
-    assert torch.equal(color_jitter(image, draws(400), probability=0.0), image)
 
 
 def test_blur_is_that_of_torchvision():

@@ -62,6 +62,11 @@ def test_daformer_sees_as_far_as_its_largest_dilation():
     assert rows.min() == 22 - 19 and rows.max() == 22 + 19
 
 
+def test_a_decoder_without_3x3_blocks_refuses_separable_ones():
+    with pytest.raises(FamdaError, match="the decoder 'segformer' has no 3x3 blocks; set separable: false"):
+        build_decoder('segformer', (2, 4), 4, separable=True)
+
+
 def test_segformer_looks_at_single_pixels():
     decoder = build_decoder('segformer', (2,), 4).eval()
     image = torch.randn(1, 2, 9, 9, requires_grad=True)
