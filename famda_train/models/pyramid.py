@@ -24,7 +24,7 @@ class PyramidEncoder(nn.Module):
     Args:
         widths: channels at strides 2, 4, 8, 16, ...
         pyramid: channels of the top-down path and of the result.
-        stride: of the result; one of the strides of ``widths``.
+        stride: pixels of the image per pixel of the result; one of the strides of ``widths``.
     """
 
     def __init__(self, widths: Sequence[int], pyramid: int, stride: int = 4):

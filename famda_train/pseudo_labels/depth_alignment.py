@@ -118,7 +118,7 @@ def align_to_statistics(
     Args:
         disparity: float [B, H, W], near = large, unknown scale and shift per image.
         valid: bool [B, H, W], pixels that count (no sky).
-        median, spread: of 1 / metres on the source, as :func:`robust_statistics` measures them.
+        median, spread: those of 1 / metres on the source, as :func:`robust_statistics` measures them.
         depth_range_m: nearest and farthest metres; aligned depth is clamped to them.
 
     Returns:

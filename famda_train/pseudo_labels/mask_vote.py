@@ -40,9 +40,9 @@ def vote_in_masks(
         min_area: masks with fewer voting pixels than this change nothing.
         balance: votes for class c are divided by (votes for c in the whole image) **
             balance, so that rare classes win more easily; 0 = off, 1 = fully.
-        protect: bool [C, C] (see ``protection.py``); where ``protect[own, winner]`` is
-            set, a pixel that is sure enough keeps its own label.
-        confidence: float [B, H, W] 0..1 for ``protect_from``; None = every pixel is sure.
+        protect: bool [C, C] (see :mod:`famda_train.pseudo_labels.thin_class_rules`); where ``protect[own, winner]`` is
+            set, a pixel that is confident enough keeps its own label.
+        confidence: float [B, H, W] 0..1 for ``protect_from``; None = every pixel is confident.
         protect_from: confidence from which on a pixel is protected.
 
     Returns:

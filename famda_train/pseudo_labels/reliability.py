@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""How far a depth teacher is to be believed at a pixel: as far as two readings of it agree."""
+"""Reliability of a depth teacher at a pixel: how far two readings of it agree."""
 from __future__ import annotations
 
 import torch

@@ -35,15 +35,15 @@ SURVIVES: dict[str, tuple[str, ...]] = {
     'sidewalk': ('road',),
     'pavement': ('road',),
 }
-"""Class of a pixel -> classes of a vote that it survives, where the teacher is sure of the pixel."""
+"""Class of a pixel -> classes of a vote that it survives, where the teacher is confident of the pixel."""
 
 
 def protection_matrix(label_space: LabelSpace, table: Mapping[str, Sequence[str]] = SURVIVES) -> torch.Tensor:
     """Return bool [C, C]: entry [own class, voted class] is set where the pixel keeps its own class.
 
     Args:
-        label_space: of the labels; names that it does not know are left out.
-        table: see :data:`SURVIVES`.
+        label_space: label space of the labels; classes of the table that it lacks are left out.
+        table: class of a pixel → classes of a vote that it survives, see :data:`SURVIVES`.
     """
     classes = label_space.classes
     return torch.tensor([[voted in table.get(own, ()) for voted in classes] for own in classes])

@@ -71,8 +71,10 @@ def pretrain(
     Args:
         frames: frame folder with labels and depth.
         out: file to write.
-        steps, batch_size, seed: of the training.
-        start: weights to go on from; None = random ones.
+        steps: optimiser steps.
+        batch_size: frames per step.
+        seed: seed of all random numbers.
+        start: weights to begin with; None = random ones.
         learning_rate: peak of the schedule.
     """
     make_output_folder(out.parent)

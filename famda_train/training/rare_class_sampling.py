@@ -74,7 +74,7 @@ def class_shares(counts: np.ndarray) -> np.ndarray:
     """Return float64 [C]: share of each class among the labelled pixels of all frames; 0 where there are none.
 
     Args:
-        counts: see :func:`count_classes`.
+        counts: int [N, C + 1], see :func:`count_classes`.
     """
     total = counts[:, :-1].sum(0)
     return total / max(1, total.sum())
@@ -86,7 +86,7 @@ def frames_with_class(counts: np.ndarray, min_share_of_pixels: float = 0.003) ->
     A class that no frame holds so well is taken from the frames that hold it at all.
 
     Args:
-        counts: see :func:`count_classes`.
+        counts: int [N, C + 1], see :func:`count_classes`.
         min_share_of_pixels: share of the image's pixels, 0..1; the paper's 3000 pixels are 0.003.
     """
     pixels, classes = counts.sum(1, keepdims=True), counts[:, :-1]
@@ -125,12 +125,12 @@ def draw_frame(holds: np.ndarray, probabilities: np.ndarray, rng: np.random.Gene
 
 
 def shows_class(labels: np.ndarray, wanted: int, min_share_of_pixels: float) -> bool:
-    """Tell whether at least this share of a crop's pixels, and one pixel, is of a class."""
+    """Return whether at least this share of a crop's pixels, and one pixel, is of a class."""
     return bool(np.count_nonzero(labels == wanted) >= max(1.0, min_share_of_pixels * labels.size))
 
 
 def is_varied(labels: np.ndarray, max_share: float = 0.75) -> bool:
-    """Tell whether a crop has two classes, the largest less than ``max_share`` of it (``cat_max_ratio``).
+    """Return whether a crop has two classes, the largest less than ``max_share`` of it (``cat_max_ratio``).
 
     Args:
         labels: uint8 [H, W]; pixels of 255 are left out.

@@ -33,7 +33,7 @@ class MaskedImages:
     """Masked image consistency (MIC, arXiv 2212.01322): one more pass over the target per step.
 
     Attributes:
-        weight: of its loss.
+        weight: factor of its loss in the total.
         ratio: share of the image that is hidden, 0..1.
         block: side of a hidden square, pixels.
     """
@@ -48,7 +48,7 @@ class FeatureDistance:
     """ImageNet feature distance (DAFormer, arXiv 2111.14887), for encoders with ImageNet weights.
 
     Attributes:
-        weight: of its loss.
+        weight: factor of its loss in the total.
         min_share: share that one class must have of a coarse pixel, 0..1.
     """
 
@@ -64,9 +64,9 @@ class SelfTraining(SourceTraining):
 
     Args:
         ema_limit: largest decay of the EMA teacher.
-        mix_augmentation: of target-side images; ``photometric`` = gamma, gain, colour, blur, noise;
+        mix_augmentation: how target-side images are changed; ``photometric`` = gamma, gain, colour, blur, noise;
             ``strong`` = colour jitter and Gaussian blur as in DAFormer.
-        mix_strength: of ``photometric``, 0 = none, 1 = strong.
+        mix_strength: strength of ``photometric``, 0 = none, 1 = strong.
         whole_frames: every second target frame stays whole and teaches only those tasks that have a
             foundation teacher; otherwise source classes are pasted on all frames.
         masked_images: options of masked image consistency; None = off.
@@ -75,7 +75,7 @@ class SelfTraining(SourceTraining):
             those of training, in which the source is mixed up.
         statistics_of: ``mixed`` = target-side images as in training, with source classes pasted on them; ``target``
             = target images as they come from the camera.
-        options: see :class:`famda_train.training.source_training.SourceTraining`.
+        options: arguments of :class:`famda_train.training.source_training.SourceTraining`.
     """
 
     def __init__(

@@ -59,12 +59,12 @@ class SourceTraining(lightning.LightningModule):
         learning_rate: peak of the schedule.
         encoder_rate: learning rate of the encoder as a multiple of ``learning_rate``;
             below 1 for an encoder that comes with weights.
-        weight_decay: of AdamW; not applied to normalisation layers and biases.
+        weight_decay: weight decay of AdamW; not applied to normalisation layers and biases.
         ramp_steps: length of the linear ramp, steps.
-        power: of the polynomial decay to 0.
+        power: exponent of the polynomial decay of the learning rate to 0.
         source_strength: photometric augmentation of source images, 0 = none, 1 = strong.
-        segmentation: options of segmentation.
-        depth: options of depth.
+        segmentation: options of segmentation, see SegmentationSettings.
+        depth: options of depth, see DepthSettings.
         extra_tasks: further dense tasks, for example famda_train.training.tasks.SurfaceNormals.
         domain: name of the domain that the student is for; goes into the model card.
         network_size: width and height in pixels of the images that the robot gives the student; None = the size of

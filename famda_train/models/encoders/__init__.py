@@ -26,7 +26,7 @@ def build_encoder(
             of segmentation_models_pytorch or timm that gives feature maps at strides 2 or 4 to 32.
         weights: None = random, 'imagenet' = of the installed package or the Hugging Face hub, else a .pth or
             .safetensors file.
-        norm: see :func:`famda_train.models.blocks.norm_layer`; our own encoder only, others keep theirs.
+        norm: normalisation, see :func:`famda_train.models.blocks.norm_layer`; our own encoder only, others keep theirs.
         widths: channels at strides 2, 4, 8, ...; our own encoder only, None = (16, 32, 64, 96, 128).
 
     Raises:

@@ -20,7 +20,7 @@ class Encoder(nn.Module):
         mean, std: per RGB channel, for images of 0..1; the input that the weights were trained with.
 
     Attributes:
-        channels, strides: as given.
+        channels, strides: the arguments.
         mean, std: float [1, 3, 1, 1]; not in the state dict, they follow from the encoder's name.
     """
 

@@ -137,8 +137,8 @@ def load_weights(module: nn.Module, path: str | Path, name: str) -> None:
 
     Args:
         module: what to load.
-        path: of the file.
-        name: of the encoder, for messages.
+        path: .pth or .safetensors file.
+        name: name of the encoder, for messages.
 
     Raises:
         FamdaError: the file is missing, unreadable or of another network; the module is unchanged then.

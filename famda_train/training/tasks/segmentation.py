@@ -27,7 +27,7 @@ class SegmentationSettings:
     """Options of segmentation.
 
     Attributes:
-        weight: of the loss in the total.
+        weight: factor of the loss in the total.
         class_weights: weight of single classes in the loss, by name; others 1.
         confident_from: confidence from which on a pseudo-label counts as confident, 0..1.
         pixel_weight: ``image`` = a target frame's labels weigh as much as the share of its pixels
@@ -44,7 +44,7 @@ class SegmentationSettings:
             source, 0 = not at all, 1 = fully.  Less where the domains show other things.
         ignore_top: share of the rows of target frames, from the top, whose pseudo-labels are not
             used (rectification border), 0..1.
-        ignore_bottom: the same from the bottom (ego hood), 0..1.
+        ignore_bottom: share of the rows from the bottom (bonnet of the own car), 0..1.
     """
 
     weight: float = 1.0

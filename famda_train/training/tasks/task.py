@@ -38,7 +38,7 @@ class Task(nn.Module, ABC):
         name: key of the head's output.
         outputs: channels of the head.
         start: value that an untrained head predicts on average.
-        weight: of the task's loss in the total.
+        weight: factor of the task's loss in the total.
         whole_frames_teach: may the student learn this task on target frames without anything
             pasted?  Not where the EMA teacher is the only source: it would confirm itself.
         paste_edges_teach: may the student learn this task within two pixels of the line along which source
