@@ -63,11 +63,11 @@ def test_imports_keep_the_laws(path):
     [
         ('famda_ros/pipeline/worker.py', 'torch'),
         ('famda_ros/pipeline/worker.py', 'rclpy.node'),
-        ('famda_ros/messages/bag.py', 'famda_ros.nodes.dds'),
+        ('famda_ros/messages/bag_reader.py', 'famda_ros.nodes.dds'),
         ('famda_ros/student/runtime.py', 'famda_ros.pipeline.worker'),
         ('famda_train/losses/geometry.py', 'famda_train.training.samples'),
         ('famda_train/datasets/dataset.py', 'rclpy'),
-        ('famda_ros/errors.py', 'famda_ros.messages.bag'),
+        ('famda_ros/errors.py', 'famda_ros.messages.bag_reader'),
     ],
 )
 def test_an_import_turned_round_is_noticed(path, module):

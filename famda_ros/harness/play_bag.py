@@ -19,7 +19,8 @@ from typing import Any
 
 from famda_ros.errors import FamdaError
 from famda_ros.harness.answer_audit import account, compare
-from famda_ros.messages.bag import COMPRESSED_IMAGE, choose_image_topic, iter_frames, topics_of
+from famda_ros.messages.bag_reader import choose_image_topic, iter_frames, topics_of
+from famda_ros.messages.bag_types import COMPRESSED_IMAGE
 from famda_ros.messages.serialized_head import Seen
 from famda_ros.nodes.dds import environment
 from famda_ros.pipeline.statistics import COUNTERS

@@ -21,8 +21,8 @@ from std_msgs.msg import String
 
 from famda_ros.errors import FamdaError
 from famda_ros.files import write_atomically
-from famda_ros.messages.bag import IMAGE, STRING
 from famda_ros.messages.bag_recorder import BagRecorder
+from famda_ros.messages.bag_types import IMAGE, STRING
 from famda_ros.messages.serialized_head import Seen, read_head
 from famda_ros.nodes.run_node import run_node
 from famda_ros.topics import RECORDED_TOPICS

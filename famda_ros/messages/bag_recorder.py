@@ -8,7 +8,7 @@ import queue
 import threading
 from pathlib import Path
 
-from famda_ros.messages.bag import BagWriter
+from famda_ros.messages.bag_writer import BagWriter
 
 QUEUE_LENGTH = 300
 

@@ -8,6 +8,7 @@ objects that ``rosbags`` reads from a bag.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import cv2
@@ -89,6 +90,7 @@ def compressed_to_rgb(msg: Any) -> np.ndarray:
         raise MalformedImage(f'{what} are cut off or damaged and cannot be decoded; check the driver that published it')
     _check_size(header.width, header.height)
     source, _, compression = str(msg.format).partition(';')
+    _check_source(source.strip(), compression)
     mosaic = source.strip() if source.startswith('bayer_') and header.channels == 1 else None
     # The camera's pixels are what focal and label positions refer to: no turning by EXIF.
     flags = (cv2.IMREAD_ANYDEPTH if mosaic else cv2.IMREAD_COLOR) | cv2.IMREAD_IGNORE_ORIENTATION
@@ -103,6 +105,15 @@ def compressed_to_rgb(msg: Any) -> np.ndarray:
     if 'compressed rgb' in compression:
         return pixels
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+def _check_source(source: str, compression: str) -> None:
+    """Raise MalformedImage where the format of a compressed image names numbers that are no picture, such as depth."""
+    encoding = ENCODINGS.get(source)
+    no_picture = encoding.to_rgb is None if encoding else re.fullmatch(r'(16[SU]|32[SF]|64F)C\d+', source) is not None
+    if no_picture or 'compressedDepth' in compression:
+        what = source or 'compressedDepth'
+        raise MalformedImage(f'image encoding {_shown(what)} is no colour or grey picture; choose a camera topic')
 
 
 def _shown(text: str) -> str:

@@ -20,7 +20,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from famda_ros.errors import FamdaError
 from famda_ros.files import write_atomically
-from famda_ros.messages.bag import COMPRESSED_IMAGE, choose_image_topic, read_raw, topics_of
+from famda_ros.messages.bag_reader import choose_image_topic, read_raw, topics_of
+from famda_ros.messages.bag_types import COMPRESSED_IMAGE
 from famda_ros.messages.camera_info import info_topic_of
 from famda_ros.messages.serialized_head import Seen, read_head
 from famda_ros.nodes.declare_parameters import declare_parameters

@@ -12,8 +12,9 @@ from typing import Any
 
 from famda_ros import __version__
 from famda_ros.errors import FamdaError
-from famda_ros.messages.bag import BagFrame, BagWriter, count_frames, iter_frames
-from famda_ros.messages.camera_info import namespace_of
+from famda_ros.messages.bag_reader import BagFrame, count_frames, iter_frames, recordings_in
+from famda_ros.messages.bag_writer import BagWriter
+from famda_ros.messages.camera_info import namespace_of, shape_fault
 from famda_ros.messages.frame_index import (
     INDEX,
     FrameRecord,
@@ -23,9 +24,11 @@ from famda_ros.messages.frame_index import (
     read_picture,
 )
 from famda_ros.messages.image_messages import MalformedImage
+from famda_ros.student.camera_geometry import shape_warning
 from famda_ros.student.colorize import color_mask
 from famda_ros.student.label_space import LabelSpace
 from famda_ros.student.runtime import STAGES, Prediction, Student
+from famda_ros.topics import CAMERA_INFO, COLOR, CONFIDENCE, DEPTH, LABELS, MASK
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.ppm', '.tif', '.tiff')
 FOLDER_TOPIC = '/image'
@@ -43,6 +46,7 @@ def perceive(
     out: str | Path,
     topic: str | None = None,
     threads: int = 0,
+    provider: str = 'cpu',
     on_progress: Callable[[int, int], None] | None = None,
     on_answer: Callable[[BagFrame, Prediction, LabelSpace], None] | None = None,
 ) -> dict[str, Any]:
@@ -58,21 +62,28 @@ def perceive(
         model: student .onnx file.
         out: bag to write; must not exist.
         topic: image topic; None = the only one of the bag.
-        threads: CPU threads of one inference; 0 = one per core.
+        threads: CPU threads per inference; 0 = one per core.
+        provider: what the student runs on, see :class:`famda_ros.student.runtime.Student`.
         on_progress: called with (frames done, frames in all).
         on_answer: called with every image, what the student says about it, and its label space.
 
     Returns:
-        ``frames``, ``malformed`` (left out), ``seconds``, ``fps`` (reading and writing
+        ``frames``, ``malformed`` (left out), ``malformed_images`` (why, each in a sentence), ``calibration``
+        (what is wrong with it, sentence → number of frames or messages), ``seconds``, ``fps`` (reading and writing
         included), ``milliseconds`` (mean of each stage of the student), ``provider``,
         ``model``, ``bag``.
 
     Raises:
         FamdaError: the source has no images, the model is no student, or ``out`` exists.
     """
-    student = Student(model, threads)
+    student = Student(model, threads, provider)
     malformed: list[MalformedImage] = []
-    total, frames = open_source(source, topic, malformed.append)
+    calibration: dict[str, int] = {}
+
+    def count_calibration(sentence: str) -> None:
+        calibration[sentence] = calibration.get(sentence, 0) + 1
+
+    total, frames = open_source(source, topic, malformed.append, count_calibration)
     done, times = 0, dict.fromkeys(STAGES, 0.0)
     custom_data = {
         'famda_version': __version__,
@@ -83,11 +94,18 @@ def perceive(
     start = time.perf_counter()
     with BagWriter(out, custom_data) as bag:
         for frame in frames:
-            prediction = student.predict(frame.image, frame.focal, fy=frame.fy)
+            try:
+                prediction = student.predict(frame.image, frame.focal, fy=frame.fy)
+            except MalformedImage as error:
+                malformed.append(MalformedImage(f'stamp {frame.stamp_ns}: {error}'))
+                continue
+            if sentence := _focal_warning(frame, student):
+                count_calibration(sentence)
             if not done:
-                labels_topic = f'{namespace_of(frame.topic)}/segmentation/labels'
+                labels_topic = f'{namespace_of(frame.topic)}/{LABELS}'
                 bag.write_string(labels_topic, frame.stamp_ns, student.card.labels_json(), latched=True)
-            write_answer(bag, frame, prediction, student)
+            with bag.at(frame.stamp_ns if frame.time_ns is None else frame.time_ns):
+                write_answer(bag, frame, prediction, student)
             if on_answer:
                 on_answer(frame, prediction, student.card.label_space)
             done += 1
@@ -102,6 +120,8 @@ def perceive(
     return {
         'frames': done,
         'malformed': len(malformed),
+        'malformed_images': [str(fault) for fault in malformed],
+        'calibration': calibration,
         'seconds': round(seconds, 3),
         'fps': round(done / seconds, 2),
         'milliseconds': {stage: round(value / done, 3) for stage, value in times.items()},
@@ -111,14 +131,24 @@ def perceive(
     }
 
 
+def _focal_warning(frame: BagFrame, student: Student) -> str:
+    """Return in one sentence why the metres of a frame are not those of its camera; '' = they are."""
+    height, width = frame.image.shape[:2]
+    if frame.focal is None:
+        return f"no calibration: metres are for the model's focal length, {student.card.focal:g} network pixels"
+    return shape_fault(frame.camera_info, width, height) or shape_warning(
+        student.card, width, height, frame.focal, frame.fy
+    )
+
+
 def write_answer(bag: BagWriter, frame: BagFrame, prediction: Any, student: Student) -> None:
     """Write all answers to one frame with the frame's header."""
     namespace, header = namespace_of(frame.topic), (frame.stamp_ns, frame.frame_id)
-    bag.write_mono8(f'{namespace}/segmentation/mask', *header, prediction.labels)
-    bag.write_mono8(f'{namespace}/segmentation/confidence', *header, prediction.confidence)
-    bag.write_image(f'{namespace}/segmentation/color', *header, color_mask(prediction.labels, student.card.label_space))
-    bag.write_depth(f'{namespace}/depth/image', *header, prediction.depth)
-    info_topic = f'{namespace}/camera_info'
+    bag.write_mono8(f'{namespace}/{MASK}', *header, prediction.labels)
+    bag.write_mono8(f'{namespace}/{CONFIDENCE}', *header, prediction.confidence)
+    bag.write_image(f'{namespace}/{COLOR}', *header, color_mask(prediction.labels, student.card.label_space))
+    bag.write_depth(f'{namespace}/{DEPTH}', *header, prediction.depth)
+    info_topic = f'{namespace}/{CAMERA_INFO}'
     if frame.camera_info is not None:
         stamp = dataclasses.replace(
             frame.camera_info.header.stamp, sec=frame.stamp_ns // 10**9, nanosec=frame.stamp_ns % 10**9
@@ -131,14 +161,17 @@ def write_answer(bag: BagWriter, frame: BagFrame, prediction: Any, student: Stud
 
 
 def open_source(
-    source: str | Path, topic: str | None, on_malformed: Callable[[MalformedImage], None]
+    source: str | Path,
+    topic: str | None,
+    on_malformed: Callable[[MalformedImage], None],
+    on_calibration: Callable[[str], None],
 ) -> tuple[int, Iterator[BagFrame]]:
     """Return (number of frames, the frames) of a bag, a frame folder or a folder of images."""
     path = Path(source)
     if not path.exists():
         raise FamdaError(f"'{source}' does not exist; give a bag or a folder of images")
-    if path.is_file() or (path / 'metadata.yaml').is_file():
-        return count_frames(path, topic), iter_frames(path, topic, on_malformed)
+    if path.is_file() or (path / 'metadata.yaml').is_file() or recordings_in(path):
+        return count_frames(path, topic), iter_frames(path, topic, on_malformed, on_calibration)
     if topic is not None:
         raise FamdaError(f"'{source}' is a folder of images, which has no topics; leave --topic out")
     if (path / INDEX).is_file():

@@ -11,6 +11,8 @@ from famda_ros.resources import DEFAULT_MODEL
 
 POSITIONALS = ('source',)
 HAS_RESULT = True
+MOST_NAMED = 5
+"""Images that were left out, named on the terminal; --json names all."""
 
 
 def run(
@@ -19,6 +21,7 @@ def run(
     model: str = DEFAULT_MODEL,
     topic: str | None = None,
     threads: int = 0,
+    provider: str = 'cpu',
     pictures: str | None = None,
 ) -> dict[str, Any]:
     """Run a student over a recording, without a ROS graph.
@@ -31,7 +34,8 @@ def run(
         out: bag to write; must not exist
         model: student .onnx file; default: the one that comes with the package
         topic: image topic of the bag; needed only where it has several
-        threads: CPU threads of one inference; 0 = one per core
+        threads: CPU threads per inference; 0 = one per core
+        provider: what the student runs on: cpu, openvino, cuda, tensorrt, or auto = the best that agrees with the CPU
         pictures: folder for one PNG per frame to look at: the image with its mask, beside the depth from 2 m (red) to
             80 m (blue); black = beyond range or unknown
     """
@@ -47,11 +51,16 @@ def run(
             out,
             topic=topic,
             threads=threads,
+            provider=provider,
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
             on_answer=draw,
         )
     left_out = f', {result["malformed"]} malformed images left out' if result['malformed'] else ''
     print(f'{result["frames"]} frames at {result["fps"]} frames/s on {result["provider"]} -> {out}{left_out}')
+    for sentence, times in result['calibration'].items():
+        print(f'warning: {sentence} ({times} times)')
+    for sentence in result['malformed_images'][:MOST_NAMED]:
+        print(f'left out: {sentence}')
     return result
 
 
@@ -64,9 +73,10 @@ def picture_writer(folder: str):
     from famda_train.datasets.frame_folder import write_png
     from famda_train.pictures.depth_colors import depth_picture
 
-    out, numbers = make_output_folder(folder), count()
+    numbers = count()
 
     def write(frame, prediction, label_space) -> None:
+        out = make_output_folder(folder)  # at the first picture: a run that fails leaves no empty folder
         pair = overlay(frame.image, prediction.labels, label_space), depth_picture(prediction.depth)
         write_png(out / f'{next(numbers):06d}.png', np.hstack(pair))
 

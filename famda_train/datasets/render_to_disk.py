@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from famda_ros.messages.bag import BagWriter
+from famda_ros.messages.bag_writer import BagWriter
 from famda_train.datasets.frame_folder import FrameFolderWriter
 from famda_train.world.drive import optical_quaternion
 from famda_train.world.render import Rendering

@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 import famda_ros
-from famda_ros.messages.bag import BagWriter
+from famda_ros.messages.bag_writer import BagWriter
 from famda_ros.nodes.dds import PROFILE_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]

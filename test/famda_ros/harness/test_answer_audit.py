@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from famda_ros.harness.answer_audit import account, compare, latency
-from famda_ros.messages.bag import typestore
+from famda_ros.messages.bag_types import typestore
 from famda_ros.messages.serialized_head import ImageHead, Seen, read_head
 from famda_ros.topics import RECORDED_TOPICS
 

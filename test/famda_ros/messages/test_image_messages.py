@@ -316,3 +316,14 @@ def test_fill_image_round_trip(case):
 def test_fill_image_refuses_a_wrong_type():
     with pytest.raises(ValueError):
         fill_image(SimpleNamespace(data=array.array('B')), np.zeros((2, 2), np.float64), '32FC1', None)
+
+
+DEPTH_FORMATS = ['16UC1; png compressed ', '32FC1; png compressed', '16UC1; compressedDepth png', '16SC3; png']
+
+
+@pytest.mark.parametrize('form', DEPTH_FORMATS)
+def test_numbers_that_are_no_picture_are_refused_compressed_as_raw(form):
+    """Depth is sent as PNG too; it is no street."""
+    _, data = cv2.imencode('.png', np.full((24, 40), 3000, np.uint16))
+    with pytest.raises(MalformedImage, match='is no colour or grey picture; choose a camera topic'):
+        compressed_to_rgb(SimpleNamespace(format=form, data=data.tobytes()))

@@ -20,7 +20,9 @@ pytest.importorskip('rclpy', reason='no ROS 2: neither a distribution nor the wh
 
 from famda_ros.errors import FamdaError
 from famda_ros.harness.play_bag import Process, parameters, play_through_node
-from famda_ros.messages.bag import BagWriter, iter_frames, read_messages, stamp_ns_of, topics_of, typestore
+from famda_ros.messages.bag_reader import iter_frames, read_messages, topics_of
+from famda_ros.messages.bag_types import stamp_ns_of, typestore
+from famda_ros.messages.bag_writer import BagWriter
 from famda_ros.messages.image_messages import image_to_array
 from famda_ros.nodes.dds import PROFILE_VARIABLE, environment
 from famda_ros.student.runtime import Student

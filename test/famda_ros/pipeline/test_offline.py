@@ -11,7 +11,9 @@ import pytest
 from tiny_student import FOCAL, HEIGHT, WIDTH, expected, save_tiny
 
 from famda_ros.errors import FamdaError
-from famda_ros.messages.bag import BagWriter, custom_data, read_messages, stamp_ns_of, topics_of
+from famda_ros.messages.bag_reader import custom_data, read_messages, topics_of
+from famda_ros.messages.bag_types import stamp_ns_of
+from famda_ros.messages.bag_writer import BagWriter
 from famda_ros.messages.image_messages import image_to_array
 from famda_ros.pipeline.offline import FOLDER_PERIOD_NS, perceive
 from famda_ros.resources import resource

@@ -1,0 +1,316 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""Recordings (rosbag2 and ROS 1) read without a ROS installation."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from rosbags.highlevel import AnyReader
+
+from famda_ros.errors import FamdaError
+from famda_ros.messages.bag_types import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, message_type, stamp_ns_of, typestore
+from famda_ros.messages.camera_info import calibration_fault, focal_of, info_topic_of, intrinsics_of
+from famda_ros.messages.image_messages import MalformedImage, compressed_to_rgb, image_to_rgb
+
+STORAGE_SUFFIXES = ('.mcap', '.db3')
+
+
+@dataclass(frozen=True)
+class BagFrame:
+    """One camera image of a bag.
+
+    Attributes:
+        stamp_ns: header stamp, nanoseconds.
+        time_ns: when it was recorded, nanoseconds; a camera's clock may be another than the recorder's.
+        frame_id: header frame_id.
+        topic: image topic.
+        image: uint8 [H, W, 3] RGB.
+        focal: fx in pixels at the image's size; None = the bag does not say.
+        fy: vertical focal length in pixels at the image's size; None = square pixels, fy is fx.
+        camera_info: the CameraInfo message that holds for the frame, or None.
+        encoded: the image file's bytes where the topic is compressed, else None.
+        format: format string of the compressed image, '' for raw ones.
+    """
+
+    stamp_ns: int
+    frame_id: str
+    topic: str
+    image: np.ndarray
+    focal: float | None
+    camera_info: Any = None
+    encoded: bytes | None = None
+    format: str = ''
+    fy: float | None = None
+    time_ns: int | None = None
+
+
+@contextlib.contextmanager
+def open_bag(path: str | Path):
+    """Open a bag folder, an .mcap or a .db3 file (ROS 1 .bag too) as a rosbags ``AnyReader``.
+
+    Raises:
+        FamdaError: it is missing, no bag, or damaged.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FamdaError(f"the bag '{path}' does not exist; check the path")
+    if path.is_dir() and not (path / 'metadata.yaml').is_file():
+        files = recordings_in(path)
+        if files:
+            raise FamdaError(
+                f"'{path}' has no metadata.yaml, as a recorder that was killed leaves it; give its file "
+                f"'{files[0].name}', or run: ros2 bag reindex {path}"
+            )
+        raise FamdaError(f"'{path}' is no bag: it has no metadata.yaml; give the bag's folder or its .mcap file")
+    if path.suffix == '.zstd':
+        raise FamdaError(f"'{path}' is a compressed file of a bag; give the bag's folder, or unpack it: zstd -d {path}")
+    reader = None
+    try:
+        reader = AnyReader([path], default_typestore=typestore())
+        reader.open()
+    except Exception as error:  # a damaged file can raise anything in a parser that is not ours
+        raise _damaged(path, error) from error
+    try:
+        yield reader
+    finally:
+        reader.close()
+
+
+def recordings_in(folder: Path) -> list[Path]:
+    """Return the files of a bag's storage in a folder, in their order."""
+    return sorted(path for path in folder.iterdir() if path.suffix in STORAGE_SUFFIXES)
+
+
+def _damaged(path: str | Path, error: Exception) -> FamdaError:
+    detail = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip('.')
+    file = Path(path)
+    kinds = {file.suffix} if file.is_file() else {part.suffix for part in recordings_in(file)}
+    if '.mcap' in kinds:
+        cure = 'if it was cut short, this brings back what is whole: mcap recover'
+    elif '.db3' in kinds:
+        cure = "if it was cut short, this brings back what is whole: sqlite3 FILE.db3 .recover, then ros2 bag reindex"
+    else:
+        cure = 'check that it is a bag, and that it was copied whole'
+    return FamdaError(f"the bag '{path}' cannot be read ({detail}); {cure}")
+
+
+def read_messages(path: str | Path, topics: Iterable[str] | None = None) -> Iterator[tuple[str, str, int, Any]]:
+    """Yield (topic, message type, time in the bag in ns, message) in the order of recording.
+
+    Args:
+        path: bag folder or file.
+        topics: only these; None = all.  Topics whose type is not known are left out.
+
+    Raises:
+        FamdaError: the bag is missing or damaged.
+    """
+    wanted = None if topics is None else set(topics)
+    with open_bag(path) as reader:
+        connections = [
+            c
+            for c in reader.connections
+            if _full_name(c.msgtype) in reader.typestore.types and (wanted is None or c.topic in wanted)
+        ]
+        yield from _read(path, reader, connections)
+
+
+def _read(path, reader, connections) -> Iterator[tuple[str, str, int, Any]]:
+    if not connections:
+        return
+    messages = reader.messages(connections=connections)
+    while True:
+        try:
+            connection, time_ns, data = next(messages)
+            kind = _full_name(connection.msgtype)
+            message = reader.deserialize(data, kind)
+            if not reader.is2 and kind == CAMERA_INFO:
+                message = _ros2_camera_info(message)
+        except StopIteration:
+            return
+        except Exception as error:  # see open_bag
+            raise _damaged(path, error) from error
+        yield connection.topic, kind, time_ns, message
+
+
+def read_raw(path: str | Path, topics: Iterable[str]) -> Iterator[tuple[str, str, int, bytes]]:
+    """Yield (topic, message type, time in the bag in ns, CDR bytes) in the order of recording.
+
+    Raises:
+        FamdaError: the bag is missing, damaged, or a ROS 1 bag.
+    """
+    wanted = set(topics)
+    with open_bag(path) as reader:
+        if not reader.is2:
+            raise FamdaError(f"'{path}' is a ROS 1 bag; convert it with 'rosbags-convert'")
+        connections = [c for c in reader.connections if c.topic in wanted]
+        messages = reader.messages(connections=connections) if connections else iter(())
+        while True:
+            try:
+                connection, time_ns, data = next(messages)
+            except StopIteration:
+                return
+            except Exception as error:  # see open_bag
+                raise _damaged(path, error) from error
+            yield connection.topic, _full_name(connection.msgtype), time_ns, data
+
+
+def topics_of(path: str | Path) -> dict[str, tuple[str, int]]:
+    """Return {topic: (message type, number of messages)} of a bag; several publishers of a topic are added up."""
+    topics: dict[str, tuple[str, int]] = {}
+    with open_bag(path) as reader:
+        for connection in reader.connections:
+            _, before = topics.get(connection.topic, ('', 0))
+            topics[connection.topic] = _full_name(connection.msgtype), before + connection.msgcount
+    return topics
+
+
+def _full_name(msgtype: str) -> str:
+    """Return a message type as ROS 2 writes it: some recorders leave 'msg' out of 'sensor_msgs/msg/Image'."""
+    package, _, name = msgtype.partition('/')
+    return msgtype if name.startswith('msg/') or not name else f'{package}/msg/{name}'
+
+
+def _ros2_camera_info(message: Any) -> Any:
+    """Return a CameraInfo of ROS 1 as one of ROS 2, which has other names and no sequence number."""
+    stamp = message_type('builtin_interfaces/msg/Time')(message.header.stamp.sec, message.header.stamp.nanosec)
+    header, roi = message_type('std_msgs/msg/Header')(stamp, message.header.frame_id), message.roi
+    return message_type(CAMERA_INFO)(
+        header=header,
+        height=message.height,
+        width=message.width,
+        distortion_model=message.distortion_model,
+        d=message.D,
+        k=message.K,
+        r=message.R,
+        p=message.P,
+        binning_x=message.binning_x,
+        binning_y=message.binning_y,
+        roi=message_type('sensor_msgs/msg/RegionOfInterest')(
+            roi.x_offset, roi.y_offset, roi.height, roi.width, roi.do_rectify
+        ),
+    )
+
+
+def choose_image_topic(path: str | Path, topics: dict[str, tuple[str, int]], wanted: str | None = None) -> str:
+    """Return the image topic to read from a bag with ``topics`` (see :func:`topics_of`).
+
+    Raises:
+        FamdaError: ``wanted`` is not an image topic of the bag, or it is None and the
+            bag has no image topic, or more than one.
+    """
+    images = [t for t, (kind, count) in topics.items() if kind in (IMAGE, COMPRESSED_IMAGE) and (count or t == wanted)]
+    listed = ', '.join(sorted(images))
+    if wanted is not None:
+        if wanted not in images:
+            has = f'it has {listed}' if images else f'it has {", ".join(sorted(topics)) or "no topics at all"}'
+            raise FamdaError(f"the bag '{path}' has no image topic '{wanted}'; {has}")
+        return wanted
+    if not images:
+        has = ', '.join(sorted(topics)) or 'nothing'
+        raise FamdaError(f"the bag '{path}' holds no images (its topics: {has}); record a camera topic")
+    if len(images) > 1:
+        example = f'--topic {sorted(images)[0]}'
+        raise FamdaError(f"the bag '{path}' has {len(images)} image topics ({listed}); choose one, such as {example}")
+    return images[0]
+
+
+def count_frames(paths: str | Path | Iterable[str | Path], image_topic: str | None = None) -> int:
+    """Return how many frames :func:`iter_frames` will find; reads only the index."""
+    total = 0
+    for path in _as_list(paths):
+        topics = topics_of(path)
+        total += topics[choose_image_topic(path, topics, image_topic)][1]
+    return total
+
+
+def iter_frames(
+    paths: str | Path | Iterable[str | Path],
+    image_topic: str | None = None,
+    on_malformed: Callable[[MalformedImage], None] | None = None,
+    on_calibration: Callable[[str], None] = lambda sentence: None,
+) -> Iterator[BagFrame]:
+    """Yield the camera images of bags, one bag after the other.
+
+    A calibration that cannot be used, or is not set, changes nothing: the last good one holds, as in the node.
+
+    Args:
+        paths: a bag (folder, .mcap, .db3) or several.
+        image_topic: topic of raw or compressed images; None = the only one of each bag.
+        on_malformed: called for images that cannot be read, which are then left out;
+            None = such an image raises.
+        on_calibration: called with a sentence about each calibration that cannot be used.
+
+    Raises:
+        FamdaError: a bag is missing, damaged, without images, or has several image
+            topics and ``image_topic`` is None.
+    """
+    for path in _as_list(paths):
+        yield from _frames_of_bag(path, image_topic, on_malformed, on_calibration)
+
+
+def _frames_of_bag(path, image_topic, on_malformed, on_calibration) -> Iterator[BagFrame]:
+    topics = topics_of(path)
+    topic = choose_image_topic(path, topics, image_topic)
+    info_topic = info_topic_of(topic)
+    info, wanted = None, [topic]
+    if topics.get(info_topic, ('', 0))[0] == CAMERA_INFO:
+        wanted.append(info_topic)
+        # A driver often publishes the image first: let the first frames have the first good calibration.
+        info = next((m for _, _, _, m in read_messages(path, [info_topic]) if _usable(m)), None)
+    for name, kind, time_ns, message in read_messages(path, wanted):
+        if name == info_topic:
+            if _usable(message):
+                info = message
+            else:
+                on_calibration(calibration_fault(message) or 'camera_info is not set: K and P are 0')
+            continue
+        try:
+            yield _frame(topic, kind, time_ns, message, info)
+        except MalformedImage as error:
+            fault = MalformedImage(f"'{path}', topic {topic}, stamp {stamp_ns_of(message.header)}: {error}")
+            if on_malformed is None:
+                raise fault from error
+            on_malformed(fault)
+
+
+def _usable(info: Any) -> bool:
+    """Tell whether a CameraInfo says what the focal lengths are."""
+    return not calibration_fault(info) and intrinsics_of(info, 4, 3) is not None
+
+
+def _frame(topic: str, kind: str, time_ns: int, message: Any, info: Any) -> BagFrame:
+    compressed = kind == COMPRESSED_IMAGE
+    image = compressed_to_rgb(message) if compressed else image_to_rgb(message)
+    fx, fy = focal_of(info, image.shape[1], image.shape[0]) or (None, None)
+    return BagFrame(
+        stamp_ns=stamp_ns_of(message.header),
+        frame_id=message.header.frame_id,
+        topic=topic,
+        image=image,
+        focal=fx,
+        fy=fy,
+        time_ns=time_ns,
+        camera_info=info,
+        encoded=message.data.tobytes() if compressed else None,
+        format=message.format if compressed else '',
+    )
+
+
+def custom_data(path: str | Path) -> dict[str, str]:
+    """Return the custom data of a bag folder's metadata.yaml; {} where there is none."""
+    try:
+        metadata = yaml.safe_load((Path(path) / 'metadata.yaml').read_text())
+        return dict(metadata['rosbag2_bagfile_information'].get('custom_data') or {})
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _as_list(paths) -> list[str | Path]:
+    return [paths] if isinstance(paths, (str, Path)) else list(paths)
