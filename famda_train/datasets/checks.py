@@ -20,8 +20,7 @@ from famda_ros.student.label_space import IGNORE
 from famda_train.datasets.dataset import Dataset
 
 FRAMES_READ = 50
-"""Frames of a data set whose content is looked at before a training, and by ``famda doctor`` unless it is asked for
-more."""
+"""Frames of a data set whose content is read before a training; also the default of ``famda doctor``."""
 READERS = 16
 """Threads that open files; most of the time they wait for the disk."""
 

@@ -336,18 +336,18 @@ def _no_card(path: Path) -> str:
     )
 
 
-def first_difference(made: Any, asked: Any, path: str = '') -> str | None:
+def first_difference(made: Any, wanted: Any, path: str = '') -> str | None:
     """Return in words where two identities differ in what decides the values; None = nowhere."""
-    if not (isinstance(made, dict) and isinstance(asked, dict)):
-        return None if made == asked else f'{path} is {json.dumps(made)} there, {json.dumps(asked)} here'
-    for key in sorted({*made, *asked}):
+    if not (isinstance(made, dict) and isinstance(wanted, dict)):
+        return None if made == wanted else f'{path} is {json.dumps(made)} there, {json.dumps(wanted)} here'
+    for key in sorted({*made, *wanted}):
         if not path and key in NOT_ABOUT_VALUES:
             continue
         where = f'{path}.{key}'.lstrip('.')
-        if (key in made) != (key in asked):
-            present, value = ('there', made[key]) if key in made else ('here', asked[key])
+        if (key in made) != (key in wanted):
+            present, value = ('there', made[key]) if key in made else ('here', wanted[key])
             return f'only {present}, {where} is {json.dumps(value)}'
-        if difference := first_difference(made[key], asked[key], where):
+        if difference := first_difference(made[key], wanted[key], where):
             return difference
     return None
 

@@ -93,7 +93,7 @@ class Worker:
     def give(self, frame: int) -> None:
         """Let it label a frame."""
         self.frame = frame
-        with contextlib.suppress(OSError):  # killed while it was idle: noticed when its answer is read
+        with contextlib.suppress(OSError):  # killed while it was idle: noticed when its outcome is read
             self.connection.send(frame)
 
     def take(self) -> Outcome | None:
@@ -148,7 +148,7 @@ class LocalRun:
     """The driver's side of the worker processes of one job."""
 
     def __init__(self, job: Job, workers: int | None):
-        self._job, self._asked = job, workers
+        self._job, self._workers = job, workers
         self._pool: dict[int, Worker] = {}
         self._failed_starts = 0
         self._first: Ready | None = None
@@ -174,7 +174,7 @@ class LocalRun:
         """Yield one outcome per frame, as they come.  A worker has one frame at a time."""
         todo, tries, left = deque(indices), Counter[int](), len(indices)
         assert self._first is not None  # set by start()
-        places = range(worker_count(self._first, left, self._asked, self._any_gpu()))
+        places = range(worker_count(self._first, left, self._workers, self._any_gpu()))
         while left:
             self._hand_out(todo, places)
             for place in self._with_news():
@@ -237,17 +237,17 @@ class LocalRun:
         return self._job.teacher.settings.get('device', 'auto') in ('auto', 'cuda')
 
 
-def worker_count(ready: Ready, frames: int, asked: int | None, any_gpu: bool) -> int:
+def worker_count(ready: Ready, frames: int, wanted: int | None, any_gpu: bool) -> int:
     """Return how many workers a job gets.
 
     Args:
         ready: what the first worker needs.
         frames: to label.
-        asked: by the user; None = as many as the machine can feed.
+        wanted: number of workers; None = as many as the machine can feed.
         any_gpu: the teacher takes the GPU that it finds, not one that its settings name.
     """
-    if asked is not None:
-        return min(asked, frames)
+    if wanted is not None:
+        return min(wanted, frames)
     if ready.gpus:
         return min(ready.gpus if any_gpu else 1, frames)
     available = available_bytes()

@@ -131,12 +131,12 @@ class RayEngine:
         there = ray.cluster_resources()
         probe = ray.remote(num_cpus=1, num_gpus=min(1, there.get('GPU', 0)), max_retries=TRIES)(_look)
         try:
-            answer = ray.get(probe.remote(job))
+            found = ray.get(probe.remote(job))
         except ray.exceptions.WorkerCrashedError as error:
             raise FamdaError('workers were killed while they loaded the teacher; is there enough memory?') from error
-        if isinstance(answer, str):
-            raise FamdaError(answer)
-        identity, gpus = answer
+        if isinstance(found, str):
+            raise FamdaError(found)
+        identity, gpus = found
         most = int(there['GPU']) if gpus else max(1, int(there['CPU']) - self._not_cores)
         yield RayRun(job, identity, self._workers or most, 1 if gpus else 0)
 
@@ -160,7 +160,7 @@ class RayRun:
         attempts = ray.remote(num_cpus=0)(Attempts).remote()
         workers = min(self._workers, len(indices))
         frames = from_items(list(indices), override_num_blocks=-(-len(indices) // block_size(len(indices), workers)))
-        answers = frames.map_batches(
+        outcomes = frames.map_batches(
             LabelBlock,
             batch_size=None,  # a block
             compute=ActorPoolStrategy(min_size=1, max_size=workers, max_tasks_in_flight_per_actor=2),
@@ -169,7 +169,7 @@ class RayRun:
             num_gpus=self._gpus or None,
         )
         seen: set[int] = set()
-        for row in answers.iter_rows():
+        for row in outcomes.iter_rows():
             outcome = pickle.loads(row['outcome'])
             if outcome.index not in seen:
                 seen.add(outcome.index)

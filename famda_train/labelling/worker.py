@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a worker does: build a teacher once, then read frames, ask the teacher, encode its answers."""
+"""What a worker does: build a teacher once, then read frames, run the teacher, encode its outputs."""
 from __future__ import annotations
 
 import contextlib

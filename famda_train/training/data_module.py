@@ -135,8 +135,8 @@ class AdaptationData(lightning.LightningDataModule):
     def _validation(self, where: str | DataSource, focal: float | None, cache_gb: float) -> Samples:
         where = DataSource(where) if isinstance(where, str) else where
         try:
-            asked = where if where.label_space else replace(where, label_space=self.label_space)
-            samples = self._samples(asked, focal, ground_truth=True, cache_gb=cache_gb)
+            wanted = where if where.label_space else replace(where, label_space=self.label_space)
+            samples = self._samples(wanted, focal, ground_truth=True, cache_gb=cache_gb)
         except FamdaError:  # it cannot be read so, or something else is wrong with it
             samples = self._samples(where, focal, ground_truth=True, cache_gb=cache_gb)
         space = samples.dataset.label_space

@@ -103,7 +103,7 @@ class Places(Sampler):
     Args:
         batch: samples per step of one process.
         rank, processes: number of this process, and how many there are.
-        first_step: gives the step to begin with; asked at every start, as trainers may start anew after some steps.
+        first_step: returns the step to begin with; called at every start, as trainers may start anew after some steps.
     """
 
     def __init__(self, batch: int, rank: int = 0, processes: int = 1, first_step: Callable[[], int] = lambda: 0):
