@@ -17,6 +17,7 @@ from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
 
 from famda_ros.messages.image_messages import image_to_array
 from famda_ros.messages.point_cloud import POINT
+from famda_ros.student.camera_geometry import network_focal
 from famda_train.world.render import render
 
 pytestmark = pytest.mark.timeout(90)
@@ -118,3 +119,35 @@ def test_street_world_depth_is_metric_with_twice_the_focal(tmp_path, monkeypatch
     assert road.sum() > 300
     print(f'road below the camera: {np.median(points["y"][road]):.2f} m')
     assert 1.2 < np.median(points['y'][road]) < 1.9
+
+
+def test_cameras_of_two_shapes_have_their_own_metres_and_sizes(tmp_path, monkeypatch):
+    """One dynamic file, one node: 4:3 and 16:9 at the same time, each with its header, its size and its metres."""
+    card = tiny_card(network_width=320, network_height=240, stride=16)
+    model = save_tiny(tmp_path / 'dynamic.onnx', card=card, dynamic=True)
+    cameras = {'front': (640, 480, 400.0), 'side': (1280, 720, 900.0)}
+    with PerceptionClient(tmp_path, 38, monkeypatch, model=model, threads=1, cameras=list(cameras)) as client:
+        infos = {name: client.publisher(CameraInfo, f'{name}/camera_info') for name in cameras}
+        for name in cameras:
+            client.publisher(Image, f'{name}/image')
+            client.listen(f'{name}/{DEPTH}', f'{name}/{MASK}')
+        for name in cameras:
+            client.wait_for(lambda name=name: client.subscribers(f'{name}/camera_info'), 10, 'the node to listen')
+        images = {name: np.full((size[1], size[0], 3), 100, np.uint8) for name, size in cameras.items()}
+
+        def enough():
+            for name, (width, height, focal) in cameras.items():
+                stamp = time.time_ns()
+                infos[name].publish(camera_info(stamp, width, height, focal))
+                client.send(images[name], stamp, f'{name}/image')
+            time.sleep(0.05)
+            return min(len(client.answers[f'{name}/{DEPTH}']) for name in cameras) > 6
+
+        client.wait_for(enough, 30, 'outputs of both cameras')
+        assert 'traceback' not in client.process.output().lower()
+    for name, (width, height, focal) in cameras.items():
+        expected = 50.0 * network_focal(card, width, height, focal) / card.focal
+        for message in client.answers[f'{name}/{DEPTH}'][2:]:  # the first may come before its calibration
+            assert (message.width, message.height) == (width, height)
+            np.testing.assert_allclose(image_to_array(message), expected, rtol=1e-5)
+        assert all((m.width, m.height) == (width, height) for m in client.answers[f'{name}/{MASK}'])

@@ -47,7 +47,7 @@ def test_720p_at_30_hz(tmp_path, monkeypatch):
         sent = {}
         cpu, start = client.cpu_seconds(), time.monotonic()
         for index, stamp in stream(30.0, seconds):
-            info.publish(camera_info(stamp, 1280, 720, FOCAL * 1280 / 512))
+            info.publish(camera_info(stamp, 1280, 720, FOCAL * 720 / 256))
             client.send(images[index % 20], stamp)
             sent[stamp] = (index, time.monotonic())
         took = time.monotonic() - start
