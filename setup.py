@@ -112,7 +112,7 @@ setup(
         'opencv-python-headless>=4.9',
         'onnxruntime>=1.19',
         'PyYAML>=6',
-        'rosbags>=0.10.8',
+        'rosbags>=0.11',
     ],
     extras_require=EXTRAS,
     zip_safe=False,

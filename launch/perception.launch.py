@@ -26,8 +26,8 @@ from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
 from famda_ros.messages.camera_info import info_topic_of
+from famda_ros.nodes.dds import profile_variable
 
-PROFILE_VARIABLE = 'FASTDDS_DEFAULT_PROFILES_FILE'
 SWITCH = ['true', 'false']
 
 
@@ -165,6 +165,7 @@ def generate_launch_description():
     """Return the launch description."""
     # Without a profile Fast DDS loses most images; a profile that the user has set stays.
     dds = []
-    if not os.environ.get(PROFILE_VARIABLE):
-        dds = [SetEnvironmentVariable(PROFILE_VARIABLE, in_share('config', 'fastdds_profile.xml'))]
+    variable = profile_variable()
+    if not os.environ.get(variable):
+        dds = [SetEnvironmentVariable(variable, in_share('config', 'fastdds_profile.xml'))]
     return LaunchDescription([*arguments(), *dds, OpaqueFunction(function=start)])

@@ -72,7 +72,7 @@ def read_frame_index(folder: str | Path) -> list[FrameRecord]:
         if not line.strip():
             continue
         record, fault = _read_line(line)
-        if record is not None and record.stem in frames:
+        if record is not None and not fault and record.stem in frames:
             fault = f"the stem '{record.stem}' stands for an earlier frame already"
         if record is None or fault:
             raise FamdaError(f"'{path}', line {number} is damaged ({fault}); mend or delete that line")

@@ -95,7 +95,7 @@ class BagPlayerNode(Node):
             except ImportError:
                 self.get_logger().info('tf2_msgs is not installed: /tf_static is not played')
             else:
-                publishers[TF_STATIC] = self.create_publisher(message, 'tf_static', LATCHED_QOS)
+                publishers[TF_STATIC] = self.create_publisher(message, TF_STATIC, LATCHED_QOS)
         return publishers
 
     def _run(self) -> None:

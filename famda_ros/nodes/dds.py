@@ -11,15 +11,41 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 
 from famda_ros.errors import FamdaError
 from famda_ros.resources import resource
 
-PROFILE_VARIABLE = 'FASTDDS_DEFAULT_PROFILES_FILE'
+PROFILE_VARIABLES = {2: 'FASTRTPS_DEFAULT_PROFILES_FILE', 3: 'FASTDDS_DEFAULT_PROFILES_FILE'}
+"""Major version of Fast DDS → the one variable that it reads."""
+FAST_DDS_2 = ('humble', 'iron', 'jazzy')
+"""ROS 2 distributions that come with Fast DDS 2; the others have 3."""
+OLD_WHEEL, NEW_WHEEL = 'ros-jazzy-rclpy', 'ros-rclpy'
+"""The wheel of rclpy with Fast DDS 2, and that with 3 (Kilted)."""
 PROFILE = 'config/fastdds_profile.xml'
 PUBLICATION_VARIABLE = 'RMW_FASTRTPS_PUBLICATION_MODE'
 _BOOTSTRAP_GUARD = '_ROS_WHEELS_BOOTSTRAP_COMPLETE'
+
+
+def profile_variable(environ: Mapping[str, str] | None = None) -> str:
+    """Return the environment variable that this ROS 2's Fast DDS reads its profile from.
+
+    Args:
+        environ: environment with ROS_DISTRO where a distribution is sourced; None = of this process.
+    """
+    distribution = (os.environ if environ is None else environ).get('ROS_DISTRO', '')
+    if distribution:
+        return PROFILE_VARIABLES[2 if distribution in FAST_DDS_2 else 3]
+    return PROFILE_VARIABLES[2 if _installed(OLD_WHEEL) and not _installed(NEW_WHEEL) else 3]
+
+
+def _installed(package: str) -> bool:
+    """Tell whether a Python package is installed."""
+    try:
+        return bool(metadata.version(package))
+    except metadata.PackageNotFoundError:
+        return False
 
 
 def profile_path() -> Path:
@@ -38,14 +64,15 @@ def check_profile(environ: Mapping[str, str] | None = None, required: bool = Fal
         FamdaError: the variable names a missing file, or it is unset and ``required``.
     """
     environ = os.environ if environ is None else environ
-    value = environ.get(PROFILE_VARIABLE, '')
+    variable = profile_variable(environ)
+    value = environ.get(variable, '')
     if not value:
         if required:
-            raise FamdaError(f'{PROFILE_VARIABLE} is not set: images would be lost; set it to {profile_path()}')
+            raise FamdaError(f'{variable} is not set: images would be lost; set it to {profile_path()}')
         return None
     if not Path(value).is_file():
         raise FamdaError(
-            f"{PROFILE_VARIABLE} names the file '{value}', which does not exist; "
+            f"{variable} names the file '{value}', which does not exist; "
             'correct or unset it (without a profile Fast DDS loses most images)'
         )
     return Path(value)
@@ -71,7 +98,7 @@ def environment(domain_id: int | None = None, base: Mapping[str, str] | None = N
     """
     result = dict(os.environ if base is None else base)
     result['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-    result[PROFILE_VARIABLE] = str(profile_path())
+    result[profile_variable(result)] = str(profile_path())
     if domain_id is not None:
         if not 0 <= domain_id <= 101:  # above it the UDP ports of DDS collide with Linux's ephemeral ports
             raise FamdaError(f'the ROS domain must be 0..101, not {domain_id}')

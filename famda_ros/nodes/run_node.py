@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -72,6 +73,7 @@ def run_node(
             print(f'{name}: {error}', file=sys.stderr)
             code = EXIT_ERROR
     finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C, while it is ending already, changes nothing
         if executor is not None:
             executor.shutdown()  # before the context: it would complain when it is thrown away
         if node is not None:

@@ -20,7 +20,7 @@ import yaml
 
 import famda_ros
 from famda_ros.messages.bag_writer import BagWriter
-from famda_ros.nodes.dds import PROFILE_VARIABLE
+from famda_ros.nodes.dds import profile_variable
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(path.name for path in (ROOT / 'launch').glob('*.launch.py'))
@@ -44,9 +44,9 @@ def node(**arguments):
 
 
 def test_defaults(monkeypatch):
-    monkeypatch.delenv(PROFILE_VARIABLE, raising=False)
+    monkeypatch.delenv(profile_variable(), raising=False)
     context = stand_in.run('perception.launch.py')
-    assert context.environment == {PROFILE_VARIABLE: str(ROOT / 'config' / 'fastdds_profile.xml')}
+    assert context.environment == {profile_variable(): str(ROOT / 'config' / 'fastdds_profile.xml')}
     assert context.commands == [
         [
             'famda_ros/perception_node', '--ros-args', '--log-level', 'info', '-r', '__node:=perception',
@@ -56,7 +56,7 @@ def test_defaults(monkeypatch):
 
 
 def test_a_dds_profile_of_the_user_stays(monkeypatch):
-    monkeypatch.setenv(PROFILE_VARIABLE, '/mine.xml')
+    monkeypatch.setenv(profile_variable(), '/mine.xml')
     assert stand_in.run('perception.launch.py').environment == {}
 
 

@@ -40,7 +40,8 @@ def test_what_is_written_is_read(tmp_path):
 @pytest.mark.parametrize(
     ('key', 'value', 'sentence'),
     [
-        ('stem', 3, 'the stem must be a text'), ('stem', '', 'the stem must be a text'),
+        ('stem', 3, 'the stem must be a text'), ('stem', [], 'the stem must be a text'),
+        ('stem', '', 'the stem must be a text'),
         ('stem', '../up', 'no plain file name'), ('stem', 'a/b', 'no plain file name'),
         ('stem', '.tmp', 'no plain file name'), ('stem', 'a.reliability', 'no plain file name'),
         ('stem', 'x' * 300, 'longer than 200 bytes'), ('stem', '\ud800', 'surrogates not allowed'),

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+from importlib import metadata
 
 import pytest
 
 from famda_ros import resources
 from famda_ros.errors import FamdaError
 from famda_ros.nodes.dds import (
-    PROFILE_VARIABLE,
+    PROFILE_VARIABLES,
     PUBLICATION_VARIABLE,
     check_profile,
     environment,
     profile_path,
+    profile_variable,
     send_in_background,
 )  # fmt: skip
 
@@ -21,7 +23,7 @@ from famda_ros.nodes.dds import (
 def test_environment_for_child_processes():
     env = environment(17, {'PATH': '/bin', '_ROS_WHEELS_BOOTSTRAP_COMPLETE': '1'})
     assert env['ROS_DOMAIN_ID'] == '17' and env['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
-    assert env[PROFILE_VARIABLE] == str(profile_path()) and profile_path().is_file()
+    assert env[profile_variable()] == str(profile_path()) and profile_path().is_file()
     # the guard without the library path would make rclpy fail to load
     assert '_ROS_WHEELS_BOOTSTRAP_COMPLETE' not in env and env['PATH'] == '/bin'
     both = {'LD_LIBRARY_PATH': '/lib', '_ROS_WHEELS_BOOTSTRAP_COMPLETE': '1'}
@@ -45,8 +47,8 @@ def test_a_missing_profile_is_an_error(tmp_path):
     with pytest.raises(FamdaError, match='is not set'):
         check_profile({}, required=True)
     with pytest.raises(FamdaError, match='does not exist'):
-        check_profile({PROFILE_VARIABLE: str(tmp_path / 'nope.xml')})
-    assert check_profile({PROFILE_VARIABLE: str(profile_path())}) == profile_path()
+        check_profile({profile_variable(): str(tmp_path / 'nope.xml')})
+    assert check_profile({profile_variable(): str(profile_path())}) == profile_path()
 
 
 def test_resources_are_found_in_a_checkout_and_in_a_prefix(tmp_path, monkeypatch):
@@ -58,3 +60,29 @@ def test_resources_are_found_in_a_checkout_and_in_a_prefix(tmp_path, monkeypatch
     assert resources.resource('config/perception.yaml').is_file()
     with pytest.raises(FamdaError, match='not installed'):
         resources.resource('config/nope.yaml')
+
+
+@pytest.mark.parametrize(
+    ('distribution', 'variable'),
+    [
+        ('humble', 'FASTRTPS_DEFAULT_PROFILES_FILE'),
+        ('jazzy', 'FASTRTPS_DEFAULT_PROFILES_FILE'),
+        ('kilted', 'FASTDDS_DEFAULT_PROFILES_FILE'),
+        ('lyrical', 'FASTDDS_DEFAULT_PROFILES_FILE'),
+        ('rolling', 'FASTDDS_DEFAULT_PROFILES_FILE'),
+    ],
+)
+def test_the_profile_is_where_the_distributions_fast_dds_looks(distribution, variable):
+    env = environment(3, {'ROS_DISTRO': distribution})
+    assert profile_variable(env) == variable and env[variable] == str(profile_path())
+
+
+@pytest.mark.parametrize(('wheel', 'major'), [('ros-rclpy', 3), ('ros-jazzy-rclpy', 2)])
+def test_the_profile_is_where_the_wheels_fast_dds_looks(wheel, major, monkeypatch):
+    def version(name):
+        if name != wheel:
+            raise metadata.PackageNotFoundError(name)
+        return '7.1.5'
+
+    monkeypatch.setattr(metadata, 'version', version)
+    assert profile_variable({}) == PROFILE_VARIABLES[major]

@@ -24,7 +24,7 @@ from famda_ros.messages.bag_reader import iter_frames, read_messages, topics_of
 from famda_ros.messages.bag_types import stamp_ns_of, typestore
 from famda_ros.messages.bag_writer import BagWriter
 from famda_ros.messages.image_messages import image_to_array
-from famda_ros.nodes.dds import PROFILE_VARIABLE, environment
+from famda_ros.nodes.dds import environment, profile_variable
 from famda_ros.student.runtime import Student
 
 pytestmark = pytest.mark.timeout(90)
@@ -170,7 +170,7 @@ def test_a_wrong_model_is_refused(tmp_path, name, sentence):
 
 
 def test_a_missing_profile_is_refused(tmp_path, model):
-    env = {**environment(76), PROFILE_VARIABLE: str(tmp_path / 'nope.xml')}
+    env = {**environment(76), profile_variable(): str(tmp_path / 'nope.xml')}
     refused(tmp_path, env, parameters(model=model), 'nope.xml')
 
 
