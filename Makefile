@@ -31,7 +31,7 @@ demo: $(STAMP) ## the whole loop on the built-in street world; writes runs/demo/
 test: lint ## lint, then all tests
 	$(BIN)/python -m pytest
 
-test-fast: $(STAMP) ## the tests of a working loop: no nodes, no training, no export; under 2 minutes on 2 cores
+test-fast: $(STAMP) ## the tests of a working loop: no nodes, no training, no export
 	$(BIN)/python -m pytest -m "not slow"
 
 test-long: $(STAMP) ## the node's promises at full length: streams of a minute, 200 switches, thousands of messages; 10 minutes

@@ -150,6 +150,7 @@ def workspace(checkout):
 KINDS = ['launch/*.launch.py', 'config/*.yaml', 'config/*.xml', 'config/rviz/*.rviz', 'models/street.onnx']
 
 
+@pytest.mark.slow
 @needs_colcon
 def test_colcon_build_puts_everything_where_ros_looks(workspace):
     prefix = workspace / 'install' / 'famda_ros'
@@ -194,6 +195,7 @@ def test_an_installed_executable_starts(workspace):
     assert done.stdout == f'famda {famda_ros.__version__}\n'
 
 
+@pytest.mark.slow
 @needs_colcon
 def test_colcon_test_really_runs_tests(workspace):
     colcon(workspace, 'test', '--return-code-on-test-failure', '--pytest-args', SMALL_TESTS)
@@ -203,6 +205,7 @@ def test_colcon_test_really_runs_tests(workspace):
     assert int(counted[1]) > 5
 
 
+@pytest.mark.slow
 def test_pip_installs_the_model_too(checkout, tmp_path):
     """In the wheel that `pip install .` makes, at the place under the prefix where the package looks."""
     command = [sys.executable, '-m', 'pip', 'wheel', '--no-deps', '--no-build-isolation', '--no-index', '-q', '-w']
