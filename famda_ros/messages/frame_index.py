@@ -75,7 +75,8 @@ def read_frame_index(folder: str | Path) -> list[FrameRecord]:
         if record is not None and not fault and record.stem in frames:
             fault = f"the stem '{record.stem}' stands for an earlier frame already"
         if record is None or fault:
-            raise FamdaError(f"'{path}', line {number} is damaged ({fault}); mend or delete that line")
+            reason = ' '.join(str(fault).split())
+            raise FamdaError(f"'{path}', line {number} is damaged ({reason}); mend or delete that line")
         frames[record.stem] = record
     return list(frames.values())
 

@@ -276,7 +276,8 @@ def read_info(path: Path) -> dict[str, Any]:
     if space is not None and not isinstance(space, str):
         raise FamdaError(f"'{path}' is damaged (label_space must be a name or null); write it again")
     if space is not None and space not in LABEL_SPACES:
-        raise FamdaError(f"'{path}' names an unknown label space '{space}'; choose one of {', '.join(LABEL_SPACES)}")
+        known = ', '.join(LABEL_SPACES)
+        raise FamdaError(f"'{path}' names an unknown label space {space[:40]!r}; choose one of {known}")
     return info
 
 

@@ -357,7 +357,7 @@ def _read_card(path: Path, role: str) -> dict[str, Any]:
         card = load_json(path.read_bytes())
         fault = card_fault(card, role)
         if fault is None and path.parent.name != f'{role}-{card["name"]}':
-            fault = f"its name is '{card['name'][:40]}'"
+            fault = f"its name is {card['name'][:40]!r}"
         if fault:
             raise ValueError(fault)
         return card
@@ -370,7 +370,7 @@ def card_fault(card: Any, role: str) -> str | None:
     if not (isinstance(card, dict) and isinstance(card.get('kind'), str)):
         return 'it describes no teacher'
     if card['kind'] not in KINDS[role]:
-        return f"its kind is '{card['kind'][:40]}', a store of {role} holds {' or '.join(KINDS[role])}"
+        return f"its kind is {card['kind'][:40]!r}, a store of {role} holds {' or '.join(KINDS[role])}"
     name, licence = card.get('name'), card.get('licence')
     if not (isinstance(name, str) and re.fullmatch(STORE_NAME, name)):
         return 'its name is none'

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from small_street import write_street
 
 from famda_ros.errors import FamdaError
-from famda_ros.pipeline.offline import open_source
+from famda_ros.messages.frame_index import focal_at, read_frame_index, read_picture
 from famda_ros.student.label_space import LABEL_SPACES
 from famda_train.datasets.frame_folder import FrameFolder
 from famda_train.evaluation.evaluate import evaluate
@@ -97,7 +97,8 @@ def answer(work):
 
 
 def read_all(folder):
-    return Samples(FrameFolder(folder), ground_truth=True, **TEACHERS)
+    """Return the folder as a source and as a target."""
+    return Samples(FrameFolder(folder), ground_truth=True), Samples(FrameFolder(folder), **TEACHERS)
 
 
 def score(folder):
@@ -109,25 +110,35 @@ def score(folder):
 
 
 def play(folder):
-    _, frames = open_source(folder, None, pytest.fail)
-    return list(frames)
+    """Read the folder as the robot's side does."""
+    for record in read_frame_index(folder):
+        width = read_picture(folder / record.image).shape[1]
+        focal = focal_at(record, width)
+        assert focal is None or width / 5 <= focal <= width * 10
 
 
-def check_values(samples):
+def check_values(source, target):
     """Every value that training would compute with is one that can be."""
+    assert source.dataset.label_space.name in LABEL_SPACES
+    for samples in (source, target):
+        check_records(samples)
+    for index in range(len(source)):
+        labels = source[index]['labels']
+        assert ((labels < len(source.dataset.label_space)) | (labels == 255)).all()
+    for index in range(len(target)):
+        assert not np.isinf(target[index]['teacher_depth']).any()
+    for role, identity in target.teacher_identities.items():
+        assert isinstance(teacher_notice(identity), str) and isinstance(inherited_licence(role, identity), str)
+
+
+def check_records(samples):
     stems = [frame.stem for frame in samples.dataset.frames]
     assert len(set(stems)) == len(stems) and not any(set(stem) & set('/\\\0') or stem.startswith('.') for stem in stems)
-    assert samples.dataset.label_space.name in LABEL_SPACES
     for frame in samples.dataset.frames:
         assert frame.width > 0 and frame.height > 0 and '..' not in frame.image
     for index in range(len(samples)):
         sample = samples[index]
         assert 0.2 * samples.size[0] <= sample['focal'] * 1.001 and sample['focal'] <= 10.001 * samples.size[0]
-        labels = sample['labels']
-        assert ((labels < len(samples.dataset.label_space)) | (labels == 255)).all()
-        assert not np.isinf(sample['teacher_depth']).any()
-    for role, identity in samples.teacher_identities.items():
-        assert isinstance(teacher_notice(identity), str) and isinstance(inherited_licence(role, identity), str)
 
 
 @settings(max_examples=DAMAGES, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
@@ -149,7 +160,7 @@ def check_gates(folder):
     scores, report = answer(lambda: score(folder)), check_data(folder, frames=0)
     answer(lambda: play(folder))
     if samples is not None:
-        check_values(samples)
+        check_values(*samples)
     json.dumps([scores, report], allow_nan=False)
     assert (samples is None) == bool(report['problems']), 'doctor and training agree'
     assert scores is not None or samples is None, 'what can be trained on can be scored'
