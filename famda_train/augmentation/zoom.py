@@ -9,6 +9,7 @@ divided by z, and stays exact.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch.nn import functional
@@ -19,6 +20,29 @@ NEAREST = ('labels', 'depth', 'reliability')
 """Maps of which no values may be mixed."""
 MULTIPLE = 32
 """Sides of windows, pixels."""
+
+
+@dataclass
+class Windows:
+    """Random windows of source frames, so that a student works with any lens and any shape of image.
+
+    Attributes:
+        zoom: least and largest magnification; at 1 a pixel of the frame is a pixel of the window.
+        aspect: least and largest width / height of a window.
+        pixels: pixels in all of a window, about.
+    """
+
+    zoom: tuple[float, float] = (0.6, 1.7)
+    aspect: tuple[float, float] = (0.75, 3.5)
+    pixels: int = 53_248
+
+    def shape(self, generator: torch.Generator, frame: tuple[int, int]) -> tuple[int, int]:
+        """Draw a (height, width) that a frame of (height, width) can fill."""
+        low, high = (math.log(value) for value in self.aspect)
+        drawn = math.exp(low + (high - low) * float(torch.rand((), generator=generator)))
+        height, width = window_shape(self.pixels, drawn)
+        most_high, most_wide = (max(MULTIPLE, side // MULTIPLE * MULTIPLE) for side in frame)
+        return min(height, most_high), min(width, most_wide)
 
 
 def window_shape(pixels: int, aspect: float) -> tuple[int, int]:

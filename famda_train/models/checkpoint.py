@@ -14,6 +14,7 @@ import torch
 
 from famda_ros.errors import FamdaError
 from famda_ros.files import atomic_path
+from famda_ros.resources import resolve
 from famda_train.models.student import StudentNetwork
 
 KEY = 'famda_student'
@@ -99,7 +100,7 @@ def load_student(
     Only tensors and plain values are unpickled: a checkpoint cannot run code.
 
     Args:
-        path: of the checkpoint.
+        path: of the checkpoint; ``package://famda_ros/...`` is one that comes with the package.
         heads: tasks wanted instead of those of the checkpoint; new ones start untrained.
 
     Raises:
@@ -131,7 +132,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 def read_file(path: str | Path) -> dict[str, Any]:
     """Return all that a checkpoint holds; errors as of :func:`read_checkpoint`."""
     try:
-        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
+        checkpoint = torch.load(resolve(path), map_location='cpu', weights_only=True)
     except FileNotFoundError as error:
         raise FamdaError(f"there is no checkpoint '{path}'") from error
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError) as error:

@@ -163,6 +163,11 @@ class SelfTraining(SourceTraining):
         self.log_dict(numbers, prog_bar=True, sync_dist=True)
         return total
 
+    def window_shape(self, sample: Sample) -> tuple[int, int]:
+        """Return the shape of the target's crops: classes of the source are pasted onto them."""
+        width, height = self.data.crop
+        return height, width
+
     def follow_student(self) -> None:
         """Move the EMA teacher once per step of the optimiser, however many batches the step gathers."""
         if self.global_step != self._teacher_step:

@@ -17,6 +17,7 @@ from famda_ros.errors import FamdaError
 from famda_ros.student.label_space import get_label_space
 from famda_train.augmentation.photometric import flip_horizontally, photometric
 from famda_train.augmentation.sample_rng import SampleRng, run_seed, seed_of
+from famda_train.augmentation.zoom import Windows, zoom_windows
 from famda_train.losses.reductions import mean_over_processes
 from famda_train.models.blocks import upsample
 from famda_train.models.checkpoint import (
@@ -44,6 +45,9 @@ DEFAULT_FOCAL = 0.7
 LEARNING_RATE = 'model.init_args.learning_rate'
 """Where the settings of a training have it."""
 
+WINDOW_SHAPE = 101
+"""Stream of the random numbers that decide about the shape of windows."""
+
 NETWORK_NOISE = 100
 """Stream of the random numbers that layers (dropout, stochastic depth) draw for themselves."""
 
@@ -67,6 +71,8 @@ class SourceTraining(lightning.LightningModule):
         depth: options of depth, see DepthSettings.
         extra_tasks: further dense tasks, for example famda_train.training.tasks.SurfaceNormals.
         domain: name of the domain that the student is for; goes into the model card.
+        windows: random windows of the source's frames, of any zoom and shape; None = frames, or their data.crop, as
+            they are.
         network_size: width and height in pixels of the images that the robot gives the student; None = the size of
             the target's images in this training, or of the source's without a target.
     """
@@ -86,13 +92,14 @@ class SourceTraining(lightning.LightningModule):
         depth: DepthSettings = DEPTH_DEFAULTS,
         extra_tasks: list[Task] | None = None,
         domain: str = 'unknown',
+        windows: Windows | None = None,
         network_size: tuple[int, int] | None = None,
     ):
         super().__init__()
         self.settings = plain_settings(locals(), SourceTraining)
         self.learning_rate, self.encoder_rate, self.weight_decay = learning_rate, encoder_rate, weight_decay
         self.ramp_steps, self.power, self.source_strength = ramp_steps, power, source_strength
-        self.domain, self.network_size = domain, network_size
+        self.domain, self.windows, self.network_size = domain, windows, network_size
         labels = Segmentation(get_label_space(label_space), segmentation)
         metres = Depth(depth, labels.sky)
         self.depth_range_m, self.output_range_m = metres.settings.range_m, metres.output_range_m
@@ -187,7 +194,16 @@ class SourceTraining(lightning.LightningModule):
         sample = dict(sample)
         for task in self.tasks:
             task.prepare(sample)
-        return flip_horizontally(sample, rng), rng
+        sample = flip_horizontally(sample, rng)
+        if self.windows and stream == SOURCE:
+            sample = zoom_windows(sample, rng, self.windows.zoom, self.window_shape(sample))
+        return sample, rng
+
+    def window_shape(self, sample: Sample) -> tuple[int, int]:
+        """Return (height, width) of the windows of a batch of source frames."""
+        assert self.windows is not None
+        generator = torch.Generator().manual_seed(seed_of(self.seed, WINDOW_SHAPE, int(sample['place'][0])))
+        return self.windows.shape(generator, (sample['image'].shape[-2], sample['image'].shape[-1]))
 
     def source_loss(self, source: Sample, rng: SampleRng) -> torch.Tensor:
         """Return the loss of all tasks on labelled source frames."""

@@ -3,6 +3,7 @@
 """Both Lightning modules, driven through ``famda fit`` as a user would."""
 from types import SimpleNamespace
 
+import lightning
 import numpy as np
 import pytest
 import torch
@@ -214,3 +215,27 @@ def test_a_non_commercial_teacher_is_named_in_checkpoint_and_card(street, capsys
         module = SelfTraining(init_from=str(out))
         module.trainer = SimpleNamespace(datamodule=data)
         assert module.licence() == expected
+
+
+def test_random_windows_of_source_frames(street):
+    """The student learns from windows of many shapes, keeps the canonical focal length, and repeats itself."""
+    windows = '--model.windows={zoom: [0.8, 2.0], aspect: [0.4, 3.0], pixels: 2048}'
+    shapes = []
+
+    class Watch(lightning.Callback):
+        def on_train_batch_start(self, trainer, module, batch, batch_idx):
+            sample, _ = module.prepare(batch['source'], 0)
+            shapes.append(tuple(sample['image'].shape[-2:]))
+            assert sample['labels'].shape[-2:] == sample['depth'].shape[-2:] == sample['image'].shape[-2:]
+
+    def fitted(name):
+        main([*SOURCE, windows, f'--data.source={street / "source"}', f'--out={street / name}', '--overwrite=true',
+              '--trainer.max_steps=6', '--trainer.logger=false', '--keep_every=0'], [Watch()])  # fmt: skip
+        return load_student(street / name)
+
+    (network, spec), first = fitted('windows.ckpt'), list(shapes)
+    (again, _), second = fitted('windows_again.ckpt'), shapes[len(first) :]
+    assert first == second and len(set(first)) > 1
+    pairs = zip(network.state_dict().values(), again.state_dict().values(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    assert spec.focal == pytest.approx(0.7 * 64)
