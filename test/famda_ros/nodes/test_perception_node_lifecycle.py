@@ -14,7 +14,7 @@ from tiny_student import HEIGHT, WIDTH, save_tiny, tiny_card, work_that_takes
 pytest.importorskip('rclpy', reason='no ROS 2: neither a distribution nor the wheels are installed')
 
 from lifecycle_msgs.srv import ChangeState
-from perception_client import LONG, PerceptionClient, camera_info, constant
+from perception_client import LONG, PerceptionClient, camera_info, constant, promised
 from rcl_interfaces.msg import ParameterType, ParameterValue
 from sensor_msgs.msg import CameraInfo, Image
 
@@ -111,7 +111,7 @@ def test_services_answer_while_it_infers(tmp_path, monkeypatch, slow_model):
         for _ in range(10):
             seconds += [client.state()[1], client.get_parameter('model')[1]]
         print(f'services while inferring: {1e3 * max(seconds):.0f} ms at most')
-        assert max(seconds) < 0.5
+        assert max(seconds) < promised(0.5)
         refused = client.set_parameter('model', ParameterValue(type=ParameterType.PARAMETER_STRING, string_value='x'))
         assert not refused.successful
         refused = client.set_parameter('profile', ParameterValue(type=ParameterType.PARAMETER_STRING, string_value='x'))
@@ -136,7 +136,7 @@ def test_it_ends_within_two_seconds_while_it_infers(tmp_path, monkeypatch, slow_
             assert client.process.wait(10) == 0, client.process.output()
             seconds = time.monotonic() - start
         print(f'{way} during inference: {seconds:.2f} s')
-        assert seconds < 2
+        assert seconds < promised(2)
         assert 'Traceback' not in client.process.output()
 
 
@@ -163,7 +163,7 @@ def test_it_ends_at_once_while_it_loads_the_model(tmp_path, monkeypatch, way, au
         seconds = time.monotonic() - start
         print(f'{way} while loading: {seconds:.2f} s')
         assert client.process.output() == before and 'waiting for images' not in before
-        assert seconds < 1
+        assert seconds < promised(1)
 
 
 def test_idle_costs_nothing_and_the_first_listener_is_answered(tmp_path, monkeypatch, model):
@@ -181,7 +181,7 @@ def test_idle_costs_nothing_and_the_first_listener_is_answered(tmp_path, monkeyp
             client.listen(topic)
             client.wait_for(lambda topic=topic: client.answers[topic], 5, 'the first answer')
             print(f'first listener of {topic}: {client.times[topic][0] - start:.2f} s')
-            assert client.times[topic][0] - start < 1
+            assert client.times[topic][0] - start < promised(1)
             client.leave(topic)
             client.wait_for(lambda: client.subscribers() == 0, 5, 'the node to leave the camera')
 
@@ -199,11 +199,11 @@ def test_an_inference_that_takes_for_ever_holds_up_nothing(tmp_path, monkeypatch
             client.send(constant(WIDTH, HEIGHT, 200, 128, 40), time.time_ns())
             time.sleep(0.1)
         done, seconds = client.change_state('deactivate')
-        assert done and seconds < 2
+        assert done and seconds < promised(2)
         assert not client.change_state('activate')[0] and client.state()[0] == 'inactive'
         assert 'still goes on' in client.process.output()
         start = time.monotonic()
         client.process.signal(signal.SIGTERM)
         assert client.process.wait(10) == 0, client.process.output()
         print(f'deactivated after {seconds:.2f} s, ended after {time.monotonic() - start:.2f} s')
-        assert time.monotonic() - start < 2 and not client.answers[MASK]
+        assert time.monotonic() - start < promised(2) and not client.answers[MASK]
