@@ -1,6 +1,12 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""ROS node: plays the images, calibration and fixed transforms of a bag, at the bag's rate."""
+"""ROS node: plays the images, calibration and fixed transforms of a bag, at the bag's rate.
+
+Publishers: ``image`` (sensor_msgs/Image) or ``image/compressed`` (CompressedImage), ``camera_info`` (CameraInfo) where
+the bag has one, and ``/tf_static`` (tf2_msgs/TFMessage) where tf2_msgs is installed.
+
+Parameters: :data:`PARAMETERS` below, with types, units and defaults.
+"""
 
 from __future__ import annotations
 

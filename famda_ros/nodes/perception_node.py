@@ -5,7 +5,19 @@
 A lifecycle node: configure loads the model, activate listens.  The executor's one thread
 only hands messages over; inference and the loading of other models have threads of their
 own, so that parameters and lifecycle services are answered meanwhile.  All models are
-loaded in one thread: memory that one has used is at hand for the next.
+loaded in one thread: memory that one has used is free for the next.
+
+Subscriptions, below each camera's name: ``image`` (sensor_msgs/Image) or ``image/compressed`` (CompressedImage),
+``camera_info`` (CameraInfo); only while somebody listens to an output.
+
+Publishers, below each camera's name: the image topics of :data:`famda_ros.topics.IMAGE_TOPICS`, ``depth/points``
+(PointCloud2), ``segmentation/camera_info`` and ``depth/camera_info`` (CameraInfo), latched ``segmentation/labels``
+(std_msgs/String, JSON) and, where vision_msgs is installed, ``segmentation/label_info``; ``/diagnostics``.
+
+Services: those of a lifecycle node, and ``~/set_profile`` (rcl_interfaces/SetParametersAtomically with the one
+parameter ``profile``).
+
+Parameters: :data:`famda_ros.profiles.parameters.PARAMETERS`, with types, units and defaults.
 """
 
 from __future__ import annotations
