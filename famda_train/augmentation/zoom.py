@@ -18,6 +18,9 @@ from famda_train.augmentation.sample_rng import SampleRng
 
 NEAREST = ('labels', 'depth', 'reliability')
 """Maps of which no values may be mixed."""
+UPRIGHT = 0.25
+"""Share of the possible heights that windows lie at.  Cameras look ahead, with the horizon near the middle: a student that
+sees windows from anywhere cannot learn the distance from the row, and sees real streets far too near."""
 MULTIPLE = 32
 """Sides of windows, pixels."""
 
@@ -71,7 +74,8 @@ def zoom_windows(
     factor = rng.uniform(math.log(zoom[0]), math.log(zoom[1])).exp().clamp_min(fits)
     size = torch.tensor(shape, device=factor.device) / factor[:, None]  # of the window in the frame, [B, 2]
     free = torch.tensor((high, wide), device=factor.device) - size
-    origin = rng.uniform(shape=(2,)) * free.clamp_min(0)
+    off_centre = torch.tensor((UPRIGHT, 1.0), device=factor.device) * (rng.uniform(shape=(2,)) - 0.5)
+    origin = (0.5 + off_centre) * free.clamp_min(0)
     grid = _grid(origin, size, shape, (high, wide))
     result = dict(sample)
     result['image'] = functional.grid_sample(

@@ -16,6 +16,7 @@ from famda_train.labelling.engines import open_engine
 from famda_train.labelling.labelling import label_frames
 
 STORE = 'teachers/masks-felzenszwalb'
+COUNT = 12
 DEADLINE_S = 120
 
 

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from picture_rows import SIZE, picture_rows
 from PIL import Image
 
 from famda_ros.student.colorize import color_mask
@@ -14,7 +15,6 @@ from famda_ros.student.label_space import VKITTI8
 from famda_train.demo.report import headline, render_report, write_report
 from famda_train.pictures.depth_colors import depth_picture
 
-SIZE = (24, 40)
 VOID = {'area', 'base', 'br', 'col', 'embed', 'hr', 'img', 'input', 'link', 'meta', 'source', 'track', 'wbr'}
 
 
@@ -76,20 +76,7 @@ def results():
 
 @pytest.fixture
 def rows():
-    """Two frames with void, sky and unknown depth."""
-    rng = np.random.default_rng(0)
-
-    def output():
-        labels = rng.integers(0, 4, SIZE).astype(np.uint8)
-        depth = rng.uniform(0, 90, SIZE).astype(np.float32)
-        labels[0], depth[0], depth[1] = 255, np.inf, np.nan
-        return {'labels': labels, 'depth': depth}
-
-    image = rng.integers(0, 255, (*SIZE, 3)).astype(np.uint8)
-    return [
-        {'name': name, 'image': image, **{key: output() for key in ('source_only', 'famda', 'ground_truth')}}
-        for name in ('first', '<i>second')
-    ]
+    return picture_rows(('source_only', 'famda', 'ground_truth'), ('first', '<i>second'))
 
 
 def test_the_page_is_self_contained_and_well_formed(results, rows):

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from labelling_runs import (
+    COUNT,
     STORE,
     BuggyFrames,
     DeadlyFrames,
@@ -28,22 +29,6 @@ from famda_train.label_store.label_store import LabelStore
 from famda_train.labelling.engines import open_engine
 from famda_train.labelling.labelling import label_frames, label_with_teachers
 from famda_train.labelling.local_engine import GROWTH, LocalEngine, Ready, worker_count
-
-COUNT = 12
-
-
-@pytest.fixture(scope='module')
-def whole(tmp_path_factory):
-    """Files of an uninterrupted store of masks of :func:`frames`."""
-    folder = FrameFolder(write_street(tmp_path_factory.mktemp('whole') / 'night', 'night', COUNT))
-    label_frames(folder, 'masks', 'felzenszwalb')
-    return files(folder.path / STORE)
-
-
-@pytest.fixture
-def frames(tmp_path):
-    """A folder of unlabelled frames."""
-    return write_street(tmp_path / 'night', 'night', COUNT)
 
 
 def test_interrupted_labelling_goes_on_and_ends_with_the_same_bytes(frames, whole):

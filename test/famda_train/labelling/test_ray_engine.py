@@ -20,7 +20,6 @@ from labelling_runs import (
     start,
     wait_until_gone,
 )
-from small_street import write_street
 from training_runs import free_port
 
 from famda_ros.errors import FamdaError
@@ -50,20 +49,6 @@ def ray(helpers_for_workers):
     """Ray on this machine, for all tests of this file."""
     with open_engine('ray', 2) as engine:
         yield engine
-
-
-@pytest.fixture(scope='module')
-def whole(tmp_path_factory):
-    """Files of an uninterrupted store of masks of :func:`frames`, made in one process."""
-    folder = FrameFolder(write_street(tmp_path_factory.mktemp('whole') / 'night', 'night', COUNT))
-    label_frames(folder, 'masks', 'felzenszwalb')
-    return files(folder.path / STORE)
-
-
-@pytest.fixture
-def frames(tmp_path):
-    """A folder of unlabelled frames."""
-    return write_street(tmp_path / 'night', 'night', COUNT)
 
 
 def test_a_killed_driver_takes_ray_along_and_the_next_run_goes_on(frames, whole):

@@ -3,6 +3,7 @@
 """The comparison of students for the front page."""
 import numpy as np
 import pytest
+from picture_rows import picture_rows
 from PIL import Image
 
 from famda_ros.student.colorize import color_mask
@@ -10,22 +11,10 @@ from famda_ros.student.label_space import VKITTI8
 from famda_train.pictures.grid import MARGIN
 from famda_train.pictures.student_comparison import OUTPUTS, comparison_picture, present_classes, write_comparison
 
-SIZE = (24, 40)
-
 
 @pytest.fixture
 def rows():
-    """Return two frames with void and unknown depth."""
-    rng = np.random.default_rng(0)
-
-    def output():
-        labels = rng.integers(0, 4, SIZE).astype(np.uint8)
-        depth = rng.uniform(0, 90, SIZE).astype(np.float32)
-        labels[0], depth[0], depth[1] = 255, np.inf, np.nan
-        return {'labels': labels, 'depth': depth}
-
-    image = rng.integers(0, 255, (*SIZE, 3)).astype(np.uint8)
-    return [{'name': name, 'image': image, **{key: output() for key in OUTPUTS}} for name in ('first', 'second')]
+    return picture_rows(OUTPUTS)
 
 
 def test_the_comparison_holds_upsampled_pictures(rows, tmp_path):
