@@ -19,8 +19,7 @@ from famda_train.augmentation.sample_rng import SampleRng
 NEAREST = ('labels', 'depth', 'reliability')
 """Maps of which no values may be mixed."""
 UPRIGHT = 0.25
-"""Share of the possible heights that windows lie at.  Cameras look ahead, with the horizon near the middle: a student that
-sees windows from anywhere cannot learn the distance from the row, and sees real streets far too near."""
+"""Share of the possible heights that windows lie at: cameras look ahead, with the horizon near the middle."""
 MULTIPLE = 32
 """Sides of windows, pixels."""
 
