@@ -21,8 +21,9 @@ PROFILE_VARIABLES = {2: 'FASTRTPS_DEFAULT_PROFILES_FILE', 3: 'FASTDDS_DEFAULT_PR
 """Major version of Fast DDS → the one variable that it reads."""
 FAST_DDS_2 = ('humble', 'iron', 'jazzy')
 """ROS 2 distributions that come with Fast DDS 2; the others have 3."""
-OLD_WHEEL, NEW_WHEEL = 'ros-jazzy-rclpy', 'ros-rclpy'
-"""The wheel of rclpy with Fast DDS 2, and that with 3 (Kilted)."""
+WHEEL = 'ros-rclpy'
+FIRST_RCLPY_OF_FAST_DDS_3 = 8
+"""Major version of the wheel; Jazzy's is 7, Kilted's 9."""
 PROFILE = 'config/fastdds_profile.xml'
 PUBLICATION_VARIABLE = 'RMW_FASTRTPS_PUBLICATION_MODE'
 _BOOTSTRAP_GUARD = '_ROS_WHEELS_BOOTSTRAP_COMPLETE'
@@ -37,15 +38,11 @@ def profile_variable(environ: Mapping[str, str] | None = None) -> str:
     distribution = (os.environ if environ is None else environ).get('ROS_DISTRO', '')
     if distribution:
         return PROFILE_VARIABLES[2 if distribution in FAST_DDS_2 else 3]
-    return PROFILE_VARIABLES[2 if _installed(OLD_WHEEL) and not _installed(NEW_WHEEL) else 3]
-
-
-def _installed(package: str) -> bool:
-    """Tell whether a Python package is installed."""
     try:
-        return bool(metadata.version(package))
-    except metadata.PackageNotFoundError:
-        return False
+        major = int(metadata.version(WHEEL).partition('.')[0])
+    except (metadata.PackageNotFoundError, ValueError):
+        return PROFILE_VARIABLES[3]
+    return PROFILE_VARIABLES[2 if major < FIRST_RCLPY_OF_FAST_DDS_3 else 3]
 
 
 def profile_path() -> Path:

@@ -77,12 +77,14 @@ def test_the_profile_is_where_the_distributions_fast_dds_looks(distribution, var
     assert profile_variable(env) == variable and env[variable] == str(profile_path())
 
 
-@pytest.mark.parametrize(('wheel', 'major'), [('ros-rclpy', 3), ('ros-jazzy-rclpy', 2)])
-def test_the_profile_is_where_the_wheels_fast_dds_looks(wheel, major, monkeypatch):
+@pytest.mark.parametrize(('rclpy', 'major'), [('7.1.6', 2), ('9.1.2', 3), (None, 3)])
+def test_the_profile_is_where_the_wheels_fast_dds_looks(rclpy, major, monkeypatch):
+    """Wheels set no ROS_DISTRO: Jazzy's are called as Kilted's, with an older version."""
+
     def version(name):
-        if name != wheel:
+        if rclpy is None or name != 'ros-rclpy':
             raise metadata.PackageNotFoundError(name)
-        return '7.1.5'
+        return rclpy
 
     monkeypatch.setattr(metadata, 'version', version)
     assert profile_variable({}) == PROFILE_VARIABLES[major]
