@@ -71,16 +71,44 @@ def open_bag(path: str | Path):
         raise FamdaError(f"'{path}' is no bag: it has no metadata.yaml; give the bag's folder or its .mcap file")
     if path.suffix == '.zstd':
         raise FamdaError(f"'{path}' is a compressed file of a bag; give the bag's folder, or unpack it: zstd -d {path}")
+    check_written_out(path)
     reader = None
     try:
         reader = AnyReader([path], default_typestore=typestore())
         reader.open()
+        check_connections(reader)
     except Exception as error:  # a damaged file can raise anything in a parser that is not ours
         raise _damaged(path, error) from error
     try:
         yield reader
     finally:
-        reader.close()
+        with contextlib.suppress(Exception):  # of a damaged file
+            reader.close()
+
+
+def check_written_out(path: Path) -> None:
+    """Refuse an SQLite3 recording whose last messages lie in a side file, which readers of bags leave out.
+
+    Raises:
+        FamdaError: a recorder was killed and has left a journal.
+    """
+    folder = path if path.is_dir() else path.parent
+    for side in sorted(part for part in folder.iterdir() if part.name.endswith(('.db3-wal', '.db3-journal'))):
+        file = side.with_name(side.name.rpartition('-')[0])
+        if side.stat().st_size and (path.is_dir() or file == path):
+            raise FamdaError(
+                f"'{file}' was left by a recorder that was killed, with messages in '{side.name}' that would be lost; "
+                f"bring them in with: sqlite3 {file} 'PRAGMA journal_mode=DELETE; VACUUM;'"
+            )
+
+
+def check_connections(reader: AnyReader) -> None:
+    """Raise ValueError where topics, types or counts of a bag's metadata are not what they must be."""
+    for connection in reader.connections:
+        names = isinstance(connection.topic, str) and isinstance(connection.msgtype, str)
+        count = connection.msgcount
+        if not names or not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            raise ValueError(f'its metadata names the topic {connection.topic!r} with {count!r} messages')
 
 
 def recordings_in(folder: Path) -> list[Path]:
@@ -90,6 +118,10 @@ def recordings_in(folder: Path) -> list[Path]:
 
 def _damaged(path: str | Path, error: Exception) -> FamdaError:
     detail = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip('.')
+    if 'profile' in detail.lower() and 'ros1' in detail.lower():
+        return FamdaError(f"the bag '{path}' cannot be read ({detail}); convert it with: rosbags-convert")
+    if 'metadata' in detail.lower() or isinstance(error, UnicodeDecodeError):
+        return FamdaError(f"the bag '{path}' cannot be read ({detail}); make its metadata.yaml anew: ros2 bag reindex")
     file = Path(path)
     kinds = {file.suffix} if file.is_file() else {part.suffix for part in recordings_in(file)}
     if '.mcap' in kinds:
@@ -264,6 +296,7 @@ def _frames_of_bag(path, image_topic, on_malformed, on_calibration) -> Iterator[
         wanted.append(info_topic)
         # A driver often publishes the image first: let the first frames have the first good calibration.
         info = next((m for _, _, _, m in read_messages(path, [info_topic]) if _usable(m)), None)
+    read = 0
     for name, kind, time_ns, message in read_messages(path, wanted):
         if name == info_topic:
             if _usable(message):
@@ -271,6 +304,7 @@ def _frames_of_bag(path, image_topic, on_malformed, on_calibration) -> Iterator[
             else:
                 on_calibration(calibration_fault(message) or 'camera_info is not set: K and P are 0')
             continue
+        read += 1
         try:
             yield _frame(topic, kind, time_ns, message, info)
         except MalformedImage as error:
@@ -278,6 +312,14 @@ def _frames_of_bag(path, image_topic, on_malformed, on_calibration) -> Iterator[
             if on_malformed is None:
                 raise fault from error
             on_malformed(fault)
+    if read != topics[topic][1]:
+        sentence = (
+            f"'{path}', topic {topic}: its metadata counts {topics[topic][1]} images, and {read} were found; "
+            'make its metadata.yaml anew: ros2 bag reindex'
+        )
+        if not read or on_malformed is None:
+            raise FamdaError(sentence)
+        on_malformed(MalformedImage(sentence))
 
 
 def _usable(info: Any) -> bool:
@@ -308,7 +350,7 @@ def custom_data(path: str | Path) -> dict[str, str]:
     try:
         metadata = yaml.safe_load((Path(path) / 'metadata.yaml').read_text())
         return dict(metadata['rosbag2_bagfile_information'].get('custom_data') or {})
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError):
         return {}
 
 

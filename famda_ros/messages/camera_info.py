@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 UINT32_MAX = 2**32 - 1
+MOST_FOCAL_WIDTHS = 100.0
+"""A telescope has less, in widths of the sensor."""
 LEAST_FOCAL_PX = 1.0
 """A camera with less would see everything at once: such a calibration is a mistake."""
 SHAPE_TOLERANCE = 0.01
@@ -116,6 +118,14 @@ def calibration_fault(info: Any) -> str:
             f'camera_info is malformed: focal lengths of {camera.fx:g} and {camera.fy:g} pixels, '
             f'less than {LEAST_FOCAL_PX:g}'
         )
+    if info.width and max(camera.fx, camera.fy) > MOST_FOCAL_WIDTHS * info.width:
+        return (
+            f'camera_info is malformed: focal lengths of {camera.fx:g} and {camera.fy:g} pixels for a sensor that is '
+            f'{info.width} wide'
+        )
+    roi = info.roi
+    if info.width and (roi.x_offset + roi.width > info.width or roi.y_offset + roi.height > info.height):
+        return 'camera_info is malformed: its roi lies outside of the sensor'
     if not all(shown_size(info)):
         return 'camera_info is malformed: an image without width or height'
     return ''

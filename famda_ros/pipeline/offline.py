@@ -101,10 +101,10 @@ def perceive(
                 continue
             if sentence := _focal_warning(frame, student):
                 count_calibration(sentence)
-            if not done:
-                labels_topic = f'{namespace_of(frame.topic)}/{LABELS}'
-                bag.write_string(labels_topic, frame.stamp_ns, student.card.labels_json(), latched=True)
             with bag.at(frame.stamp_ns if frame.time_ns is None else frame.time_ns):
+                if not done:
+                    labels_topic = f'{namespace_of(frame.topic)}/{LABELS}'
+                    bag.write_string(labels_topic, frame.stamp_ns, student.card.labels_json(), latched=True)
                 write_answer(bag, frame, prediction, student)
             if on_answer:
                 on_answer(frame, prediction, student.card.label_space)

@@ -9,6 +9,8 @@ import shutil
 import numpy as np
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from famda_ros.errors import FamdaError
 from famda_ros.messages import bag_reader
@@ -287,3 +289,54 @@ def test_messages_of_several_publishers_are_added_up(tmp_path):
 )
 def test_type_names_with_and_without_msg(name, full):
     assert bag_reader._full_name(name) == full
+
+
+@pytest.mark.parametrize('side', ['wal', 'journal'])
+def test_messages_in_a_side_file_of_sqlite_are_not_lost_unsaid(side, tmp_path):
+    from rosbags.rosbag2 import StoragePlugin, Writer
+
+    with Writer(tmp_path / 'bag', version=9, storage_plugin=StoragePlugin.SQLITE3) as bag:
+        connection = bag.add_connection('/talk', 'std_msgs/msg/String', typestore=typestore())
+        message = typestore().types['std_msgs/msg/String'](data='x')
+        bag.write(connection, 1, typestore().serialize_cdr(message, message.__msgtype__))
+    assert topics_of(tmp_path / 'bag')
+    (file,) = (tmp_path / 'bag').glob('*.db3')
+    file.with_name(f'{file.name}-{side}').write_bytes(b'pages')
+    for path in (tmp_path / 'bag', file):
+        with pytest.raises(FamdaError, match=rf'left by a recorder that was killed.*{side}.*sqlite3 .*VACUUM'):
+            topics_of(path)
+
+
+DAMAGES = st.tuples(
+    st.sampled_from(['name', 'type', 'message_count', 'topics_with_message_count', 'relative_file_paths', 'version',
+                     'storage_identifier', 'files', 'custom_data', 'duration', 'compression_mode']),
+    st.sampled_from(["''", '-1', 'null', '[]', '{a: 1}', '1.5', '"\\u0000"', 'x', '99999999999999999999', '!!int x']),
+)  # fmt: skip
+
+
+@pytest.fixture(scope='module')
+def sound(tmp_path_factory):
+    return write(tmp_path_factory.mktemp('damage') / 'bag')
+
+
+@settings(max_examples=int(os.environ.get('FAMDA_DAMAGES', '60')), derandomize=True)
+@given(damage=DAMAGES, cut=st.none() | st.integers(0, 2000), flip=st.none() | st.integers(0, 2000))
+def test_damaged_metadata_is_read_or_refused(sound, damage, cut, flip, tmp_path_factory):
+    """Never a traceback; what is read are frames of the bag."""
+    folder = tmp_path_factory.mktemp('damaged') / 'bag'
+    shutil.copytree(sound, folder)
+    key, value = damage
+    line = re.compile(rf'(?m)^(\s*(?:- )?{key}:).*$')
+    text = line.sub(lambda found: f'{found[1]} {value}', (folder / 'metadata.yaml').read_text(), count=1)
+    data = bytearray(text.encode()[:cut])
+    if flip is not None and data:
+        data[flip % len(data)] ^= 0x80
+    (folder / 'metadata.yaml').write_bytes(bytes(data))
+    assert isinstance(custom_data(folder), dict)
+    try:
+        frames = list(iter_frames(folder))
+    except FamdaError as error:
+        assert '\n' not in str(error)
+    else:
+        assert len(frames) == 3 and all(frame.focal is None or 49 < frame.focal < 53 for frame in frames)
+    shutil.rmtree(folder.parent)

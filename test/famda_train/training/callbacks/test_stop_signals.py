@@ -20,8 +20,9 @@ def street(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def handlers():
-    """Lightning ignores further interrupts for good."""
+    """Lightning ignores further interrupts for good, and leaves alone a SIGTERM that another library has taken."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
