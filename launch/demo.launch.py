@@ -58,7 +58,10 @@ def generate_launch_description():
             DeclareLaunchArgument('rate', default_value='1.0', description='Speed of playing, 2.0 = twice as fast'),
             DeclareLaunchArgument('points', default_value='4', description='Every how many pixels a point; 0 = none'),
             DeclareLaunchArgument(
-                'rviz', default_value='true', choices=['true', 'false'], description='Open RViz with the answers'
+                'rviz',
+                default_value='auto',
+                choices=['auto', 'true', 'false'],
+                description='Open RViz with the outputs; auto = where it is installed',
             ),
             perception,
             player,

@@ -12,6 +12,7 @@ An argument that is left empty leaves what the parameter file says, or the node'
 import os
 from pathlib import Path
 
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch import LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
@@ -66,7 +67,9 @@ def arguments():
         ),
         argument('params_file', in_share('config', 'perception.yaml'), 'Parameter file of the perception node'),
         argument('points', '', 'Every how many pixels a point of depth/points, 0 = none; empty = as the file says'),
-        argument('rviz', 'false', 'Open RViz for the first camera', SWITCH),
+        argument(
+            'rviz', 'false', 'Open RViz for the first camera; auto = where it is installed', [*SWITCH, 'auto']
+        ),
         argument('record', 'false', 'Record what adaptation needs, as record.launch.py does', SWITCH),
         argument('use_sim_time', 'false', 'Take the time from /clock, for simulation and recordings', SWITCH),
         argument('log_level', 'info', 'What the perception node logs', ['debug', 'info', 'warn', 'error', 'fatal']),
@@ -116,6 +119,31 @@ def node_parameters(values, cameras):
     return parameters
 
 
+def is_installed(package):
+    """Tell whether a ROS package is installed; before anything is started, so that nothing is left running."""
+    try:
+        get_package_prefix(package)
+    except (PackageNotFoundError, LookupError):
+        return False
+    return True
+
+
+def apt(package):
+    """Return the command that installs a ROS package."""
+    distribution = os.environ.get('ROS_DISTRO', '<distribution>')
+    return f'sudo apt install ros-{distribution}-{package.replace("_", "-")}'
+
+
+def wants_rviz(value):
+    """Return whether RViz is to be opened; a value of 'auto' goes without it where it is missing, and says so."""
+    if value == 'false' or is_installed('rviz2'):
+        return value != 'false'
+    if value == 'true':
+        raise RuntimeError(f"rviz:=true needs RViz; install it with: {apt('rviz2')}")
+    print(f"RViz is not installed, and is left out; install it with: {apt('rviz2')}")
+    return False
+
+
 def start(context):
     """Return the processes for the arguments."""
     values = {a.name: LaunchConfiguration(a.name).perform(context) for a in arguments()}
@@ -123,6 +151,9 @@ def start(context):
         raise RuntimeError(f"params_file:='{values['params_file']}' does not exist")
     cameras = parse_cameras(values['cameras'])
     parameters = node_parameters(values, cameras)
+    rviz = wants_rviz(values['rviz'])
+    if values['record'] == 'true' and not is_installed('ros2bag'):
+        raise RuntimeError(f"record:=true needs ros2 bag; install it with: {apt('ros2bag')}")
     actions = [
         Node(
             package='famda_ros',
@@ -135,7 +166,7 @@ def start(context):
             output='screen',
         )
     ]
-    if values['rviz'] == 'true':
+    if rviz:
         first, topic = next(iter(cameras.items()))
         actions.append(
             Node(

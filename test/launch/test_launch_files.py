@@ -27,6 +27,40 @@ FILES = sorted(path.name for path in (ROOT / 'launch').glob('*.launch.py'))
 sys.path.insert(0, str(ROOT / 'test' / 'famda_ros'))
 
 
+@pytest.fixture(autouse=True)
+def installed(tmp_path_factory, monkeypatch):
+    """An ament index with the packages that launch files look for; returns the folder of their marks."""
+    prefix = tmp_path_factory.mktemp('prefix')
+    index = prefix / 'share' / 'ament_index' / 'resource_index' / 'packages'
+    index.mkdir(parents=True)
+    for package in ('rviz2', 'ros2bag'):
+        (index / package).touch()
+    monkeypatch.setenv('AMENT_PREFIX_PATH', str(prefix))
+    return index
+
+
+@pytest.mark.parametrize(
+    ('package', 'file', 'arguments'),
+    [
+        ('rviz2', 'perception.launch.py', {'rviz': 'true'}),
+        ('ros2bag', 'perception.launch.py', {'record': 'true'}),
+        ('ros2bag', 'record.launch.py', {}),
+    ],
+)
+def test_what_is_asked_for_and_missing_is_said_before_anything_starts(package, file, arguments, installed, monkeypatch):
+    monkeypatch.setenv('ROS_DISTRO', 'jazzy')
+    (installed / package).unlink()
+    with pytest.raises(RuntimeError, match=f'install it with: sudo apt install ros-jazzy-{package}'):
+        stand_in.run(file, **arguments)
+
+
+def test_the_demo_goes_without_rviz(installed, capsys):
+    (installed / 'rviz2').unlink()
+    commands = stand_in.run('demo.launch.py', bag='drive', model='night.onnx').commands
+    assert [command[0] for command in commands] == ['famda_ros/perception_node', 'famda_ros/bag_player_node']
+    assert 'RViz is not installed, and is left out' in capsys.readouterr().out
+
+
 def declared(file):
     return [e for e in stand_in.load(file).entities if isinstance(e, stand_in.DeclareLaunchArgument)]
 
