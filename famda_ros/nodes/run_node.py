@@ -72,6 +72,9 @@ def run_node(
         if not started or rclpy.ok():  # else a signal came while the node was being made
             print(f'{name}: {error}', file=sys.stderr)
             code = EXIT_ERROR
+    except RuntimeError:
+        if not started or rclpy.ok():  # else Ctrl-C came in the middle of a call into rclpy's C++, which reports it so
+            raise
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C, while it is ending already, changes nothing
         if executor is not None:
