@@ -21,7 +21,7 @@ from famda_train.models.checkpoint import load_student
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / 'docs').rglob('*.md'))
 PAGES = [ROOT / 'README.md', *DOCS, *sorted((ROOT / 'models').rglob('*.md'))]
-HOUSE = runpy.run_path(str(ROOT / 'test' / 'test_house.py'))
+HOUSE = runpy.run_path(str(ROOT / 'test' / 'test_import_laws.py'))
 COMMANDS = [
     (page.name, line.strip())
     for page in PAGES

@@ -11,7 +11,7 @@ from famda_ros.student.label_space import LabelSpace
 from famda_train.datasets.dataset import Dataset
 from famda_train.evaluation.depth_checks import DepthChecks
 from famda_train.evaluation.evaluate import Predict
-from famda_train.teachers.depth import DepthTeacher
+from famda_train.teachers.depth_teachers import DepthTeacher
 
 CONSECUTIVE = 3
 """Frames of CamVid whose numbers differ by no more follow each other (30 frames a second)."""

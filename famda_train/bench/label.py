@@ -26,8 +26,8 @@ from famda_train.evaluation.machine import environment
 from famda_train.labelling.engines import ENGINES, Engine, open_engine
 from famda_train.labelling.labelling import label_frames
 from famda_train.labelling.worker import Outcome
-from famda_train.teachers.depth import DEPTH_TEACHERS
-from famda_train.teachers.masks import MASK_TEACHERS
+from famda_train.teachers.depth_teachers import DEPTH_TEACHERS
+from famda_train.teachers.mask_teachers import MASK_TEACHERS
 from famda_train.world import render_many
 
 WORKERS = (1, 2)

@@ -31,7 +31,7 @@ from famda_train.export.export_student import export_student
 from famda_train.labelling.engines import open_engine
 from famda_train.labelling.labelling import label_frames
 from famda_train.pictures.student_comparison import COLUMNS, write_comparison
-from famda_train.teachers.depth import build_depth_teacher
+from famda_train.teachers.depth_teachers import build_depth_teacher
 from famda_train.training.batch_norm_statistics import write_with_statistics
 from famda_train.training.data_module import DataSource, spaced_images
 from famda_train.training.samples import Samples

@@ -46,10 +46,10 @@ class TeacherSpec:
             FamdaError: no such teacher, or it cannot be built with these settings here.
         """
         if self.role == 'masks':
-            from famda_train.teachers.masks import build_mask_teacher
+            from famda_train.teachers.mask_teachers import build_mask_teacher
 
             return build_mask_teacher(self.name, dict(self.settings))
-        from famda_train.teachers.depth import build_depth_teacher
+        from famda_train.teachers.depth_teachers import build_depth_teacher
 
         return build_depth_teacher(self.name, dict(self.settings))
 
@@ -133,7 +133,7 @@ class Labeller:
     def _encode(self, array: np.ndarray, index: int) -> LabelPicture:
         if self._role == 'masks':
             return encode_segments(array if self._reads_ground_truth else self._teacher(array))
-        from famda_train.teachers.depth import read_depth
+        from famda_train.teachers.depth_teachers import read_depth
 
         return encode_depth(*read_depth(self._teacher, array, focal_at(self._dataset.frames[index], array.shape[1])))
 

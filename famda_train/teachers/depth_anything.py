@@ -104,7 +104,7 @@ class DepthAnything:
         return self._read([image], focal)[0]
 
     def with_reliability(self, image: np.ndarray, focal: float | None = None) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return (values as by a call, reliability); see famda_train.teachers.depth.read_depth."""
+        """Return (values as by a call, reliability); see famda_train.teachers.depth_teachers.read_depth."""
         return read_views(self._read, image, focal, self._kind, self._views)
 
     @staticmethod

@@ -21,7 +21,7 @@ from famda_ros.student.depth_units import rescale_to_focal
 from famda_ros.student.providers import session_options
 from famda_train.label_store.licences import UNKNOWN, licence
 from famda_train.teachers.agreement import Views, read_views
-from famda_train.teachers.registry import checked_values, parser_of
+from famda_train.teachers.teacher_settings import checked_values, parser_of
 from famda_train.teachers.weights import Weights
 
 INTERPOLATIONS = {'bilinear': cv2.INTER_LINEAR, 'bicubic': cv2.INTER_CUBIC, 'area': cv2.INTER_AREA}
@@ -154,7 +154,7 @@ class OnnxDepth:
         return self._read([image], focal)[0]
 
     def with_reliability(self, image: np.ndarray, focal: float | None = None) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return (values as by a call, reliability); see famda_train.teachers.depth.read_depth."""
+        """Return (values as by a call, reliability); see famda_train.teachers.depth_teachers.read_depth."""
         return read_views(self._read, image, focal, self._spec.kind, self._views)
 
     @staticmethod

@@ -65,7 +65,7 @@ class StreetWorldDepth:
         return self._read(image, focal)[0]
 
     def with_reliability(self, image: np.ndarray, focal: float | None = None) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return (values as by a call, reliability); see famda_train.teachers.depth.read_depth."""
+        """Return (values as by a call, reliability); see famda_train.teachers.depth_teachers.read_depth."""
         values, *readings = self._read(image, focal)
         others = [readings] if self._views in ('mirror', 'both') else []
         if self._views in ('scale', 'both'):

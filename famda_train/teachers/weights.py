@@ -10,7 +10,7 @@ from typing import Any
 
 from famda_ros.errors import FamdaError
 from famda_train.label_store.licences import licence
-from famda_train.teachers.registry import TeacherClass
+from famda_train.teachers.teacher_settings import TeacherClass
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ def list_weights() -> list[dict[str, Any]]:
 
     A teacher whose packages are not installed has one row that says so.
     """
-    from famda_train.teachers.depth import DEPTH_TEACHERS  # they import this file
-    from famda_train.teachers.masks import MASK_TEACHERS
+    from famda_train.teachers.depth_teachers import DEPTH_TEACHERS  # they import this file
+    from famda_train.teachers.mask_teachers import MASK_TEACHERS
 
     return [
         {

@@ -13,7 +13,7 @@ from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
 from famda_ros.errors import FamdaError
 from famda_train.teachers.agreement import match_median, reliability
-from famda_train.teachers.depth import build_depth_teacher, read_depth
+from famda_train.teachers.depth_teachers import build_depth_teacher, read_depth
 from famda_train.world import render
 
 MODELS = {

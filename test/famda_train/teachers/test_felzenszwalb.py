@@ -3,7 +3,7 @@
 import numpy as np
 from skimage.segmentation import felzenszwalb
 
-from famda_train.teachers.masks import build_mask_teacher
+from famda_train.teachers.mask_teachers import build_mask_teacher
 from famda_train.world import render
 
 

@@ -6,7 +6,7 @@ from miniature_trees import write_camvid
 
 from famda_ros.errors import FamdaError
 from famda_train.datasets.catalogue import open_dataset
-from famda_train.teachers.masks import build_mask_teacher
+from famda_train.teachers.mask_teachers import build_mask_teacher
 
 
 def test_true_instances_become_segments():

@@ -11,7 +11,7 @@ from small_sam import EVERYTHING, noisy_image, small_sam
 from famda_ros.errors import FamdaError
 from famda_ros.files import sha256_of
 from famda_train.teachers.automatic_masks import GeneratorSettings
-from famda_train.teachers.masks import build_mask_teacher
+from famda_train.teachers.mask_teachers import build_mask_teacher
 from famda_train.teachers.sam import build_sam, load_sam
 
 

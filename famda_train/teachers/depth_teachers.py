@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from famda_train.teachers.registry import TeacherClass, build_teacher
+from famda_train.teachers.teacher_settings import TeacherClass, build_teacher
 
 
 class DepthTeacher(Protocol):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from famda_ros.errors import FamdaError
-from famda_train.teachers.depth import build_depth_teacher, read_depth
+from famda_train.teachers.depth_teachers import build_depth_teacher, read_depth
 from famda_train.teachers.street_world_depth import STAND_IN_WEIGHTS, StreetWorldDepth
 from famda_train.world import render
 
