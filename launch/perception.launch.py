@@ -12,7 +12,6 @@ An argument that is left empty leaves what the parameter file says, or the node'
 import os
 from pathlib import Path
 
-from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch import LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
@@ -28,6 +27,7 @@ from launch_ros.substitutions import FindPackageShare
 
 from famda_ros.messages.camera_info import info_topic_of
 from famda_ros.nodes.dds import profile_variable
+from famda_ros.nodes.ros_packages import apt_command, is_installed, require
 
 SWITCH = ['true', 'false']
 
@@ -119,28 +119,13 @@ def node_parameters(values, cameras):
     return parameters
 
 
-def is_installed(package):
-    """Tell whether a ROS package is installed; before anything is started, so that nothing is left running."""
-    try:
-        get_package_prefix(package)
-    except (PackageNotFoundError, LookupError):
-        return False
-    return True
-
-
-def apt(package):
-    """Return the command that installs a ROS package."""
-    distribution = os.environ.get('ROS_DISTRO', '<distribution>')
-    return f'sudo apt install ros-{distribution}-{package.replace("_", "-")}'
-
-
 def wants_rviz(value):
     """Return whether RViz is to be opened; a value of 'auto' goes without it where it is missing, and says so."""
     if value == 'false' or is_installed('rviz2'):
         return value != 'false'
     if value == 'true':
-        raise RuntimeError(f"rviz:=true needs RViz; install it with: {apt('rviz2')}")
-    print(f"RViz is not installed, and is left out; install it with: {apt('rviz2')}")
+        require('rviz2', 'rviz:=true')
+    print(f"RViz is not installed, and is left out; install it with: {apt_command('rviz2')}")
     return False
 
 
@@ -152,8 +137,8 @@ def start(context):
     cameras = parse_cameras(values['cameras'])
     parameters = node_parameters(values, cameras)
     rviz = wants_rviz(values['rviz'])
-    if values['record'] == 'true' and not is_installed('ros2bag'):
-        raise RuntimeError(f"record:=true needs ros2 bag; install it with: {apt('ros2bag')}")
+    if values['record'] == 'true':
+        require('ros2bag', 'record:=true')
     actions = [
         Node(
             package='famda_ros',

@@ -9,17 +9,16 @@ which `famda perceive` computes again.  Needs `ros2 bag` of Jazzy or newer.
 """
 # ruff: noqa: I001  (`launch` is the ROS package, not this folder)
 
-import os
 import re
 from pathlib import Path
 
-from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.substitutions import FindPackageShare
 
 import famda_ros
+from famda_ros.nodes.ros_packages import require
 from famda_ros.profiles.profile_file import load_profile
 
 TOPICS = r'(/compressed|/camera_info|/segmentation/labels|/segmentation/label_info)$|^/tf(_static)?$'
@@ -66,15 +65,6 @@ def arguments():
     ]
 
 
-def is_installed(package):
-    """Tell whether a ROS package is installed."""
-    try:
-        get_package_prefix(package)
-    except (PackageNotFoundError, LookupError):
-        return False
-    return True
-
-
 def tags(profile, domain, custom_data):
     """Return the key=value pairs for metadata.yaml."""
     values = {'domain': 'unknown', 'famda_version': famda_ros.__version__}
@@ -92,9 +82,7 @@ def tags(profile, domain, custom_data):
 def start(context):
     """Return the recorder's process."""
     values = {a.name: LaunchConfiguration(a.name).perform(context) for a in arguments()}
-    if not is_installed('ros2bag'):
-        distribution = os.environ.get('ROS_DISTRO', '<distribution>')
-        raise RuntimeError(f'ros2 bag is not installed; install it with: sudo apt install ros-{distribution}-ros2bag')
+    require('ros2bag', 'recording')
     if not values['split_s'].isdecimal():
         raise RuntimeError(f"split_s:='{values['split_s']}' must be a whole number of seconds, 0 = one file")
     if values['output'] and Path(values['output']).exists():

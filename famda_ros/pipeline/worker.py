@@ -201,9 +201,9 @@ class InferenceWorker:
             camera.statistics.stale()
             return None
         start = time.perf_counter()
-        measure = self._is_due(camera.name)
         try:
             image = (compressed_to_rgb if camera.compressed else image_to_rgb)(frame.message)
+            measure = self._is_due(camera.name)  # not of an image that cannot be read
             if measure:
                 camera.brightness = brightness(image)
             focal = camera.focal_of_frame(frame, image.shape[1], image.shape[0], settings.student.card)

@@ -8,6 +8,7 @@ network reads distance from size in the image, so metres are right only if both 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Protocol
 
 from famda_ros.messages.image_messages import MalformedImage
@@ -66,6 +67,7 @@ def network_size(card: NetworkShape, width: int, height: int, pixel_aspect: floa
     return fitting_size(shape, card.pixels, card.stride)
 
 
+@lru_cache(maxsize=64)  # asked several times for every frame, of the same few cameras
 def fitting_size(shape: float, pixels: int, stride: int) -> tuple[int, int]:
     """Return (width, height), multiples of ``stride``, of about ``pixels`` in all, with width / height near ``shape``.
 
