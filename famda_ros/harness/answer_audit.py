@@ -76,7 +76,7 @@ def account(sent: int, answered: int, counts: Mapping[str, int]) -> dict[str, An
     Args:
         sent: frames published.
         answered: frames whose answers arrived.
-        counts: the node's own counters, :data:`famda_ros.pipeline.statistics.COUNTERS`.
+        counts: the node's own counters, :data:`famda_ros.pipeline.camera_statistics.COUNTERS`.
 
     Returns:
         The counters as ``frames_...``, ``frames_lost_before_node`` (best-effort transport:

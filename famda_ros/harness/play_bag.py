@@ -23,7 +23,7 @@ from famda_ros.messages.bag_reader import choose_image_topic, iter_frames, topic
 from famda_ros.messages.bag_types import COMPRESSED_IMAGE
 from famda_ros.messages.serialized_head import Seen
 from famda_ros.nodes.dds import environment
-from famda_ros.pipeline.statistics import COUNTERS
+from famda_ros.pipeline.camera_statistics import COUNTERS
 from famda_ros.topics import RECORDED_TOPICS
 
 POLL_S = 0.05

@@ -14,7 +14,7 @@ from rcl_interfaces.msg import ParameterDescriptor
 from famda_ros.nodes.dds import send_in_background
 from famda_ros.nodes.perception_node import PerceptionNode
 from famda_ros.nodes.run_node import run_node
-from famda_ros.pipeline.statistics import CameraStatistics
+from famda_ros.pipeline.camera_statistics import CameraStatistics
 
 TIMES = 'times_file'
 

@@ -27,8 +27,8 @@ from famda_ros.messages.image_messages import fill_image
 from famda_ros.messages.point_cloud import fill_point_cloud, organised_points
 from famda_ros.nodes.label_publisher import LabelPublisher
 from famda_ros.nodes.qos_overrides import overridable
+from famda_ros.pipeline.camera_statistics import CameraStatistics
 from famda_ros.pipeline.outputs import FrameOutputs
-from famda_ros.pipeline.statistics import CameraStatistics
 from famda_ros.pipeline.throttle import Throttle
 from famda_ros.pipeline.worker import Frame
 from famda_ros.student.camera_geometry import shape_warning

@@ -11,8 +11,8 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.lifecycle import LifecycleNode
 
 from famda_ros.nodes.camera_stream import CameraStream
+from famda_ros.pipeline.camera_report import OK, WARN, Report
 from famda_ros.pipeline.scheduler import FrameScheduler
-from famda_ros.pipeline.statistics import OK, WARN, Report
 from famda_ros.pipeline.worker import Frame
 from famda_ros.profiles.parameters import MODEL_STATUS
 from famda_ros.profiles.profile_control import ProfileControl

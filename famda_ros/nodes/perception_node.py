@@ -37,8 +37,8 @@ from famda_ros.nodes.diagnostics import PerceptionDiagnostics
 from famda_ros.nodes.managed_node import ManagedNode
 from famda_ros.nodes.profile_service import ProfileService
 from famda_ros.nodes.run_node import run_node
+from famda_ros.pipeline.camera_report import DiagnosticLimits
 from famda_ros.pipeline.scheduler import FrameScheduler
-from famda_ros.pipeline.statistics import DiagnosticLimits
 from famda_ros.pipeline.worker import Frame, InferenceWorker
 from famda_ros.profiles.loading_thread import LoadingThread
 from famda_ros.profiles.parameters import PARAMETERS, camera_weights, check_choices, group

@@ -22,10 +22,10 @@ import cv2
 import numpy as np
 
 from famda_ros.messages.image_messages import MalformedImage, compressed_to_rgb, image_to_rgb
+from famda_ros.pipeline.camera_statistics import CameraStatistics
 from famda_ros.pipeline.exposure import brightness
 from famda_ros.pipeline.outputs import FrameOutputs, InferenceSettings, OutputStyle, compose, infer
 from famda_ros.pipeline.scheduler import FrameScheduler
-from famda_ros.pipeline.statistics import CameraStatistics
 from famda_ros.student.model_card import ModelCard
 from famda_ros.student.runtime import Prediction
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from famda_ros.errors import FamdaError
-from famda_ros.pipeline.statistics import DiagnosticLimits
+from famda_ros.pipeline.camera_report import DiagnosticLimits
 from famda_ros.profiles.auto_profile import AutoSettings
 from famda_ros.resources import DEFAULT_MODEL
 from famda_ros.student.providers import AUTO, PROVIDERS

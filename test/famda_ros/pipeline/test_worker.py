@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from tiny_student import HEIGHT, WIDTH, save_tiny
 
+from famda_ros.pipeline.camera_statistics import CameraStatistics
 from famda_ros.pipeline.outputs import InferenceSettings
 from famda_ros.pipeline.scheduler import FrameScheduler
-from famda_ros.pipeline.statistics import CameraStatistics
 from famda_ros.pipeline.worker import Frame, InferenceWorker
 from famda_ros.student.runtime import Student
 

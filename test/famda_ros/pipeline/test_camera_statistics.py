@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from famda_ros.pipeline.statistics import COUNTERS, ERROR, NOT_YET, OK, WARN, CameraStatistics, DiagnosticLimits
+from famda_ros.pipeline.camera_report import ERROR, NOT_YET, OK, WARN, DiagnosticLimits
+from famda_ros.pipeline.camera_statistics import COUNTERS, CameraStatistics
 
 TIMES = {'preprocess': 1.0, 'inference': 20.0, 'postprocess': 4.0}
 SLOW = {'preprocess': 1.0, 'inference': 300.0, 'postprocess': 4.0}
