@@ -28,6 +28,7 @@ from launch_ros.substitutions import FindPackageShare
 from famda_ros.messages.camera_info import info_topic_of
 from famda_ros.nodes.dds import profile_variable
 from famda_ros.nodes.ros_packages import apt_command, is_installed, require
+from famda_ros.topics import CAMERA_INFO, COMPRESSED, IMAGE
 
 SWITCH = ['true', 'false']
 
@@ -43,7 +44,7 @@ def in_share(*parts):
 
 
 def arguments():
-    """Return what this launch file can be told."""
+    """Return the arguments of this launch file."""
     return [
         argument('namespace', '', 'Namespace of all topics, for example robot1'),
         argument(
@@ -86,7 +87,7 @@ def parse_cameras(text):
         name, _, topic = ('', '', entry) if entry.startswith('/') else (part.strip() for part in entry.partition('='))
         if name in cameras:
             raise RuntimeError(f"cameras:='{text}' names the camera '{name}' twice")
-        if topic.endswith('/compressed'):
+        if topic.endswith(COMPRESSED):
             raise RuntimeError(f"cameras:='{text}': leave out /compressed and set image_transport:=compressed")
         cameras[name] = topic
     if '' in cameras and len(cameras) > 1:
@@ -100,7 +101,7 @@ def camera_remappings(cameras):
     for name, topic in cameras.items():
         if topic:
             prefix = f'{name}/' if name else ''
-            remappings += [(f'{prefix}image', topic), (f'{prefix}camera_info', info_topic_of(topic))]
+            remappings += [(f'{prefix}{IMAGE}', topic), (f'{prefix}{CAMERA_INFO}', info_topic_of(topic))]
     return remappings
 
 
@@ -161,7 +162,7 @@ def start(context):
                 namespace='/'.join(filter(None, (values['namespace'], first))),
                 arguments=['-d', in_share('config', 'rviz', 'perception.rviz')],
                 parameters=[{'use_sim_time': parameters['use_sim_time']}],
-                remappings=[('image', topic)] if topic else [],
+                remappings=[(IMAGE, topic)] if topic else [],
                 output='screen',
             )
         )

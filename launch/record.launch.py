@@ -4,7 +4,7 @@
 
 ros2 launch famda_ros record.launch.py domain:=night output:=night_drive
 
-Compressed images, calibration, transforms, and the labels of a running perception node; not its large answers,
+Compressed images, calibration, transforms, and the labels of a running perception node; not its large outputs,
 which `famda perceive` computes again.  Needs `ros2 bag` of Jazzy or newer.
 """
 # ruff: noqa: I001  (`launch` is the ROS package, not this folder)
@@ -20,15 +20,16 @@ from launch_ros.substitutions import FindPackageShare
 import famda_ros
 from famda_ros.nodes.ros_packages import require
 from famda_ros.profiles.profile_file import load_profile
+from famda_ros.topics import CAMERA_INFO, COMPRESSED, LABEL_INFO, LABELS
 
-TOPICS = r'(/compressed|/camera_info|/segmentation/labels|/segmentation/label_info)$|^/tf(_static)?$'
+TOPICS = rf'({COMPRESSED}|/{CAMERA_INFO}|/{LABELS}|/{LABEL_INFO})$|^/tf(_static)?$'
 NOT_TOPICS = r'/(segmentation|depth)/(camera_info|.*compressed)$'
 FINISH_S = '30'
 """Seconds that the recorder gets after Ctrl-C to write the index of the bag."""
 
 
 def arguments():
-    """Return what this launch file can be told."""
+    """Return the arguments of this launch file."""
     return [
         DeclareLaunchArgument(
             'output', default_value='', description='Folder of the new bag; empty = rosbag2_<time> in this folder'

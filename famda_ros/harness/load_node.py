@@ -1,6 +1,11 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""ROS node: a camera at a given rate, or as fast as it is answered, that notes when answers come; for the bench."""
+"""ROS node: a camera at a given rate, or as fast as the perception node publishes; for the bench.
+
+Publishers: ``image`` (sensor_msgs/Image) and ``camera_info`` (CameraInfo).
+Subscriptions: :data:`~famda_ros.harness.load_protocol.OUTPUTS`, whose arrival times are noted.
+Parameters: ``folder`` (of the command and the reports), ``image`` (.npy file of what to send).
+"""
 
 from __future__ import annotations
 
@@ -25,18 +30,20 @@ from std_msgs.msg import Header
 
 from famda_ros.errors import FamdaError
 from famda_ros.files import write_atomically
-from famda_ros.harness.load_protocol import ANSWERS, COMMAND, READY, REPORT
+from famda_ros.harness.load_protocol import COMMAND, OUTPUTS, READY, REPORT
+from famda_ros.messages.camera_info import Intrinsics, pinhole_arrays
 from famda_ros.messages.image_messages import fill_image
 from famda_ros.messages.serialized_head import read_head
 from famda_ros.nodes.run_node import run_node
+from famda_ros.topics import CAMERA_INFO, IMAGE
 
 POLL_S = 0.05
 SECOND_FRAME_S = 0.03
 """The first two frames are so far apart: the node's queue holds one."""
 SILENCE_S = 1.0
-"""After so long without an answer a frame was lost: another is sent."""
+"""After so long without an output a frame was lost: another is sent."""
 SETTLE_S = 0.5
-"""A phase ends when no answer came for so long, or for twice as long as an answer takes."""
+"""A phase ends when no output came for so long, or for twice as long as an output takes."""
 FOCAL = 0.7
 """Of the width."""
 STAMP_AT = 4
@@ -51,7 +58,7 @@ class PerceptionLoad(Node):
     """
 
     def __init__(self):
-        """Declare parameters, subscribe to the answers.
+        """Declare parameters, subscribe to the outputs.
 
         Raises:
             FamdaError: no folder or image is given.
@@ -61,15 +68,15 @@ class PerceptionLoad(Node):
         self._folder = Path(self._parameter('folder', 'folder of command and reports'))
         image = np.load(self._parameter('image', '.npy file with the image to send, uint8 [H, W, 3] RGB'))
         self._image_cdr, self._info_cdr = serialized_camera(image)
-        self._image = self.create_publisher(Image, 'image', 5)
-        self._info = self.create_publisher(CameraInfo, 'camera_info', 5)
+        self._image = self.create_publisher(Image, IMAGE, 5)
+        self._info = self.create_publisher(CameraInfo, CAMERA_INFO, 5)
         self._command: dict[str, Any] = {'number': 0}
         self._sent: list[int] = []
-        self._answers: dict[str, list[tuple[int, int]]] = {topic: [] for topic in ANSWERS}
+        self._arrivals: dict[str, list[tuple[int, int]]] = {topic: [] for topic in OUTPUTS}
         self._start = self._end = self._last = 0.0
         self._camera: Timer | None = None
         self._sending = self._running = False
-        for topic in ANSWERS:
+        for topic in OUTPUTS:
             self.create_subscription(Image, topic, self._listener(topic), QoSProfile(depth=20), raw=True)
         self._steady_timer(POLL_S, self._poll)
 
@@ -84,14 +91,14 @@ class PerceptionLoad(Node):
         return self.create_timer(period_s, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def _listener(self, topic: str) -> Callable[[bytes], None]:
-        def on_answer(cdr: bytes) -> None:
+        def on_output(cdr: bytes) -> None:
             received = time.time_ns()
             self._last = time.monotonic()
-            self._answers[topic].append((read_head(cdr).stamp_ns, received))
-            if topic == ANSWERS[0] and self._sending and self._camera is None:
-                self._send()  # now the frame that waited is being answered, and this one waits
+            self._arrivals[topic].append((read_head(cdr).stamp_ns, received))
+            if topic == OUTPUTS[0] and self._sending and self._camera is None:
+                self._send()  # now the frame that waited is being inferred, and this one waits
 
-        return on_answer
+        return on_output
 
     def _send(self) -> None:
         stamp = time.time_ns()
@@ -126,7 +133,7 @@ class PerceptionLoad(Node):
         if command['number'] == self._command['number']:
             return
         self._command = command
-        self._sent, self._answers = [], {topic: [] for topic in ANSWERS}
+        self._sent, self._arrivals = [], {topic: [] for topic in OUTPUTS}
         self._start = self._last = now
         self._end = now + command['seconds']
         self._running = self._sending = True
@@ -142,7 +149,7 @@ class PerceptionLoad(Node):
         self._end = self._last = time.monotonic()
 
     def _is_settled(self, now: float) -> bool:
-        latencies = [received - stamp for stamp, received in self._answers[ANSWERS[-1]]]
+        latencies = [received - stamp for stamp, received in self._arrivals[OUTPUTS[-1]]]
         return now - self._last > max(SETTLE_S, 2e-9 * max(latencies, default=0))
 
     def _report(self) -> None:
@@ -152,7 +159,7 @@ class PerceptionLoad(Node):
             'start': self._start,
             'end': self._end,
             'sent': self._sent,
-            'answers': self._answers,
+            'outputs': self._arrivals,
         }
         write_atomically(self._folder / REPORT, json.dumps(report))
 
@@ -165,11 +172,8 @@ def serialized_camera(image: np.ndarray) -> tuple[bytearray, bytearray]:
     """
     height, width = image.shape[:2]
     focal, header = FOCAL * width, Header(frame_id='camera')
-    k = [focal, 0.0, (width - 1) / 2, 0.0, focal, (height - 1) / 2, 0.0, 0.0, 1.0]
-    info = CameraInfo(
-        header=header, width=width, height=height, distortion_model='plumb_bob', d=[0.0] * 5, k=k,
-        r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0], p=[*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0],
-    )  # fmt: skip
+    camera = Intrinsics.centred(focal, width, height)
+    info = CameraInfo(header=header, width=width, height=height, **pinhole_arrays(camera))
     message = fill_image(Image(), image, 'rgb8', header)
     return bytearray(serialize_message(message)), bytearray(serialize_message(info))
 

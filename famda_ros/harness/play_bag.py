@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from famda_ros.errors import FamdaError
-from famda_ros.harness.answer_audit import account, compare
+from famda_ros.harness.output_audit import account, compare
 from famda_ros.messages.bag_reader import choose_image_topic, iter_frames, topics_of
 from famda_ros.messages.bag_types import COMPRESSED_IMAGE
 from famda_ros.messages.serialized_head import Seen
@@ -151,7 +151,7 @@ def play_through_node(
     threads: int = 0,
     image_topic: str | None = None,
 ) -> dict[str, Any]:
-    """Play a bag into a perception node over DDS and record every answer.
+    """Play a bag into a perception node over DDS and record every output.
 
     Perception node, player and probe are three processes on this machine, with the
     project's Fast DDS profile.
@@ -159,7 +159,7 @@ def play_through_node(
     Args:
         model: student .onnx file.
         bag: recording with images, raw or compressed.
-        out_bag: bag to write the answers, labels and diagnostics into; must not exist.
+        out_bag: bag to write the outputs, labels and diagnostics into; must not exist.
         domain_id: ROS domain, 0..101; None = derived from this process' id.
         timeout_s: seconds for everything.
         rate: speed of playing.
@@ -167,7 +167,7 @@ def play_through_node(
         image_topic: image topic in the bag; None = its only one.
 
     Returns:
-        What :func:`famda_ros.harness.answer_audit.compare` and :func:`~famda_ros.harness.answer_audit.account`
+        What :func:`famda_ros.harness.output_audit.compare` and :func:`~famda_ros.harness.output_audit.account`
         return, and ``labels`` (JSON text of the latched topic), ``diagnostics`` (the node's last
         values), ``exit_codes`` by process, ``transport`` ('raw' or 'compressed').
 
@@ -226,8 +226,8 @@ def play_through_node(
         sent = [Seen.from_list(values) for values in json.loads(sent_file.read_text())['sent']]
     if any(exit_codes.values()):
         raise FamdaError(f'a process did not end cleanly, exit codes {exit_codes}')
-    answers = {t: [Seen.from_list(values) for values in seen] for t, seen in report['answers'].items()}
-    result = compare(sent, answers, (first.image.shape[1], first.image.shape[0]))
+    outputs = {t: [Seen.from_list(values) for values in seen] for t, seen in report['outputs'].items()}
+    result = compare(sent, outputs, (first.image.shape[1], first.image.shape[0]))
     result.update(account(result['frames_sent'], result['frames_answered'], _counts(report)))
     result.update(
         transport=transport,
@@ -250,7 +250,7 @@ def _node_is_done(report: dict[str, Any]) -> bool:
 
 
 def _arrived(report: dict[str, Any]) -> list[int]:
-    return [len(report['answers'][topic]) for topic in RECORDED_TOPICS]
+    return [len(report['outputs'][topic]) for topic in RECORDED_TOPICS]
 
 
 def _all_arrived(report: dict[str, Any]) -> bool:

@@ -1,6 +1,11 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""ROS node: records everything a perception node answers, and when; for demo, bench and tests."""
+"""ROS node: records every output of a perception node, and when it came; for demo, bench and tests.
+
+Subscriptions: :data:`~famda_ros.topics.RECORDED_TOPICS` (sensor_msgs/Image), ``segmentation/labels``
+(std_msgs/String), ``/diagnostics`` (diagnostic_msgs/DiagnosticArray).
+Parameters: ``bag`` (bag to write), ``report`` (JSON file that is kept up to date).
+"""
 
 from __future__ import annotations
 
@@ -25,18 +30,18 @@ from famda_ros.messages.bag_recorder import BagRecorder
 from famda_ros.messages.bag_types import IMAGE, STRING
 from famda_ros.messages.serialized_head import Seen, read_head
 from famda_ros.nodes.run_node import run_node
-from famda_ros.topics import RECORDED_TOPICS
+from famda_ros.topics import LABELS, RECORDED_TOPICS
 
-ANSWER_QOS = QoSProfile(depth=100)
+OUTPUT_QOS = QoSProfile(depth=100)
 LATCHED_QOS = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 DIAGNOSTICS = 'diagnostic_msgs/msg/DiagnosticArray'
 REPORT_PERIOD_S = 0.2
 
 
 class PerceptionProbe(Node):
-    """Subscribes to all answers; keeps a JSON report up to date while it runs.
+    """Subscribes to all outputs; keeps a JSON report up to date while it runs.
 
-    The report: ``ready`` (every topic has its publisher and the labels came), ``answers``
+    The report: ``ready`` (every topic has its publisher and the labels came), ``outputs``
     {topic: [[stamp_ns, frame_id, width, height, encoding, received_ns], ...]}, ``labels``
     (text), ``diagnostics`` (values of the newest statuses, put together), ``reports`` (how many came), ``lost``.
 
@@ -53,20 +58,20 @@ class PerceptionProbe(Node):
         super().__init__('perception_probe')
         self.finished: Future = Future()
         for name, description in (
-            ('bag', 'bag to record the answers into'),
+            ('bag', 'bag to record the outputs into'),
             ('report', 'JSON file that is kept up to date'),
         ):
             self.declare_parameter(name, '', ParameterDescriptor(description=description, read_only=True))
             if not self.get_parameter(name).value:
                 raise FamdaError(f"the parameter '{name}' is not set: {description}")
-        self._answers: dict[str, list[Seen]] = {topic: [] for topic in RECORDED_TOPICS}
+        self._outputs: dict[str, list[Seen]] = {topic: [] for topic in RECORDED_TOPICS}
         self._labels = ''
         self._diagnostics: dict[str, str] = {}
         self._status = ''
         self._reports = 0
         self._recorder: BagRecorder | None = BagRecorder(self.get_parameter('bag').value)
         self._topics = {topic: self._subscribe_image(topic) for topic in RECORDED_TOPICS}
-        self._labels_topic = self._subscribe('segmentation/labels', String, STRING, LATCHED_QOS, self._on_labels)
+        self._labels_topic = self._subscribe(LABELS, String, STRING, LATCHED_QOS, self._on_labels)
         self._subscribe('/diagnostics', DiagnosticArray, DIAGNOSTICS, QoSProfile(depth=10), self._on_diagnostics)
         self.create_timer(REPORT_PERIOD_S, self._write_report, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
@@ -91,10 +96,10 @@ class PerceptionProbe(Node):
     def _subscribe_image(self, topic: str) -> str:
         def on_image(cdr: bytes, received_ns: int) -> int:
             head = read_head(cdr)
-            self._answers[topic].append(Seen(head, received_ns))
+            self._outputs[topic].append(Seen(head, received_ns))
             return head.stamp_ns
 
-        return self._subscribe(topic, Image, IMAGE, ANSWER_QOS, on_image)
+        return self._subscribe(topic, Image, IMAGE, OUTPUT_QOS, on_image)
 
     def _on_labels(self, cdr: bytes, received_ns: int) -> None:
         self._labels = deserialize_message(cdr, String).data
@@ -114,7 +119,7 @@ class PerceptionProbe(Node):
             'status': self._status,
             'reports': self._reports,
             'lost': self._recorder.lost if self._recorder else 0,
-            'answers': {topic: [seen.to_list() for seen in answers] for topic, answers in self._answers.items()},
+            'outputs': {topic: [seen.to_list() for seen in outputs] for topic, outputs in self._outputs.items()},
         }
         write_atomically(self.get_parameter('report').value, json.dumps(report))
 

@@ -1,6 +1,10 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""ROS node: the perception node, which also writes the times of every frame to a file; for the bench."""
+"""ROS node: the perception node, which also writes the times of every frame to a file; for the bench.
+
+Topics, services and parameters are those of :mod:`famda_ros.nodes.perception_node`; one more parameter:
+``times_file`` (a line of JSON per published frame).
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ TIMES = 'times_file'
 
 
 class FrameTimes(CameraStatistics):
-    """Statistics that append a line of JSON for each answered frame: ``time`` (monotonic seconds), and its stages."""
+    """Statistics that append a line of JSON for each published frame: ``time`` (monotonic seconds), and its stages."""
 
     def __init__(self, path: str | Path):
         """Begin with an empty file."""
@@ -28,7 +32,7 @@ class FrameTimes(CameraStatistics):
         self._file = open(path, 'w', buffering=1, encoding='utf-8')  # noqa: SIM115  (as long as the process)
 
     def answered(self, now: float, times_ms: dict[str, float], *further: Any) -> None:
-        """Count an answered frame, and write down its times."""
+        """Count a published frame, and write down its times."""
         super().answered(now, times_ms, *further)
         self._file.write(json.dumps({'time': now, **times_ms}) + '\n')
 

@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 
 from famda_ros.errors import FamdaError
 from famda_ros.messages.bag_types import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, STRING, TF, message_type, typestore
+from famda_ros.messages.camera_info import Intrinsics, pinhole_arrays
 from famda_ros.messages.image_messages import check_layout, encode_image
 
-DISTORTION_MODEL = 'plumb_bob'
 REGION_OF_INTEREST = 'sensor_msgs/msg/RegionOfInterest'
 _FOREVER = QosTime(9223372036, 854775807)
 LATCHED = Qos(
@@ -150,18 +151,13 @@ class BagWriter:
             fx, fy: focal lengths in pixels; ``fy`` None = ``fx``.
             cx, cy: principal point in pixels; None = image centre.
         """
-        fy = fx if fy is None else fy
-        cx = (width - 1) / 2 if cx is None else cx
-        cy = (height - 1) / 2 if cy is None else cy
+        centred = Intrinsics.centred(fx, width, height)
+        given = {name: value for name, value in (('fy', fy), ('cx', cx), ('cy', cy)) if value is not None}
         message = message_type(CAMERA_INFO)(
             header=_header(stamp_ns, frame_id),
             height=height,
             width=width,
-            distortion_model=DISTORTION_MODEL,
-            d=np.zeros(5),
-            k=np.array([fx, 0, cx, 0, fy, cy, 0, 0, 1], np.float64),
-            r=np.eye(3).reshape(-1),
-            p=np.array([fx, 0, cx, 0, 0, fy, cy, 0, 0, 0, 1, 0], np.float64),
+            **pinhole_arrays(replace(centred, **given)),
             binning_x=0,
             binning_y=0,
             roi=message_type(REGION_OF_INTEREST)(x_offset=0, y_offset=0, height=0, width=0, do_rectify=False),

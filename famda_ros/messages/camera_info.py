@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from famda_ros.topics import CAMERA_INFO, COMPRESSED
+
 UINT32_MAX = 2**32 - 1
 MOST_FOCAL_WIDTHS = 100.0
 """A telescope has less, in widths of the sensor."""
@@ -44,7 +46,7 @@ def pinhole_of(info: Any) -> Intrinsics:
     """Return the numbers, whatever they are, of the matrix that is used: P where P[0] > 0, else K.
 
     P is the camera of the rectified image, and of a raw image with K in it; beside a
-    rectified image K still is that of the raw one.  As ``image_geometry::PinholeCameraModel``
+    rectified image K still belongs to the raw one.  As ``image_geometry::PinholeCameraModel``
     and with it depth_image_proc do.
     """
     matrix, (fx, cx, fy, cy) = (info.p, (0, 2, 5, 6)) if info.p[0] > 0 else (info.k, (0, 2, 4, 5))
@@ -88,8 +90,8 @@ def intrinsics_of(info: Any, image_width: int, image_height: int) -> Intrinsics 
         image_width, image_height: pixels of the image, 1 or more.
 
     Returns:
-        None where the camera is not calibrated (P[0] and K[0] are 0, as the message asks
-        for) or the calibration makes no sense (NaN, negative focal, no size).
+        None where the camera is not calibrated (P[0] and K[0] are 0, as the message
+        defines) or the calibration makes no sense (NaN, negative focal, no size).
     """
     if info is None:
         return None
@@ -189,6 +191,13 @@ def fill_camera_info(msg: Any, info: Any, header: Any, scale_x: float = 1.0, sca
     return msg
 
 
+def pinhole_arrays(camera: Intrinsics) -> dict[str, Any]:
+    """Return d, k, r and p of the calibration of an undistorted, rectified camera, float64 arrays by field name."""
+    k = np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]], np.float64)
+    p = np.hstack([k, np.zeros((3, 1))])
+    return {'distortion_model': 'plumb_bob', 'd': np.zeros(5), 'k': k.ravel(), 'r': np.eye(3).ravel(), 'p': p.ravel()}
+
+
 def _scale_matrix(values: Any, columns: int, scale_x: float, scale_y: float) -> np.ndarray:
     """Return a flat 3 x ``columns`` projection for the resized image; all zero stays all zero (not calibrated)."""
     matrix = np.array(values, np.float64).reshape(3, columns)
@@ -204,9 +213,9 @@ def _pixels(value: int, scale: float) -> int:
 
 def namespace_of(image_topic: str) -> str:
     """Return the camera namespace of an image topic: '/cam0/image/compressed' -> '/cam0'."""
-    return image_topic.removesuffix('/compressed').rpartition('/')[0]
+    return image_topic.removesuffix(COMPRESSED).rpartition('/')[0]
 
 
 def info_topic_of(image_topic: str) -> str:
     """Return the camera_info topic beside an image topic, as image_transport names it."""
-    return f'{namespace_of(image_topic)}/camera_info'
+    return f'{namespace_of(image_topic)}/{CAMERA_INFO}'

@@ -170,7 +170,7 @@ def fill_image(msg: Any, array: np.ndarray, encoding: str, header: Any) -> Any:
 
     Args:
         msg: a new, empty message; its ``data`` is appended to, so never a used one.
-        array: [H, W] or [H, W, C] of the type that ``encoding`` asks for.
+        array: [H, W] or [H, W, C] of the type of ``encoding``.
         encoding: a key of :data:`~famda_ros.messages.image_encodings.ENCODINGS`.
         header: std_msgs/Header, taken over as it is.
     """

@@ -33,6 +33,7 @@ from famda_ros.messages.serialized_head import Seen, read_head
 from famda_ros.nodes.declare_parameters import declare_parameters
 from famda_ros.nodes.run_node import run_node
 from famda_ros.profiles.parameters import Parameter
+from famda_ros.topics import CAMERA_INFO, COMPRESSED, IMAGE
 
 TF_STATIC = '/tf_static'
 LATCHED_QOS = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -89,12 +90,12 @@ class BagPlayerNode(Node):
             return self.create_publisher(kind, name, 5, qos_overriding_options=qos)
 
         if self._compressed:
-            publishers = {self._topic: publisher(CompressedImage, self.resolve_topic_name('image') + '/compressed')}
+            publishers = {self._topic: publisher(CompressedImage, self.resolve_topic_name(IMAGE) + COMPRESSED)}
         else:
-            publishers = {self._topic: publisher(Image, 'image')}
+            publishers = {self._topic: publisher(Image, IMAGE)}
         info_topic = info_topic_of(self._topic)
         if info_topic in topics:
-            publishers[info_topic] = publisher(CameraInfo, 'camera_info')
+            publishers[info_topic] = publisher(CameraInfo, CAMERA_INFO)
         if TF_STATIC in topics:
             try:  # part of every ROS distribution, but not on PyPI
                 message = importlib.import_module('tf2_msgs.msg').TFMessage

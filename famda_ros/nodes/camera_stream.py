@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""One camera of the perception node: its topics, subscribed to only while somebody listens to an answer."""
+"""One camera of the perception node: its topics, subscribed to only while somebody listens to an output."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class CameraStream:
         self._labels.publish(card)
 
     def start(self, on_frame: Callable[[str, Frame], None]) -> None:
-        """Begin to listen, as soon as somebody listens to an answer."""
+        """Begin to listen, as soon as somebody listens to an output."""
         self._on_frame = on_frame
         self.statistics.restart()
         self.update()
@@ -207,7 +207,7 @@ class CameraStream:
         return focal
 
     def age_ms(self, frame: Frame) -> float | None:
-        """Return now minus the header stamp; None where that cannot be told, or would be negative."""
+        """Return now minus the header stamp; None where that is unknown, or would be negative."""
         now = self._node.get_clock().now().nanoseconds
         stamp = frame.message.header.stamp  # not by rclpy.time.Time, which refuses stamps before 1970
         age = (now - stamp.sec * 10**9 - stamp.nanosec) * 1e-6

@@ -32,7 +32,7 @@ def declare_parameters(node: Node, parameters: Iterable[Parameter], writable: Co
 
 
 def descriptor_of(parameter: Parameter, read_only: bool) -> ParameterDescriptor:
-    """Return what ROS is told about a parameter."""
+    """Return the descriptor of a parameter."""
     descriptor = ParameterDescriptor(
         description=parameter.description,
         read_only=read_only,

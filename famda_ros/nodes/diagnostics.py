@@ -36,7 +36,7 @@ class PerceptionDiagnostics:
         """Report now.
 
         Args:
-            profiles: what answers.
+            profiles: the active student and profile.
             cameras: all cameras.
             scheduler: gives the drops; None = the node is not active.
         """

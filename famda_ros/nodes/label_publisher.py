@@ -13,6 +13,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import String
 
 from famda_ros.student.model_card import ModelCard
+from famda_ros.topics import LABEL_INFO, LABELS
 
 
 class LabelPublisher:
@@ -26,11 +27,11 @@ class LabelPublisher:
             prefix: namespace of the camera with a slash; '' = that of the node.
         """
         self._node = node
-        self._labels = node.create_publisher(String, f'{prefix}segmentation/labels', _latched_qos())
-        self._label_info = _label_info_publisher(node, f'{prefix}segmentation/label_info')
+        self._labels = node.create_publisher(String, f'{prefix}{LABELS}', _latched_qos())
+        self._label_info = _label_info_publisher(node, f'{prefix}{LABEL_INFO}')
 
     def publish(self, card: ModelCard) -> None:
-        """Tell the classes, to everybody who ever listens."""
+        """Publish the classes, latched."""
         self._labels.publish(String(data=card.labels_json()))
         if self._label_info is not None:
             publisher, label_info, vision_class = self._label_info

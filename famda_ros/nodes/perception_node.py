@@ -48,11 +48,11 @@ from famda_ros.student.model_card import ModelCard
 
 LISTENER_PERIOD_S, REPORT_PERIOD_S = 0.2, 1.0
 STOP_TIMEOUT_S = 1.0
-"""So long a deactivation waits for the frame in hand; its answer is not published."""
+"""So long a deactivation waits for the frame in hand; its outputs are not published."""
 
 
 class PerceptionNode(ManagedNode):
-    """Answers the newest images; those that come faster than the model can run are dropped."""
+    """Infers the newest images; those that come faster than the model can run are dropped."""
 
     def __init__(self):
         """Declare parameters; with ``autostart`` the node configures and activates itself once it is spun."""
@@ -88,8 +88,8 @@ class PerceptionNode(ManagedNode):
     def _activate(self) -> None:
         assert self._profiles is not None
         self._inferences = [goes_on for goes_on in self._inferences if goes_on()]
-        if self._inferences:  # a student answers one thread at a time
-            raise FamdaError('an inference from before still goes on; activate again when it has ended')
+        if self._inferences:  # a student infers in one thread at a time
+            raise FamdaError('an inference from before still runs; activate again when it has ended')
         profiles, card = self._profiles, self._profiles.student.card
         scheduler = self._scheduler = FrameScheduler(self._weights, profiles.settings.max_rate_hz)
         self._worker = InferenceWorker(
@@ -115,11 +115,11 @@ class PerceptionNode(ManagedNode):
             worker.stop(STOP_TIMEOUT_S)
             self._inferences.append(lambda: worker.running)
             if worker.running and self.context.ok():
-                self.get_logger().warning(f'an inference took more than {STOP_TIMEOUT_S} s; its answer is thrown away')
+                self.get_logger().warning(f'an inference took more than {STOP_TIMEOUT_S} s; its outputs are discarded')
 
     @property
     def stuck(self) -> bool:
-        """Whether an inference, or the loading of a model, goes on that should have ended."""
+        """Whether an inference, or the loading of a model, runs that should have ended."""
         return self._loader.busy or any(goes_on() for goes_on in self._inferences)
 
     def _release(self) -> None:

@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Run a student over a recording and write its answers as a bag, without a ROS graph."""
+"""Run a student over a recording and write its outputs as a bag, without a ROS graph."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def perceive(
     threads: int = 0,
     provider: str = 'cpu',
     on_progress: Callable[[int, int], None] | None = None,
-    on_answer: Callable[[BagFrame, Prediction, LabelSpace], None] | None = None,
+    on_outputs: Callable[[BagFrame, Prediction, LabelSpace], None] | None = None,
 ) -> dict[str, Any]:
     """Run a student over every image of a recording.
 
@@ -65,7 +65,7 @@ def perceive(
         threads: CPU threads per inference; 0 = one per core.
         provider: what the student runs on, see :class:`famda_ros.student.runtime.Student`.
         on_progress: called with (frames done, frames in all).
-        on_answer: called with every image, what the student says about it, and its label space.
+        on_outputs: called with every image, its prediction, and the label space.
 
     Returns:
         ``frames``, ``malformed`` (left out), ``malformed_images`` (why, each in a sentence), ``calibration``
@@ -105,9 +105,9 @@ def perceive(
                 if not done:
                     labels_topic = f'{namespace_of(frame.topic)}/{LABELS}'
                     bag.write_string(labels_topic, frame.stamp_ns, student.card.labels_json(), latched=True)
-                write_answer(bag, frame, prediction, student)
-            if on_answer:
-                on_answer(frame, prediction, student.card.label_space)
+                write_outputs(bag, frame, prediction, student)
+            if on_outputs:
+                on_outputs(frame, prediction, student.card.label_space)
             done += 1
             for stage in STAGES:
                 times[stage] += prediction.times_ms[stage]
@@ -141,8 +141,8 @@ def _focal_warning(frame: BagFrame, student: Student) -> str:
     )
 
 
-def write_answer(bag: BagWriter, frame: BagFrame, prediction: Any, student: Student) -> None:
-    """Write all answers to one frame with the frame's header."""
+def write_outputs(bag: BagWriter, frame: BagFrame, prediction: Any, student: Student) -> None:
+    """Write all outputs of one frame with the frame's header."""
     namespace, header = namespace_of(frame.topic), (frame.stamp_ns, frame.frame_id)
     bag.write_mono8(f'{namespace}/{MASK}', *header, prediction.labels)
     bag.write_mono8(f'{namespace}/{CONFIDENCE}', *header, prediction.confidence)

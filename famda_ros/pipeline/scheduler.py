@@ -41,7 +41,7 @@ class FrameScheduler(Generic[T]):
     """Hand the newest frame of each of several cameras to one worker, in fair turns.
 
     Turns follow start-time fair queueing (Goyal, Vin and Cheng, 1996) with slots of one
-    frame: cameras that always have a frame waiting are answered in proportion to their
+    frame: cameras that always have a frame waiting are inferred in proportion to their
     weights, whatever their rates, and a camera that was silent gets no credit for it.
     A frame that a newer one replaces, that comes too soon under ``max_rate_hz`` or that
     is left at the end counts as dropped.  Safe to use from several threads.

@@ -57,7 +57,7 @@ class Camera(Protocol):
         """Return (fx, fy) in pixels of the image; None = not calibrated."""
 
     def age_ms(self, frame: Frame) -> float | None:
-        """Return the age of the frame's stamp; None = it cannot be told."""
+        """Return the age of the frame's stamp; None = unknown."""
 
     def malformed(self, sentence: str) -> None:
         """Count a frame that cannot be read."""

@@ -28,7 +28,7 @@ class LoadingThread(Executor):
 
     @property
     def busy(self) -> bool:
-        """Whether a job, also an abandoned one, goes on."""
+        """Whether a job runs, also an abandoned one."""
         return any(not job.done() for job in self._jobs)
 
     def submit(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
@@ -45,18 +45,18 @@ class LoadingThread(Executor):
             alive: whether the process shall go on.
 
         Raises:
-            KeyboardInterrupt: the process shall end; the function goes on.
+            KeyboardInterrupt: the process shall end; the function keeps running.
         """
         job = self.submit(function)
         while not wait([job], SIGNAL_PERIOD_S).done:
             if not alive():
-                # Not an Exception: rclpy would complete the transition, of which nobody can be told any more.
+                # Not an Exception: rclpy would complete the transition, which nobody would hear of.
                 raise KeyboardInterrupt
         self._jobs.remove(job)  # it holds the model
         return job.result()
 
     def abandon(self) -> None:
-        """Let a job that goes on come to its end beside those that come next."""
+        """Let the running job end beside those that come next."""
         if self.busy:
             self.close()
             self._thread = ThreadPoolExecutor(1, 'loading')

@@ -57,7 +57,7 @@ PARAMETERS = (
         "day, night, auto, or a profile file; '' = none; changed at run time by the service ~/set_profile only",
     ),
     Parameter('cameras', [''], "names of the cameras, each a namespace of its own; [''] = one, without a name"),
-    Parameter('camera_weights', [1.0], 'share of the answers per camera, in the order of cameras; [1.0] = equal'),
+    Parameter('camera_weights', [1.0], 'share of the inferences per camera, in the order of cameras; [1.0] = equal'),
     Parameter('threads', 0, 'CPU threads of one inference; 0 = one per core', minimum=0, maximum=256),
     Parameter(
         'provider',
@@ -79,7 +79,7 @@ PARAMETERS = (
     Parameter(
         'max_rate_hz',
         0.0,
-        'answers per second and camera at most; 0 = no limit',
+        'inferences per second and camera at most; 0 = no limit',
         live=True,
         minimum=0.0,
         maximum=1000.0,
@@ -174,7 +174,7 @@ def check_choices(values: Mapping[str, Any]) -> None:
 
 
 def camera_weights(names: Sequence[str], weights: Sequence[float]) -> dict[str, float]:
-    """Return {camera: share of the answers} from the parameters ``cameras`` and ``camera_weights``.
+    """Return {camera: share of the inferences} from the parameters ``cameras`` and ``camera_weights``.
 
     Args:
         names: [''] or [] = one camera without a name.

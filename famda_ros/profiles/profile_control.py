@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which profile is on: asked for by name, or decided by the light; without ROS."""
+"""Which profile is active: requested by name, or chosen by the light; without ROS."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ProfileControl:
     """Loads the student of a profile, switches to others, and lets the light decide under 'auto'.
 
     Attributes:
-        requested: the profile that was asked for last and granted: '', 'auto', a name or a path.
+        requested: the profile that was requested last and granted: '', 'auto', a name or a path.
         fault: why the last switch failed; '' where it did not.
         switches: how many switches have succeeded.
     """
@@ -53,8 +53,8 @@ class ProfileControl:
         Args:
             values: the node's parameters by name.
             loader: its one thread loads the students that are switched to.
-            on_switch: told about every switch when it has ended, in the loader's thread.
-            on_progress: told in sentences what takes long while a model is loaded.
+            on_switch: called after every switch, in the loader's thread.
+            on_progress: called with a sentence about what takes long while a model is loaded.
             clock: seconds that never go back.
 
         Raises:
@@ -76,12 +76,12 @@ class ProfileControl:
 
     @property
     def student(self) -> Student:
-        """The student that answers now."""
+        """The active student."""
         return self._switch.current.student
 
     @property
     def settings(self) -> InferenceSettings:
-        """Who answers now, and how: the parameters with the profile laid over them."""
+        """The active student and its settings: the parameters with the profile laid over them."""
         return inference_settings(self._switch.current, self._values)
 
     def set_values(self, values: Mapping[str, Any]) -> None:
@@ -144,7 +144,7 @@ class ProfileControl:
         return {
             'profile': profile.name if profile else 'none',
             'profile_requested': self.requested or 'none',
-            'profile_reason': auto.reason if auto else 'asked for',
+            'profile_reason': auto.reason if auto else 'requested',
             'profile_switches': str(self.switches),
             'profile_fault': self.fault or 'none',
             'profile_loading': self._switch.under_way or 'none',
@@ -218,7 +218,7 @@ def _auto_settings(values: Mapping[str, Any]) -> AutoSettings:
 
 
 def inference_settings(active: Active, values: Mapping[str, Any]) -> InferenceSettings:
-    """Lay what answers over the node's parameters."""
+    """Lay the active profile over the node's parameters."""
     profile = active.profile
     merged = {**values, **profile.overrides} if profile else values
     return InferenceSettings(
@@ -234,7 +234,7 @@ def inference_settings(active: Active, values: Mapping[str, Any]) -> InferenceSe
 
 
 def _identity(path: Path) -> tuple[int, ...]:
-    """Return what tells a file from another and from an older version of itself; () where there is none."""
+    """Return what distinguishes a file from another and from an older version of itself; () where there is none."""
     try:
         status = os.stat(path)
     except OSError:

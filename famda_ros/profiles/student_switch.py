@@ -19,7 +19,7 @@ from famda_ros.student.runtime import Student
 
 
 class Active(NamedTuple):
-    """What answers frames.
+    """The student that infers, and the profile it came with.
 
     Attributes:
         student: the model.
@@ -38,7 +38,7 @@ class Attempt:
 
     Attributes:
         profile: name or path of the profile to switch to; '' = none.
-        requested: what the user asked for: the same, or 'auto'.
+        requested: what the user requested: the same, or 'auto'.
         by_light: whether 'auto' decided it while it was on.
         done: set when the switch has succeeded or failed.
         fault: why it failed; '' where it did not.
@@ -52,10 +52,10 @@ class Attempt:
 
 
 class StudentSwitch:
-    """Holds what answers now; a frame takes :attr:`current` once and is answered by that alone.
+    """Holds the active student; a frame takes :attr:`current` once and is inferred by that alone.
 
     Attributes:
-        current: what answers now.
+        current: the active student.
         example: newest image known, uint8 [H, W, 3]: what a new student is tried on; None = random pixels.
     """
 
@@ -69,10 +69,10 @@ class StudentSwitch:
         """Begin with ``first``.
 
         Args:
-            first: what answers now.
-            load: builds what a profile asks for, given what answers now; raises FamdaError.
+            first: the active student at the start.
+            load: builds what a profile asks for, given the active one; raises FamdaError.
             loader: its one thread makes the switches.
-            on_end: told about every attempt when it has ended, in that thread, before another one can begin.
+            on_end: called after every attempt, in that thread, before another one can begin.
         """
         self.current = first
         self.example: np.ndarray | None = None
@@ -90,7 +90,7 @@ class StudentSwitch:
         return None if attempt is None else attempt.profile
 
     def begin(self, attempt: Attempt) -> None:
-        """Start a switch in the loader's thread; the old student goes on until the swap.
+        """Start a switch in the loader's thread; the old student stays active until the swap.
 
         Raises:
             FamdaError: another switch is under way, or this is closed.
@@ -119,7 +119,7 @@ class StudentSwitch:
                 self.current = new
         except FamdaError as error:
             attempt.fault = str(error)
-        except Exception as error:  # whatever a broken file does, the old student goes on
+        except Exception as error:  # whatever a broken file does, the old student stays
             attempt.fault = f'{type(error).__name__}: {error}'
         try:
             self._on_end(attempt)
@@ -136,11 +136,11 @@ def check_successor(student: Student, label_space: LabelSpace, example: np.ndarr
 
     Args:
         student: the new one; it has been warmed up.
-        label_space: that of the old one: who listens has been told these classes.
+        label_space: of the old student: listeners know these classes.
         example: an image uint8 [H, W, 3] to try it on; None = random pixels.
 
     Raises:
-        FamdaError: other classes, or answers that are no labels or no depth.
+        FamdaError: other classes, or outputs that are no labels or no depth.
     """
     name, card = student.path.name, student.card
     if card.label_space != label_space:
@@ -154,6 +154,6 @@ def check_successor(student: Student, label_space: LabelSpace, example: np.ndarr
     labels, depth = prediction.labels, prediction.depth
     assert labels is not None and depth is not None
     if ((labels >= len(label_space)) & (labels != IGNORE)).any():
-        raise FamdaError(f"the model '{name}' answers labels beyond its {len(label_space)} classes; export it again")
+        raise FamdaError(f"the model '{name}' predicts labels beyond its {len(label_space)} classes; export it again")
     if np.isnan(depth).all() or (depth < 0).any():
-        raise FamdaError(f"the model '{name}' answers NaN or negative depth; export it again, with another precision")
+        raise FamdaError(f"the model '{name}' predicts NaN or negative depth; export it again, with another precision")

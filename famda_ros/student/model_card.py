@@ -53,7 +53,7 @@ class ModelCard:
         metrics: measured numbers, each with its protocol.
         licence: licence of the weights.
         weights_sha256: hexadecimal digest of the weights it was exported from.
-        limits: how far the answers of a provider may be from those of the CPU.
+        limits: how far the outputs of a provider may be from those of the CPU.
         stride: network heights and widths are multiples of it; 0 = the file has the one fixed shape.
         pixels: pixels in all that the network sees of an image, about; 0 = those of the training size.
         schema_version: layout of this card.

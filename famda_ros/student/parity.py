@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Does a student answer alike wherever it runs?  Measured on frames that travel in the model file."""
+"""Does a student predict the same wherever it runs?  Measured on frames that travel in the model file."""
 from __future__ import annotations
 
 import base64
@@ -21,13 +21,13 @@ JPEG_QUALITY = 90
 NEAREST_M = 0.01
 """Differences of depth are relative to at least this."""
 
-Answer = Mapping[str, np.ndarray]
+Outputs = Mapping[str, np.ndarray]
 """``labels``, ``confidence``, ``depth`` at network size, as :meth:`famda_ros.student.runtime.Student.run` returns."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How far the answers may be apart.
+    """How far the outputs may be apart.
 
     Attributes:
         labels: smallest share of pixels with equal labels, 0..1.
@@ -68,12 +68,12 @@ class Agreement:
 
 
 def compare(
-    reference: Callable[[np.ndarray], Answer], other: Callable[[np.ndarray], Answer], frames: Iterable[np.ndarray]
+    reference: Callable[[np.ndarray], Outputs], other: Callable[[np.ndarray], Outputs], frames: Iterable[np.ndarray]
 ) -> Agreement:
     """Run two ways on frames and measure how far apart they are.
 
     Args:
-        reference, other: map uint8 [h, w, 3] at network size to an answer.
+        reference, other: map uint8 [h, w, 3] at network size to outputs.
         frames: at network size.
 
     Raises:

@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""``prepare_student``: build a student's engine before the robot drives, and check what it answers.
+"""``prepare_student``: build a student's engine before the robot drives, and check its outputs.
 
 Needs neither ROS nor torch.
 """

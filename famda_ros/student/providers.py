@@ -133,7 +133,7 @@ def default_cache() -> Path:
 
 
 def device_name(name: str) -> str:
-    """Return the name of what a provider computes on; a GPU's as its driver tells it."""
+    """Return the name of what a provider computes on; a GPU's as its driver reports it."""
     if name in ('tensorrt', 'cuda'):
         for path in sorted(Path('/proc/driver/nvidia/gpus').glob('*/information')):
             if match := re.search(r'^Model:\s*(.+)$', path.read_text(), re.MULTILINE):

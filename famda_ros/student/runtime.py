@@ -44,7 +44,7 @@ MOST_SHAPES = 8
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the student says about one image, at the image's size; None = not asked for.
+    """The prediction for one image, at the image's size; None = not requested.
 
     Attributes:
         labels: uint8 [H, W] train ids; 255 = unlabelled.
@@ -93,14 +93,14 @@ class Student:
             threads: CPU threads per inference; 0 = one per core.
             provider: 'tensorrt', 'cuda', 'openvino', 'cpu', or 'auto': the first of them that works and agrees
                 with the CPU within the limits of the model's card.
-            fallback: take the CPU where the provider that was asked for does not work or agree.
+            fallback: take the CPU where the requested provider does not work or agree.
             cache: folder of built engines; None = the user's, see :func:`famda_ros.student.providers.default_cache`.
             progress: called with a sentence every few seconds while an engine is built.
             image_size: (width, height) of the camera to be ready for; None = a camera of the training size's shape.
 
         Raises:
             FamdaError: the file is no valid student or does not run; the provider is not there, does not run
-                the model, or answers otherwise than the CPU.
+                the model, or differs from the CPU.
         """
         if threads < 0:
             raise FamdaError(f'threads must be 0 (one per core) or more, not {threads}')
@@ -221,7 +221,7 @@ class Student:
             ) from error
         if not np.isfinite(depth).all() or (depth < 0).any():
             raise FamdaError(
-                f"the model '{self.path}' answers a grey image with depth that is infinite, NaN or negative; "
+                f"the model '{self.path}' predicts for a grey image depth that is infinite, NaN or negative; "
                 'export it again, with another precision if it is fp16 or int8'
             )
 
@@ -229,7 +229,7 @@ class Student:
         """Return a session of a provider for the size of ``on_cpu``, and its agreement with it.
 
         Raises:
-            FamdaError: the provider does not run the model, or answers otherwise than the CPU.
+            FamdaError: the provider does not run the model, or differs from the CPU.
         """
         size = on_cpu.image.shape[:2]
         frames = self._probes(size)
@@ -239,7 +239,7 @@ class Student:
             agreement = compare(partial(_copied, on_cpu), partial(_copied, session), frames)
         if fault := agreement.fault(self.card.limits):
             raise FamdaError(
-                f"the provider '{name}' answers otherwise than the CPU on the probe frames of '{self.path}': "
+                f"the provider '{name}' differs from the CPU on the probe frames of '{self.path}': "
                 f"{fault}; take the provider 'cpu', or a model of another precision"
             )
         return session, agreement
@@ -292,12 +292,12 @@ class Student:
 
 
 def _copied(session: BoundSession, frame: np.ndarray) -> dict[str, np.ndarray]:
-    """Return what a session answers, in memory that its next run leaves alone."""
+    """Return what a session computes, in memory that its next run leaves alone."""
     return {name: array.copy() for name, array in session(frame, OUTPUTS).items()}
 
 
 class _Reminder:
-    """Say every few seconds that something still goes on."""
+    """Say every few seconds that something still runs."""
 
     def __init__(self, sentence: str, say: Callable[[str], None]):
         self._sentence, self._say = sentence, say

@@ -26,7 +26,7 @@ import onnxruntime
 from famda_ros import __version__
 from famda_ros.errors import FamdaError
 from famda_ros.files import write_atomically
-from famda_ros.harness.load_protocol import ANSWERS, COMMAND, READY, REPORT
+from famda_ros.harness.load_protocol import COMMAND, OUTPUTS, READY, REPORT
 from famda_ros.harness.play_bag import Process, parameters, processes, read_report
 from famda_ros.student.bound_session import BoundSession
 from famda_ros.student.model_card import read_card
@@ -111,10 +111,10 @@ def headlines(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
     Of the first number of threads, but for ``ratio_N_threads`` and ``rss_mb``.
 
-    ``ratio``: frames per second of the node, fed as fast as it answers, over those of the bare network.
+    ``ratio``: frames per second of the node, fed as fast as it publishes, over those of the bare network.
     ``overhead_ms`` (work on a frame but for the network, until its last message is published), ``end_to_end_ms``
     (stamp of the image to the last message in the listener), ``stages_ms`` and ``cpu_percent`` (100 = one core): of a
-    camera with 10 frames a second, else the slowest.  ``dropped``: {rate: frames that got no answer}.
+    camera with 10 frames a second, else the slowest.  ``dropped``: {rate: frames without outputs}.
     ``rss_mb``: most resident memory of all rows, megabytes.
     """
     first = rows[0]['threads']
@@ -137,25 +137,25 @@ class Phase:
     Attributes:
         start, end: monotonic seconds between which frames were sent.
         sent: stamps, nanoseconds.
-        answers: {topic: [[stamp_ns, received_ns], ...]}.
+        outputs: {topic: [[stamp_ns, received_ns], ...]}.
         samples: [(monotonic seconds, processor seconds, resident megabytes), ...] of the node.
     """
 
     start: float
     end: float
     sent: list[int]
-    answers: dict[str, list[list[int]]]
+    outputs: dict[str, list[list[int]]]
     samples: list[tuple[float, float, float]]
 
     @property
     def whole(self) -> list[int]:
-        """Stamps of the frames with all answers, in order."""
-        return sorted(set(self.sent).intersection(*({stamp for stamp, _ in a} for a in self.answers.values())))
+        """Stamps of the frames with all outputs, in order."""
+        return sorted(set(self.sent).intersection(*({stamp for stamp, _ in a} for a in self.outputs.values())))
 
     def end_to_end_ms(self) -> list[float]:
-        """Return milliseconds from each stamp to the last of its answers in the listener."""
+        """Return milliseconds from each stamp to the last of its outputs in the listener."""
         last: dict[int, int] = {}
-        for stamp, received in (pair for answers in self.answers.values() for pair in answers):
+        for stamp, received in (pair for outputs in self.outputs.values() for pair in outputs):
             last[stamp] = max(received, last.get(stamp, 0))
         return [1e-6 * (last[stamp] - stamp) for stamp in self.whole]
 
@@ -165,8 +165,8 @@ class Phase:
         return float(np.diff(np.interp([self.start, self.end], times, used))[0])
 
     def rate(self) -> float:
-        """Return answers per second while frames were sent; NaN where there are too few."""
-        times = sorted(received for _, received in self.answers[ANSWERS[-1]])
+        """Return outputs per second while frames were sent; NaN where there are too few."""
+        times = sorted(received for _, received in self.outputs[OUTPUTS[-1]])
         return (len(times) - 1) / (1e-9 * (times[-1] - times[0])) if len(times) > 1 else math.nan
 
 
@@ -198,7 +198,7 @@ class Bench:
 
         self.wait_for(answered, seconds + SLACK_S, 'a phase of the bench')
         report = read_report(self.folder / REPORT)
-        return Phase(report['start'], report['end'], report['sent'], report['answers'], samples)
+        return Phase(report['start'], report['end'], report['sent'], report['outputs'], samples)
 
     def wait_for(self, condition: Callable[[], bool], timeout_s: float, what: str) -> None:
         """Wait; a process that has ended, or that takes too long, is an error."""

@@ -53,7 +53,7 @@ def run(
             threads=threads,
             provider=provider,
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
-            on_answer=draw,
+            on_outputs=draw,
         )
     left_out = f', {result["malformed"]} malformed images left out' if result['malformed'] else ''
     print(f'{result["frames"]} frames at {result["fps"]} frames/s on {result["provider"]} -> {out}{left_out}')

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from famda_ros.messages.bag_writer import BagWriter
+from famda_ros.topics import CAMERA_INFO, COMPRESSED, IMAGE
 from famda_train.datasets.frame_folder import FrameFolderWriter
 from famda_train.world.drive import optical_quaternion
 from famda_train.world.render import Rendering
 
-IMAGE_TOPIC, COMPRESSED_TOPIC, INFO_TOPIC = '/camera/image', '/camera/image/compressed', '/camera/camera_info'
+IMAGE_TOPIC, COMPRESSED_TOPIC = f'/camera/{IMAGE}', f'/camera/{IMAGE}{COMPRESSED}'
+INFO_TOPIC = f'/camera/{CAMERA_INFO}'
 BASE_FRAME, OPTICAL_FRAME = 'base_link', 'camera_optical_frame'
 START_NS = 1_700_000_000 * 10**9
 """Stamp of a drive's first frame; fixed, so that the same drive is the same bag."""

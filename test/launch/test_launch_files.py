@@ -378,7 +378,7 @@ def test_the_demo_runs(tmp_path, model):
         (_, (player, log), _) = running
         assert player.wait(30) == 0, log.read_text()
         end = time.monotonic() + 10
-        while not (answers := json.loads(report.read_text())['answers'])['segmentation/mask']:
+        while not (answers := json.loads(report.read_text())['outputs'])['segmentation/mask']:
             assert time.monotonic() < end
             time.sleep(0.1)
     stamp_ns, frame, *size, encoding, _ = answers['segmentation/mask'][0]

@@ -68,7 +68,7 @@ def test_answers_by_value(tmp_path, model):
     assert result['frames_sent'] == 12 and result['every_frame_accounted'], result
     assert result['frames_answered'] >= 6, result
     assert result['headers_equal'] and result['sizes_equal'] and result['encodings_equal']
-    assert result['frames_partly_answered'] == result['unknown_answers'] == result['repeated_answers'] == 0
+    assert result['frames_partly_answered'] == result['unknown_outputs'] == result['repeated_outputs'] == 0
     assert 0 < result['latency_ms']['p50'] <= result['latency_ms']['p99']
     assert set(result['exit_codes'].values()) == {0}
     labels = json.loads(result['labels'])

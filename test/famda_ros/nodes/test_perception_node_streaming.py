@@ -16,7 +16,7 @@ pytest.importorskip('rclpy', reason='no ROS 2: neither a distribution nor the wh
 from perception_client import LONG, PerceptionClient, camera_info, constant, promised, stamp_of
 from sensor_msgs.msg import CameraInfo, Image
 
-from famda_ros.harness.answer_audit import latency
+from famda_ros.harness.output_audit import latency
 from famda_ros.messages.image_messages import image_to_array
 from famda_ros.topics import IMAGE_TOPICS, INFO_TOPICS
 

@@ -248,6 +248,6 @@ def test_auto(tmp_path, values):
     assert control.settings.profile == 'day' and 'refused' in control.describe()['profile_reason']
     # Asked for by name it is off.
     assert switch(control, values['auto.day']) == ''
-    assert control.requested == values['auto.day'] and control.describe()['profile_reason'] == 'asked for'
+    assert control.requested == values['auto.day'] and control.describe()['profile_reason'] == 'requested'
     assert switch(control, 'auto') == ''
     assert control.requested == 'auto'

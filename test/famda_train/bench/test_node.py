@@ -11,7 +11,7 @@ import pytest
 from tiny_student import save_tiny
 
 from famda_ros.errors import FamdaError
-from famda_ros.harness.load_protocol import ANSWERS
+from famda_ros.harness.load_protocol import OUTPUTS
 from famda_ros.harness.play_bag import Process
 from famda_train.bench import node
 from famda_train.bench.node import AS_FAST, Bench, NodeSetup, Phase, bare_rate, headlines, started
@@ -69,13 +69,13 @@ def test_headlines_by_hand():
 
 
 def test_a_phase_counts_whole_answers_only():
-    answers = {
+    outputs = {
         'segmentation/mask': [[0, 5 * MS], [100 * MS, 130 * MS], [200 * MS, 220 * MS]],
         'segmentation/confidence': [[0, 9 * MS], [100 * MS, 131 * MS]],
         'depth/image': [[0, 7 * MS], [100 * MS, 132 * MS], [200 * MS, 257 * MS]],
     }
     samples = [(9.0, 1.0, 50.0), (11.0, 2.0, 60.0), (13.0, 2.0, 55.0)]
-    phase = Phase(10.0, 12.0, [0, 100 * MS, 200 * MS, 300 * MS], answers, samples)
+    phase = Phase(10.0, 12.0, [0, 100 * MS, 200 * MS, 300 * MS], outputs, samples)
     assert phase.whole == [0, 100 * MS]
     assert phase.end_to_end_ms() == pytest.approx([9.0, 32.0])
     assert phase.rate() == pytest.approx(2 / 0.25)
@@ -138,6 +138,6 @@ def test_without_ros_there_is_one_sentence(capsys, model, monkeypatch):
 
 
 def test_a_node_that_hardly_answers_is_one_sentence():
-    once = Phase(0.0, 1.0, [0], {topic: [[0, MS]] for topic in ANSWERS}, [])
+    once = Phase(0.0, 1.0, [0], {topic: [[0, MS]] for topic in OUTPUTS}, [])
     with pytest.raises(FamdaError, match='give more --seconds'):
         node._ratio([once], [10.0])
