@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import signal
-import threading
 import time
 
 import pytest
@@ -14,7 +13,7 @@ from tiny_student import HEIGHT, WIDTH, save_tiny, tiny_card, work_that_takes
 pytest.importorskip('rclpy', reason='no ROS 2: neither a distribution nor the wheels are installed')
 
 from lifecycle_msgs.srv import ChangeState
-from perception_client import LONG, PerceptionClient, camera_info, constant, promised
+from perception_client import LONG, PerceptionClient, Repeatedly, camera_info, constant, promised
 from rcl_interfaces.msg import ParameterType, ParameterValue
 from sensor_msgs.msg import CameraInfo, Image
 
@@ -35,31 +34,19 @@ def slow_model(tmp_path):
     return save_tiny(tmp_path / 'slow.onnx', card=card, work=work_that_takes(300, card))
 
 
-class Camera:
-    """Publishes the same image again and again, in a thread, as a driver does."""
+class Camera(Repeatedly):
+    """Publishes the same image again and again."""
 
     def __init__(self, client, rate_hz=20.0, width=WIDTH, height=HEIGHT):
-        self._client, self._period = client, 1 / rate_hz
-        self._image = constant(width, height, 200, 128, 40)
-        self._stop = threading.Event()
+        image, info = constant(width, height, 200, 128, 40), client.publisher(CameraInfo, 'camera_info')
         client.publisher(Image, 'image')
-        client.publisher(CameraInfo, 'camera_info')
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def _run(self):
-        height, width = self._image.shape[:2]
-        while not self._stop.wait(self._period):
+        def publish():
             stamp = time.time_ns()
-            self._client.publisher(CameraInfo, 'camera_info').publish(camera_info(stamp, width, height, 100.0))
-            self._client.send(self._image, stamp)
+            info.publish(camera_info(stamp, width, height, 100.0))
+            client.send(image, stamp)
 
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join(5)
+        super().__init__(publish, rate_hz)
 
 
 def test_transitions(tmp_path, monkeypatch, model):

@@ -14,7 +14,7 @@ from tiny_student import HEIGHT, TINY_SPACE, WIDTH, save_tiny, tiny_card
 
 pytest.importorskip('rclpy', reason='no ROS 2: neither a distribution nor the wheels are installed')
 
-from perception_client import LONG, PerceptionClient, constant, promised, stamp_of
+from perception_client import LONG, PerceptionClient, Repeatedly, constant, promised, stamp_of
 from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.msg import ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParametersAtomically
@@ -32,26 +32,13 @@ TOPICS = (MASK, COLOR, DEPTH)
 DAY, NIGHT = (1, 50.0), (0, 25.0)
 
 
-class Camera:
-    """Publishes images of one colour in a thread."""
+class Camera(Repeatedly):
+    """Publishes images of one colour."""
 
     def __init__(self, client, rate_hz=30.0):
-        self._client, self._period, self._stop = client, 1 / rate_hz, threading.Event()
         self.color = (200, 128, 100)
         client.publisher(Image, 'image')
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def _run(self):
-        while not self._stop.wait(self._period):
-            self._client.send(constant(4 * WIDTH, 4 * HEIGHT, *self.color), time.time_ns())
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join(5)
+        super().__init__(lambda: client.send(constant(4 * WIDTH, 4 * HEIGHT, *self.color), time.time_ns()), rate_hz)
 
 
 @pytest.fixture

@@ -63,16 +63,6 @@ def test_ten_percent_too_far_is_abs_rel_one_tenth(truth):
     assert result['delta1'] == 100.0
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.tuples(DEPTH, DEPTH), min_size=2, max_size=4))
-def test_pixels_are_pooled_whatever_the_frames(frames):
-    metric = DepthMetric()
-    for prediction, truth in frames:
-        metric.update(prediction, truth)
-    at_once = depth_metrics(*(np.concatenate(arrays) for arrays in zip(*frames, strict=True)))
-    assert metric.compute() == pytest.approx(at_once, nan_ok=True)
-
-
 def test_scale_is_not_forgiven():
     truth = np.linspace(1, 30, 50, dtype=np.float32)
     assert depth_metrics(truth * 2, truth)['abs_rel'] == pytest.approx(1.0)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from famda_train.evaluation.normals import NormalsMetric, angles_degrees, normals_metrics
+from famda_train.evaluation.normals import angles_degrees, normals_metrics
 
 COMPONENT = st.floats(-1, 1, width=32)
 NORMALS = hnp.arrays(np.float32, (3, 2, 4), elements=COMPONENT)
@@ -54,16 +54,6 @@ def test_the_five_numbers(degrees):
     assert result['median_angle'] == pytest.approx(middle, abs=0.006)
     shares = [100 * np.mean(angles < limit) for limit in (11.25, 22.5, 30)]
     assert [result[name] for name in ('within_11', 'within_22', 'within_30')] == pytest.approx(shares)
-
-
-@settings(max_examples=30)
-@given(st.lists(st.tuples(NORMALS, NORMALS), min_size=2, max_size=4))
-def test_pixels_are_pooled_whatever_the_frames(frames):
-    metric = NormalsMetric()
-    for prediction, truth in frames:
-        metric.update(prediction, truth)
-    batch = normals_metrics(*(np.stack(arrays) for arrays in zip(*frames, strict=True)))
-    assert metric.compute() == pytest.approx(batch, nan_ok=True)
 
 
 def test_unknown_truth_is_not_scored_and_no_direction_is_a_right_angle():
