@@ -25,7 +25,10 @@ from famda_train.training.ema import ema_decay, make_teacher, teacher_mode, upda
 from famda_train.training.samples import Samples
 from famda_train.training.source_training import Sample, SourceTraining, plain_settings
 from famda_train.training.stream import SOURCE, TARGET
-from famda_train.training.tasks import Segmentation, Target
+from famda_train.training.tasks import Depth, Segmentation, Target
+
+ANCHOR_STEPS = 4
+"""So many steps apart, the scale of depth is compared with that of the start: it moves slowly."""
 
 
 @dataclass
@@ -97,6 +100,7 @@ class SelfTraining(SourceTraining):
         self.masked_images, self.distance = masked_images, feature_distance
         self.statistics_batches, self.statistics_of = statistics_batches, statistics_of
         self.teacher = make_teacher(self.network)
+        self.anchor = make_teacher(self.network) if self.depth is not None and self.depth.settings.keep_scale else None
         self._teacher_step = -1  # the optimiser step that the teacher has followed
         self.imagenet = frozen_encoder(self.spec.network.get('encoder', SMALL)) if feature_distance else None
 
@@ -104,6 +108,11 @@ class SelfTraining(SourceTraining):
     def segmentation(self) -> Segmentation:
         """The task whose labels decide what is pasted and how much a pixel counts."""
         return self.tasks[0]  # type: ignore[return-value]
+
+    @property
+    def depth(self) -> Depth | None:
+        """The task of depth, where it takes part."""
+        return next((task for task in self.tasks if isinstance(task, Depth)), None)
 
     @property
     def target(self) -> Samples:
@@ -152,6 +161,8 @@ class SelfTraining(SourceTraining):
         loss = self.source_loss(source, rng)
         if self.distance:
             loss = loss + self.distance.weight * self.distance_loss(source)
+        if self.anchor is not None and self.global_step % ANCHOR_STEPS == 0:
+            self.follow_scale(target['image'])
         pseudo_targets = self.pseudo_targets(target)
         target_loss = self.mixed_loss(source, target, pseudo_targets, target_rng)
         if self.masked_images:
@@ -173,6 +184,13 @@ class SelfTraining(SourceTraining):
         if self.global_step != self._teacher_step:
             update_teacher(self.teacher, self.network, ema_decay(self.global_step, self.ema_limit))
             self._teacher_step = self.global_step
+
+    @torch.no_grad()
+    def follow_scale(self, image: torch.Tensor) -> None:
+        """Compare the EMA teacher's depth of target images with that of the student that training started from."""
+        assert self.anchor is not None and self.depth is not None
+        now, start = (self.predict(teacher_mode(network), image)['depth'] for network in (self.teacher, self.anchor))
+        self.depth.follow_scale(now, start)
 
     @torch.no_grad()
     def pseudo_targets(self, target: Sample) -> dict[str, Target]:

@@ -25,6 +25,9 @@ from famda_train.training.tasks.task import Sample, Target, Task, constant_like
 HEADROOM = (0.5, 1.5)
 """The network predicts from and to these multiples of the ends of the range, so that it can say "beyond"."""
 
+SCALE_DECAY = 0.9
+"""Of the moving average of how far the scale has moved, per look at it."""
+
 ALIGNED_SHARE = 0.875
 """EMA depth beyond this share of the far end is not used to align a relative teacher: 70 m of 80 m."""
 
@@ -46,6 +49,9 @@ class DepthSettings:
             the same image, ``source`` = how disparities are distributed on the source.
         tolerance: a teacher's pixel weighs exp(-|log ratio to the EMA teacher| / tolerance);
             0 = all pixels weigh the same.
+        keep_scale: keep the metres of the student that self-training starts from: a frozen copy of it says by how
+            much the scale of the EMA teacher has moved on the target, and depth is divided by that, where a
+            relative teacher is aligned to it and where there is no depth teacher.
     """
 
     weight: float = 1.0
@@ -56,6 +62,7 @@ class DepthSettings:
     teacher_weight: float = 1.0
     align: Literal['ema', 'source'] = 'ema'
     tolerance: float = 0.0
+    keep_scale: bool = False
 
 
 class Depth(Task):
@@ -90,6 +97,8 @@ class Depth(Task):
             self.start = 0.5 * math.log(near * far)
         self.source_disparity: torch.Tensor
         self.register_buffer('source_disparity', torch.tensor([0.1, 0.05]))  # median, spread; 1/m
+        self.log_drift: torch.Tensor
+        self.register_buffer('log_drift', torch.tensor(torch.nan))  # of the scale; NaN = not looked at yet
 
     def observe(self, source: Sample) -> None:
         """Follow how disparities are distributed on the source."""
@@ -98,6 +107,20 @@ class Depth(Task):
             statistics = robust_statistics(disparity, torch.isfinite(source['depth']))
             now = mean_over_processes(torch.stack([value.nanmean() for value in statistics]))
             self.source_disparity = moving_average(self.source_disparity, now.nan_to_num(0.1))
+
+    def follow_scale(self, raw: torch.Tensor, anchor: torch.Tensor) -> None:
+        """Follow by which factor depth on the target has moved.
+
+        Args:
+            raw: float [B, 1, H, W], output of the EMA teacher's head.
+            anchor: the same of the frozen student that self-training started from, on the same images.
+        """
+        inside = (anchor < math.log(ALIGNED_SHARE * self.settings.range_m[1])).flatten(1)
+        difference = torch.where(inside, (raw - anchor).float().flatten(1), torch.nan)
+        now = mean_over_processes(difference.nanmedian(dim=1).values.nanmean())
+        first = torch.isnan(self.log_drift) | torch.isnan(now)
+        moved = moving_average(self.log_drift, now, SCALE_DECAY)
+        self.log_drift = torch.where(first, now, moved)
 
     def decode(self, raw: torch.Tensor) -> torch.Tensor:
         """Return float32 [B, H, W] metres for the canonical focal, inside ``output_range_m``."""
@@ -113,12 +136,17 @@ class Depth(Task):
         return Target(source['depth'], constant_like(source['depth']))
 
     def pseudo_target(self, raw: torch.Tensor, target: Sample, pseudo_targets: dict[str, Target]) -> Target:
-        """Return the depth teacher's metres; sky is beyond range, without a teacher all is unknown."""
-        reference = self.decode(raw)
-        if 'teacher_depth' not in target and 'teacher_disparity' not in target:
+        """Return the depth teacher's metres; sky is beyond range.
+
+        Without a teacher they are the EMA teacher's at the scale of the start with ``keep_scale``, else unknown.
+        """
+        reference = self.decode(raw) / self.log_drift.nan_to_num(0.0).exp()
+        taught = 'teacher_depth' in target or 'teacher_disparity' in target
+        if not (taught or self.settings.keep_scale):
             return Target(torch.full_like(reference, torch.nan), torch.zeros_like(reference))
         sky = pseudo_targets['segmentation'].values == self.sky
-        metres = self.teacher_metres(target, reference, ~sky & (reference < ALIGNED_SHARE * self.settings.range_m[1]))
+        inside = ~sky & (reference < ALIGNED_SHARE * self.settings.range_m[1])
+        metres = self.teacher_metres(target, reference, inside) if taught else torch.where(inside, reference, torch.nan)
         weight = constant_like(metres, self.settings.teacher_weight)
         if 'teacher_reliability' in target:
             weight = weight * torch.where(sky, 1.0, target['teacher_reliability'])

@@ -14,7 +14,7 @@ from famda_train.training import rare_class_sampling, self_training
 from famda_train.training.data_module import AdaptationData, DataSource, RareClassSampling
 from famda_train.training.self_training import SelfTraining
 from famda_train.training.source_training import SourceTraining
-from famda_train.training.tasks import SegmentationSettings, SurfaceNormals
+from famda_train.training.tasks import DepthSettings, SegmentationSettings, SurfaceNormals
 
 
 @pytest.fixture(scope='module')
@@ -72,6 +72,20 @@ def test_what_jumps_along_a_paste_edge_is_not_taught_there(street, monkeypatch):
         weight = targets[name].weight[:, 0]
         assert not weight[:, 18:22].any() and weight[:, :18].all()
     assert targets['segmentation'].weight[:, 0, :20].all()
+
+
+def test_the_scale_of_depth_is_compared_with_the_start_of_training(street):
+    """The student's depth is moved by 40 % in the middle of a training; what it is taught on the target is not."""
+    module = module_of(depth=DepthSettings(keep_scale=True))
+    start = {name: value.clone() for name, value in module.anchor.state_dict().items() if 'running' not in name}
+    shift = torch.tensor(1.4).log()
+    with torch.no_grad():
+        for network in (module.network, module.teacher):
+            network.heads['depth'][-1].bias += shift
+    fit(module, data_of(street), steps=1)
+    assert float(module.depth.log_drift) == pytest.approx(float(shift), abs=0.02)
+    same = module.anchor.state_dict()
+    assert all(torch.equal(value, same[name]) for name, value in start.items() if 'num_batches' not in name)
 
 
 def test_label_maps_are_counted_once_per_run(street, monkeypatch):

@@ -102,6 +102,24 @@ def test_depth_is_scored_in_metres_of_the_frames_own_camera(frames):
     assert metric.compute()['rmse'] == pytest.approx(1.0, rel=1e-4)
 
 
+def test_depth_without_a_teacher_keeps_the_scale_of_the_start(frames):
+    """The EMA teacher is 30 % too far: its shape is learnt at the scale of the frozen student, sky beyond range."""
+    task, labels = Depth(DepthSettings(keep_scale=True), SKY), Target(frames['labels'], torch.ones(2, H, W))
+    start = frames['depth'].clamp_max(100.0).log()[:, None]
+    raw = start + math.log(1.3)
+    task.follow_scale(raw, start)
+    values, weight = task.pseudo_target(raw, {}, {'segmentation': labels})
+    torch.testing.assert_close(values, frames['depth'])
+    assert (weight == 1).all()
+    task.follow_scale(start, start)  # one look among others moves it by a tenth
+    assert float(task.log_drift) == pytest.approx(0.9 * math.log(1.3), rel=1e-5)
+    disparity = {'teacher_disparity': 3.0 / frames['depth'] + 1.0}  # a relative teacher gets metres at that scale
+    aligned = task.pseudo_target(start + task.log_drift, disparity, {'segmentation': labels}).values
+    torch.testing.assert_close(aligned, frames['depth'], rtol=1e-3, atol=1e-3)
+    nothing = Depth(sky=SKY).pseudo_target(raw, {}, {'segmentation': labels})
+    assert nothing.values.isnan().all() and (nothing.weight == 0).all()
+
+
 def test_pseudo_labels_are_those_of_the_teacher_and_weigh_as_it_is_sure(frames):
     task = segmentation(prior_strength=0.0)
     raw = logits_of(frames['labels'])
