@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from rosbags.highlevel import AnyReader
 from famda_ros.errors import FamdaError
 from famda_ros.messages.bag_types import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, message_type, stamp_ns_of, typestore
 from famda_ros.messages.camera_info import calibration_fault, focal_of, info_topic_of, intrinsics_of
+from famda_ros.messages.cut_mcap import CutRecording, NoMcapError, has_no_end, whole_part
 from famda_ros.messages.image_messages import MalformedImage, compressed_to_rgb, image_to_rgb
 
 STORAGE_SUFFIXES = ('.mcap', '.db3')
@@ -51,32 +53,44 @@ class BagFrame:
     time_ns: int | None = None
 
 
+OnLoss = Callable[[str], None]
+"""Is told in a sentence what a recording lacks although the rest of it is read."""
+
+
+def warn(sentence: str) -> None:
+    """Log a warning; without a configured log it goes to stderr."""
+    logging.getLogger(__name__).warning(sentence)
+
+
 @contextlib.contextmanager
-def open_bag(path: str | Path):
+def open_bag(path: str | Path, on_loss: OnLoss = warn):
     """Open a bag folder, an .mcap or a .db3 file (ROS 1 .bag too) as a rosbags ``AnyReader``.
 
+    An MCAP file that a killed recorder or an unfinished copy left without an end is read as far as it is whole; so is
+    a folder without ``metadata.yaml``.
+
+    Args:
+        path: bag folder or file.
+        on_loss: called with a sentence about each file that is read in part.
+
     Raises:
-        FamdaError: it is missing, no bag, or damaged.
+        FamdaError: it is missing, no bag, holds no message that can be read, or is damaged.
     """
     path = Path(path)
     if not path.exists():
         raise FamdaError(f"the bag '{path}' does not exist; check the path")
-    if path.is_dir() and not (path / 'metadata.yaml').is_file():
-        files = recordings_in(path)
-        if files:
-            raise FamdaError(
-                f"'{path}' has no metadata.yaml, as a recorder that was killed leaves it; give its file "
-                f"'{files[0].name}', or run: ros2 bag reindex {path}"
-            )
-        raise FamdaError(f"'{path}' is no bag: it has no metadata.yaml; give the bag's folder or its .mcap file")
-    if path.suffix == '.zstd':
+    if path.name.endswith('.zstd'):
         raise FamdaError(f"'{path}' is a compressed file of a bag; give the bag's folder, or unpack it: zstd -d {path}")
+    if path.name.endswith('.bag.active'):
+        raise FamdaError(f"'{path}' was left by a recorder that was killed; make its index with: rosbag reindex {path}")
     check_written_out(path)
     reader = None
     try:
-        reader = AnyReader([path], default_typestore=typestore())
+        reader = AnyReader(_files(path, on_loss), default_typestore=typestore())
         reader.open()
         check_connections(reader)
+    except FamdaError:
+        raise
     except Exception as error:  # a damaged file can raise anything in a parser that is not ours
         raise _damaged(path, error) from error
     try:
@@ -84,6 +98,70 @@ def open_bag(path: str | Path):
     finally:
         with contextlib.suppress(Exception):  # of a damaged file
             reader.close()
+
+
+def _files(path: Path, on_loss: OnLoss) -> list[Any]:
+    """Return what a reader is to open: the bag as it is where it is whole, else its files as far as they are.
+
+    Raises:
+        FamdaError: there is no file, or no message in any.
+    """
+    has_metadata = path.is_file() or (path / 'metadata.yaml').is_file()
+    files = recordings_in(path) if path.is_dir() else [path]
+    cut = [file for file in files if file.suffix == '.mcap' and has_no_end(file)]
+    if has_metadata and not cut:
+        return [path]
+    if not files:
+        packed = next(iter(sorted(path.glob('*.zstd'))), None)
+        cure = f'unpack its files: zstd -d {packed}' if packed else "give the bag's folder or its .mcap file"
+        raise FamdaError(f"'{path}' is no bag: it has no metadata.yaml; {cure}")
+    if not has_metadata:
+        on_loss(
+            f"'{path}' has no metadata.yaml, as a recorder that was killed leaves it; its files are read as one "
+            f"recording: {', '.join(file.name for file in files)} (ros2 bag reindex {path})"
+        )
+    elif path.is_dir() and (packed_by := _metadata(path).get('compression_mode')) not in (None, '', 'NONE', 'none'):
+        raise FamdaError(
+            f"'{cut[0]}' is cut off and its bag is compressed by {str(packed_by).lower()}, which cannot be read in "
+            f'part; bring back what is whole: {_recover(cut[0])}'
+        )
+    counted = _metadata(path).get('message_count') if len(files) == 1 else None
+    opened = [_opened(file, counted, on_loss) if file in cut else file for file in files]
+    if not any(opened):
+        raise FamdaError(f"'{path}' holds no message that is whole: its recorder was killed before it wrote one")
+    return [file for file in opened if file]
+
+
+def _opened(file: Path, counted: Any, on_loss: OnLoss) -> CutRecording | None:
+    """Return the whole part of a file without an end; None = there is no message in it."""
+    try:
+        part = whole_part(file)
+    except NoMcapError:
+        raise FamdaError(f"'{file}' is no MCAP file: it does not begin as one; check where it comes from") from None
+    if part.is_all:
+        on_loss(f"'{file}' has no index, as a recorder that was killed leaves it; all its messages are read")
+    elif part.messages:
+        of = f' of {counted}' if isinstance(counted, int) and counted > part.messages else ''
+        on_loss(
+            f"'{file}' is cut off, as a recorder that was killed or an unfinished copy leaves it: {part.messages}{of} "
+            f'messages up to {part.last_ns / 1e9:.3f} s are read, and what came after is lost; if it is whole '
+            f'elsewhere, copy it again, or make a whole file of what there is: {_recover(file)}'
+        )
+    else:
+        on_loss(f"'{file}' holds no message that is whole: its recorder was killed before it wrote one")
+    return CutRecording(file, part) if part.messages else None
+
+
+def _recover(file: Path) -> str:
+    return f'mcap recover {file} -o {file.with_name(f"{file.stem}_recovered.mcap")}'
+
+
+def _metadata(path: Path) -> dict[str, Any]:
+    """Return what a bag folder's metadata.yaml says; {} where there is none, or it cannot be read."""
+    try:
+        return dict(yaml.safe_load((path / 'metadata.yaml').read_text())['rosbag2_bagfile_information'])
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError):
+        return {}
 
 
 def check_written_out(path: Path) -> None:
@@ -118,33 +196,42 @@ def recordings_in(folder: Path) -> list[Path]:
 
 def _damaged(path: str | Path, error: Exception) -> FamdaError:
     detail = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip('.')
-    if 'profile' in detail.lower() and 'ros1' in detail.lower():
-        return FamdaError(f"the bag '{path}' cannot be read ({detail}); convert it with: rosbags-convert")
-    if 'metadata' in detail.lower() or isinstance(error, UnicodeDecodeError):
-        return FamdaError(f"the bag '{path}' cannot be read ({detail}); make its metadata.yaml anew: ros2 bag reindex")
-    file = Path(path)
-    kinds = {file.suffix} if file.is_file() else {part.suffix for part in recordings_in(file)}
-    if '.mcap' in kinds:
-        cure = 'if it was cut short, this brings back what is whole: mcap recover'
-    elif '.db3' in kinds:
-        cure = "if it was cut short, this brings back what is whole: sqlite3 FILE.db3 .recover, then ros2 bag reindex"
+    folder = Path(path)
+    files = recordings_in(folder) if folder.is_dir() else [folder]
+    file = next((file for file in files if str(file) in str(error)), files[0] if files else folder)
+    if 'profile' in detail.lower():
+        cure = 'it was not recorded by ROS 2; convert the bag that it was made of with: rosbags-convert'
+    elif 'files are missing' in detail:
+        cure = f'copy the missing files, or make its metadata.yaml anew: ros2 bag reindex {path}'
+    elif 'metadata' in detail.lower() or isinstance(error, UnicodeDecodeError):
+        cure = f'make its metadata.yaml anew: ros2 bag reindex {path}'
+    elif file.suffix == '.mcap':
+        cure = f'bring back what is whole: {_recover(file)}'
+    elif file.suffix == '.db3':
+        whole = file.with_name(f'{file.stem}_recovered.db3')
+        cure = f"bring back what is whole: sqlite3 {file} .recover | sqlite3 {whole}"
+    elif file.suffix == '.bag':
+        cure = f'if it was cut short, make its index anew: rosbag reindex {file}'
     else:
         cure = 'check that it is a bag, and that it was copied whole'
     return FamdaError(f"the bag '{path}' cannot be read ({detail}); {cure}")
 
 
-def read_messages(path: str | Path, topics: Iterable[str] | None = None) -> Iterator[tuple[str, str, int, Any]]:
+def read_messages(
+    path: str | Path, topics: Iterable[str] | None = None, on_loss: OnLoss = warn
+) -> Iterator[tuple[str, str, int, Any]]:
     """Yield (topic, message type, time in the bag in ns, message) in the order of recording.
 
     Args:
         path: bag folder or file.
         topics: only these; None = all.  Topics whose type is not known are left out.
+        on_loss: see :func:`open_bag`.
 
     Raises:
         FamdaError: the bag is missing or damaged.
     """
     wanted = None if topics is None else set(topics)
-    with open_bag(path) as reader:
+    with open_bag(path, on_loss) as reader:
         connections = [
             c
             for c in reader.connections
@@ -171,14 +258,19 @@ def _read(path, reader, connections) -> Iterator[tuple[str, str, int, Any]]:
         yield connection.topic, kind, time_ns, message
 
 
-def read_raw(path: str | Path, topics: Iterable[str]) -> Iterator[tuple[str, str, int, bytes]]:
+def read_raw(path: str | Path, topics: Iterable[str], on_loss: OnLoss = warn) -> Iterator[tuple[str, str, int, bytes]]:
     """Yield (topic, message type, time in the bag in ns, CDR bytes) in the order of recording.
+
+    Args:
+        path: bag folder or file.
+        topics: only these.
+        on_loss: see :func:`open_bag`.
 
     Raises:
         FamdaError: the bag is missing, damaged, or a ROS 1 bag.
     """
     wanted = set(topics)
-    with open_bag(path) as reader:
+    with open_bag(path, on_loss) as reader:
         if not reader.is2:
             raise FamdaError(f"'{path}' is a ROS 1 bag; convert it with 'rosbags-convert'")
         connections = [c for c in reader.connections if c.topic in wanted]
@@ -194,13 +286,20 @@ def read_raw(path: str | Path, topics: Iterable[str]) -> Iterator[tuple[str, str
 
 
 def topics_of(path: str | Path) -> dict[str, tuple[str, int]]:
-    """Return {topic: (message type, number of messages)} of a bag; several publishers of a topic are added up."""
+    """Return {topic: (message type, number of messages)} of a bag; several publishers of a topic are added up.
+
+    Counts what can be read; what a file that is cut off has lost is told where its messages are read.
+    """
     topics: dict[str, tuple[str, int]] = {}
-    with open_bag(path) as reader:
+    with open_bag(path, _silent) as reader:
         for connection in reader.connections:
             _, before = topics.get(connection.topic, ('', 0))
             topics[connection.topic] = _full_name(connection.msgtype), before + connection.msgcount
     return topics
+
+
+def _silent(_sentence: str) -> None:
+    """Tell nobody: it is told where the messages are read."""
 
 
 def _full_name(msgtype: str) -> str:
@@ -267,10 +366,12 @@ def iter_frames(
     image_topic: str | None = None,
     on_malformed: Callable[[MalformedImage], None] | None = None,
     on_calibration: Callable[[str], None] = lambda sentence: None,
+    on_loss: OnLoss = warn,
 ) -> Iterator[BagFrame]:
     """Yield the camera images of bags, one bag after the other.
 
     A calibration that cannot be used, or is not set, changes nothing: the last good one holds, as in the node.
+    A recording that is cut off is read as far as it is whole.
 
     Args:
         paths: a bag (folder, .mcap, .db3) or several.
@@ -278,16 +379,17 @@ def iter_frames(
         on_malformed: called for images that cannot be read, which are then left out;
             None = such an image raises.
         on_calibration: called with a sentence about each calibration that cannot be used.
+        on_loss: called with a sentence about each file that is cut off: how much of it is read.
 
     Raises:
         FamdaError: a bag is missing, damaged, without images, or has several image
             topics and ``image_topic`` is None.
     """
     for path in _as_list(paths):
-        yield from _frames_of_bag(path, image_topic, on_malformed, on_calibration)
+        yield from _frames_of_bag(path, image_topic, on_malformed, on_calibration, on_loss)
 
 
-def _frames_of_bag(path, image_topic, on_malformed, on_calibration) -> Iterator[BagFrame]:
+def _frames_of_bag(path, image_topic, on_malformed, on_calibration, on_loss) -> Iterator[BagFrame]:
     topics = topics_of(path)
     topic = choose_image_topic(path, topics, image_topic)
     info_topic = info_topic_of(topic)
@@ -295,9 +397,9 @@ def _frames_of_bag(path, image_topic, on_malformed, on_calibration) -> Iterator[
     if topics.get(info_topic, ('', 0))[0] == CAMERA_INFO:
         wanted.append(info_topic)
         # A driver often publishes the image first: let the first frames have the first good calibration.
-        info = next((m for _, _, _, m in read_messages(path, [info_topic]) if _usable(m)), None)
+        info = next((m for _, _, _, m in read_messages(path, [info_topic], _silent) if _usable(m)), None)
     read = 0
-    for name, kind, time_ns, message in read_messages(path, wanted):
+    for name, kind, time_ns, message in read_messages(path, wanted, on_loss):
         if name == info_topic:
             if _usable(message):
                 info = message
@@ -348,9 +450,8 @@ def _frame(topic: str, kind: str, time_ns: int, message: Any, info: Any) -> BagF
 def custom_data(path: str | Path) -> dict[str, str]:
     """Return the custom data of a bag folder's metadata.yaml; {} where there is none."""
     try:
-        metadata = yaml.safe_load((Path(path) / 'metadata.yaml').read_text())
-        return dict(metadata['rosbag2_bagfile_information'].get('custom_data') or {})
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError):
+        return dict(_metadata(Path(path)).get('custom_data') or {})
+    except (TypeError, ValueError):
         return {}
 
 

@@ -130,7 +130,7 @@ class BagPlayerNode(Node):
         rate = self.get_parameter('rate').value
         sent: list[Seen] = []
         first_ns, start = None, time.monotonic()
-        for topic, _, time_ns, cdr in read_raw(self._bag, self._outputs):
+        for topic, _, time_ns, cdr in read_raw(self._bag, self._outputs, self.get_logger().warning):
             if topic != TF_STATIC:  # often stamped long before the first image
                 first_ns = time_ns if first_ns is None else first_ns
                 due = start + (time_ns - first_ns) * 1e-9 / rate

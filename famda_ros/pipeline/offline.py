@@ -68,10 +68,10 @@ def perceive(
         on_outputs: called with every image, its prediction, and the label space.
 
     Returns:
-        ``frames``, ``malformed`` (left out), ``malformed_images`` (why, each in a sentence), ``calibration``
-        (what is wrong with it, sentence → number of frames or messages), ``seconds``, ``fps`` (reading and writing
-        included), ``milliseconds`` (mean of each stage of the student), ``provider``,
-        ``model``, ``bag``.
+        ``frames``, ``malformed`` (left out), ``malformed_images`` (why, each in a sentence), ``losses`` (sentences
+        about files of the recording that are cut off and are read as far as they are whole), ``calibration`` (what is
+        wrong with it, sentence → number of frames or messages), ``seconds``, ``fps`` (reading and writing included),
+        ``milliseconds`` (mean of each stage of the student), ``provider``, ``model``, ``bag``.
 
     Raises:
         FamdaError: the source has no images, the model is no student, or ``out`` exists.
@@ -83,7 +83,8 @@ def perceive(
     def count_calibration(sentence: str) -> None:
         calibration[sentence] = calibration.get(sentence, 0) + 1
 
-    total, frames = open_source(source, topic, malformed.append, count_calibration)
+    losses: list[str] = []
+    total, frames = open_source(source, topic, malformed.append, count_calibration, losses.append)
     done, times = 0, dict.fromkeys(STAGES, 0.0)
     custom_data = {
         'famda_version': __version__,
@@ -121,6 +122,7 @@ def perceive(
         'frames': done,
         'malformed': len(malformed),
         'malformed_images': [str(fault) for fault in malformed],
+        'losses': losses,
         'calibration': calibration,
         'seconds': round(seconds, 3),
         'fps': round(done / seconds, 2),
@@ -165,13 +167,14 @@ def open_source(
     topic: str | None,
     on_malformed: Callable[[MalformedImage], None],
     on_calibration: Callable[[str], None],
+    on_loss: Callable[[str], None],
 ) -> tuple[int, Iterator[BagFrame]]:
     """Return (number of frames, the frames) of a bag, a frame folder or a folder of images."""
     path = Path(source)
     if not path.exists():
         raise FamdaError(f"'{source}' does not exist; give a bag or a folder of images")
     if path.is_file() or (path / 'metadata.yaml').is_file() or recordings_in(path):
-        return count_frames(path, topic), iter_frames(path, topic, on_malformed, on_calibration)
+        return count_frames(path, topic), iter_frames(path, topic, on_malformed, on_calibration, on_loss)
     if topic is not None:
         raise FamdaError(f"'{source}' is a folder of images, which has no topics; leave --topic out")
     if (path / INDEX).is_file():

@@ -57,6 +57,8 @@ def run(
         )
     left_out = f', {result["malformed"]} malformed images left out' if result['malformed'] else ''
     print(f'{result["frames"]} frames at {result["fps"]} frames/s on {result["provider"]} -> {out}{left_out}')
+    for sentence in result['losses']:
+        print(f'warning: {sentence}')
     for sentence, times in result['calibration'].items():
         print(f'warning: {sentence} ({times} times)')
     for sentence in result['malformed_images'][:MOST_NAMED]:
