@@ -66,6 +66,7 @@ def model_report(profiles: ProfileControl, active: bool) -> Report:
         'precision': card.precision,
         'provider': student.provider,
         'providers_passed_over': '; '.join(f'{name}: {why}' for name, why in student.passed_over.items()) or 'none',
+        'depth_scale': f'{profiles.settings.depth_scale:.3f}',
         'agreement_with_cpu': str(student.agreement) if student.agreement else 'n/a',
         **profiles.describe(),
     }

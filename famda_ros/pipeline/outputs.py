@@ -47,6 +47,7 @@ class InferenceSettings:
         max_age_ms: images older than this are left out; 0 = none are.
         target_brightness: mean luma 0..255 that images are brought to for the student; 0 = as they are.
         max_gamma: strongest gamma curve for that.
+        depth_scale: factor of the depth, from a calibration at the place.
     """
 
     student: Student
@@ -57,6 +58,7 @@ class InferenceSettings:
     max_age_ms: float = 0.0
     target_brightness: float = 0.0
     max_gamma: float = 2.5
+    depth_scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def infer(
     seen = normalize_exposure(image, settings.target_brightness, settings.max_gamma)
     normalized = time.perf_counter()
     fx, fy = focal or (None, None)
-    prediction = settings.student.predict(seen, fx, needs, on_prepared, fy)
+    prediction = settings.student.predict(seen, fx, needs, on_prepared, fy, settings.depth_scale)
     prediction.times_ms['preprocess'] += 1e3 * (normalized - start)
     return prediction
 

@@ -94,6 +94,14 @@ PARAMETERS = (
     ),
     Parameter('output_scale', 1.0, 'size of the outputs relative to the image', minimum=0.05, maximum=4.0),
     Parameter(
+        'depth.scale',
+        1.0,
+        'factor of all metres, as famda calibrate finds it at the place; 1 = as the student predicts them',
+        live=True,
+        minimum=0.1,
+        maximum=10.0,
+    ),
+    Parameter(
         'points.stride',
         0,
         'depth/points has every n-th pixel of every n-th row; 0 = no point cloud',
@@ -133,7 +141,8 @@ PARAMETERS = (
     Parameter(
         'auto.max_confidence_drop',
         _AUTO.max_confidence_drop,
-        'a switch after which the mean confidence is lower by more than this is taken back; 1 = never',
+        'a switch after which the mean confidence is lower by more than this is taken back, one by ~/set_profile is '
+        'refused; 1 = never',
         minimum=0.0,
         maximum=1.0,
     ),

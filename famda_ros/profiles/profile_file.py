@@ -27,7 +27,9 @@ from famda_ros.errors import FamdaError
 from famda_ros.profiles.parameters import PARAMETERS, Parameter
 from famda_ros.resources import PREFIX, resolve, share_folders
 
-_OVERRIDABLE = ('min_confidence', 'max_rate_hz', 'max_age_ms', 'exposure.target_brightness', 'exposure.max_gamma')
+_OVERRIDABLE = (
+    'depth.scale', 'min_confidence', 'max_rate_hz', 'max_age_ms', 'exposure.target_brightness', 'exposure.max_gamma',
+)  # fmt: skip
 
 SETTINGS = {parameter.name: parameter for parameter in PARAMETERS if parameter.name in _OVERRIDABLE}
 """Node parameters that a profile may set; their limits are the node's."""

@@ -82,7 +82,9 @@ def cityscapes_disparity_to_metres(raw: np.ndarray, baseline: float, focal: floa
     return np.where(valid, np.float32(baseline * focal) / disparity, np.float32(np.nan))
 
 
-def rescale_to_focal(depth: np.ndarray, trained_focal: float, camera_focal: float) -> np.ndarray:
+def rescale_to_focal(
+    depth: np.ndarray, trained_focal: float, camera_focal: float, scale: float = 1.0
+) -> np.ndarray:
     """Turn a depth predicted for one focal length into metres of another camera.
 
     A monocular network sees image size only: the same picture taken with twice the
@@ -92,5 +94,6 @@ def rescale_to_focal(depth: np.ndarray, trained_focal: float, camera_focal: floa
         depth: metres for ``trained_focal``.
         trained_focal: focal the network was trained for, pixels at network resolution.
         camera_focal: focal of this camera, pixels at network resolution.
+        scale: a further factor, which a calibration at the place has found.
     """
-    return depth * np.float32(camera_focal / trained_focal)
+    return depth * np.float32(scale * camera_focal / trained_focal)

@@ -140,11 +140,12 @@ class Student:
         outputs: Collection[str] = OUTPUTS,
         on_prepared: Callable[[], None] = lambda: None,
         fy: float | None = None,
+        scale: float = 1.0,
     ) -> Prediction:
         """Segment one image and measure its depth.
 
         Args:
-            image, focal, outputs, fy: see :func:`predict_with`.
+            image, focal, outputs, fy, scale: see :func:`predict_with`.
             on_prepared: called when nothing is left to do but to run the network; not if no output is wanted.
 
         Raises:
@@ -155,7 +156,7 @@ class Student:
             on_prepared()
             return self._session(small.shape[:2])(small, names)
 
-        return predict_with(run, self.card, image, focal, outputs, lambda size: self._session(size).image, fy)
+        return predict_with(run, self.card, image, focal, outputs, lambda size: self._session(size).image, fy, scale)
 
     def run(self, small: np.ndarray, names: Sequence[str] = OUTPUTS) -> dict[str, np.ndarray]:
         """Run the bare network.
@@ -325,6 +326,7 @@ def predict_with(
     outputs: Collection[str] = OUTPUTS,
     memory: Callable[[tuple[int, int]], np.ndarray] | None = None,
     fy: float | None = None,
+    scale: float = 1.0,
 ) -> Prediction:
     """Bring an image to network size, run a network, and bring its outputs back to image size.
 
@@ -336,6 +338,7 @@ def predict_with(
         outputs: which of :data:`OUTPUTS` are wanted; the others are None and are not brought to the image's size.
         memory: gives uint8 [h, w, 3] for the resized image at network size (h, w); None = new memory.
         fy: of the camera in pixels of this image; None = square pixels.
+        scale: factor of the depth, from a calibration at the place; what is beyond range stays so.
 
     Returns:
         Arrays of the image's height and width, with memory of their own.
@@ -360,8 +363,9 @@ def predict_with(
         confidence = _own(resize_nearest(confidence, width, height), confidence)
     if depth is not None:
         depth = beyond_range(depth, card.depth_range_m[1])
-        if focal is not None:
-            depth = rescale_to_focal(depth, card.focal, network_focal(card, width, height, focal, fy))
+        camera_focal = card.focal if focal is None else network_focal(card, width, height, focal, fy)
+        if scale * camera_focal != card.focal:
+            depth = rescale_to_focal(depth, card.focal, camera_focal, scale)
         depth = enlarge_depth(depth, width, height)
     times.append(time.perf_counter())
     stages = dict(zip(STAGES, (1e3 * np.diff(times)).tolist(), strict=True))

@@ -55,9 +55,9 @@ def test_only_what_is_wanted(student, wanted, measure):
     class Watched:
         card = student.card
 
-        def predict(self, image, focal, outputs, on_prepared, fy):
+        def predict(self, image, focal, outputs, on_prepared, fy, scale):
             predicted.append(set(outputs))
-            return student.predict(image, focal, outputs, on_prepared, fy)
+            return student.predict(image, focal, outputs, on_prepared, fy, scale)
 
     made = run(InferenceSettings(Watched()), np.zeros((HEIGHT, WIDTH, 3), np.uint8), None, wanted, measure)
     assert set(made.images) == wanted & set(IMAGE_TOPICS)
@@ -90,6 +90,12 @@ def test_output_scale(student, image, scale):
     assert made.image.shape[:2] == made.labels.shape == made.depth.shape == (height, width)
     if scale <= 1:
         assert set(np.unique(made.depth)) <= set(np.unique(expected(image)[2]))
+
+
+@pytest.mark.parametrize('focal', [FOCALS, None])
+def test_depth_is_scaled_and_what_is_beyond_range_stays_so(student, image, focal):
+    made = run(InferenceSettings(student, depth_scale=0.7), image, focal, ['depth/image'])
+    np.testing.assert_allclose(made.images['depth/image'], np.float32(0.7) * expected(image)[2], rtol=1e-6)
 
 
 def test_only_the_student_sees_the_brightened_image(student):

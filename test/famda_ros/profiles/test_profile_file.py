@@ -53,7 +53,7 @@ def test_the_installed_profiles_are_valid(name):
 
 def test_what_a_profile_may_set():
     exposure = {'exposure.target_brightness', 'exposure.max_gamma'}
-    assert set(SETTINGS) == {'min_confidence', 'max_rate_hz', 'max_age_ms'} | exposure
+    assert set(SETTINGS) == {'depth.scale', 'min_confidence', 'max_rate_hz', 'max_age_ms'} | exposure
     for parameter in SETTINGS.values():
         assert parameter.live and None not in (parameter.minimum, parameter.maximum)
 
@@ -62,7 +62,7 @@ def test_every_key_that_the_installed_profiles_suggest_is_one():
     """What they show in comments must work when the comment signs are taken away."""
     text = load_profile('night').path.read_text()
     lines = [line.removeprefix('# ') for line in text.splitlines() if line.startswith('#')]
-    keys = {'model', 'exposure', *SETTINGS, *(name.partition('.')[2] for name in SETTINGS)}
+    keys = {'model', 'depth', 'exposure', *SETTINGS, *(name.partition('.')[2] for name in SETTINGS)}
     settings_only = [line for line in lines if line.strip().partition(':')[0] in keys and not line.startswith('model')]
     content = yaml.safe_load('\n'.join(settings_only))
     assert content

@@ -61,6 +61,7 @@ def test_depth_is_proportional_to_the_focal_and_the_way_back_exists(depth, train
     np.testing.assert_allclose(there, depth * camera / trained, rtol=1e-5)
     np.testing.assert_allclose(rescale_to_focal(there, camera, trained), depth, rtol=1e-5)
     assert there.dtype == np.float32
+    np.testing.assert_allclose(rescale_to_focal(depth, trained, camera, 0.7), there * 0.7, rtol=1e-5)
 
 
 def test_cityscapes_seen_by_a_synthia_network():
