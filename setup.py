@@ -28,6 +28,7 @@ EXTRAS = {
         'ros-sensor-msgs>=5.5.1,<6',
         'ros-std-msgs>=5.5.1,<6',
         'ros-diagnostic-msgs>=5.5.1,<6',
+        'ros-std-srvs>=5.5.1,<6',
     ],
     'gpu': ['onnxruntime-gpu>=1.19'],
     'openvino': ['onnxruntime-openvino>=1.24'],

@@ -15,7 +15,7 @@ WORKSPACE = [
 """Rooms from the top floor down: a room imports rooms below it, never one above."""
 
 ROS_ROOMS = {'nodes', 'harness'}
-ROS = {'rclpy', 'rcl_interfaces', 'sensor_msgs', 'std_msgs', 'diagnostic_msgs', 'vision_msgs', 'tf2_msgs'}
+ROS = {'rclpy', 'rcl_interfaces', 'sensor_msgs', 'std_msgs', 'std_srvs', 'diagnostic_msgs', 'vision_msgs', 'tf2_msgs'}
 PACKAGES = ('famda_ros', 'famda_train')
 FILES = [path.relative_to(ROOT) for package in PACKAGES for path in sorted((ROOT / package).rglob('*.py'))]
 

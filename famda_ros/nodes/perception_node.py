@@ -14,8 +14,8 @@ Publishers, below each camera's name: the image topics of :data:`famda_ros.topic
 (PointCloud2), ``segmentation/camera_info`` and ``depth/camera_info`` (CameraInfo), latched ``segmentation/labels``
 (std_msgs/String, JSON) and, where vision_msgs is installed, ``segmentation/label_info``; ``/diagnostics``.
 
-Services: those of a lifecycle node, and ``~/set_profile`` (rcl_interfaces/SetParametersAtomically with the one
-parameter ``profile``).
+Services: those of a lifecycle node; ``~/set_profile`` (rcl_interfaces/SetParametersAtomically with the parameter
+``profile``, and ``force`` to take a student that is less sure); ``~/rollback`` (std_srvs/Trigger).
 
 Parameters: :data:`famda_ros.profiles.parameters.PARAMETERS`, with types, units and defaults.
 """
@@ -69,7 +69,7 @@ class PerceptionNode(ManagedNode):
         self._listener_timer: Timer | None = None
         self._values = declare_parameters(self, PARAMETERS, writable=['profile'])
         self.add_on_set_parameters_callback(self._on_parameters)
-        self._profile_service = ProfileService(self, self._switch)
+        self._profile_service = ProfileService(self, self._switch, self._roll_back)
         self.begin(autostart=self._values['autostart'])
 
     def _configure(self) -> None:
@@ -173,10 +173,16 @@ class PerceptionNode(ManagedNode):
         if profiles is not None and scheduler is not None:
             scheduler.max_rate_hz = profiles.settings.max_rate_hz
 
-    def _switch(self, profile: str) -> Attempt:
+    def _switch(self, profile: str, force: bool) -> Attempt:
+        return self._configured().begin(profile, force)
+
+    def _roll_back(self) -> Attempt:
+        return self._configured().begin_rollback()
+
+    def _configured(self) -> ProfileControl:
         if self._profiles is None:
             raise FamdaError('the node is not configured; configure it first')
-        return self._profiles.begin(profile)
+        return self._profiles
 
     def _on_switch(self, attempt: Attempt) -> None:
         """Tell about a switch that has ended; runs in the loader's thread."""

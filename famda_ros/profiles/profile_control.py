@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import fields
@@ -19,9 +20,10 @@ import numpy as np
 from famda_ros.errors import FamdaError
 from famda_ros.pipeline.outputs import InferenceSettings
 from famda_ros.profiles.auto_profile import DAY, NIGHT, AutoProfile, AutoSettings
+from famda_ros.profiles.confidence_guard import MAX_AGE_S, RecentImages, SeenImage, check_confidence
 from famda_ros.profiles.parameters import group
 from famda_ros.profiles.profile_file import Profile, find_profile, load_profile
-from famda_ros.profiles.student_switch import Active, Attempt, StudentSwitch
+from famda_ros.profiles.student_switch import Active, Attempt, Earlier, StudentSwitch
 from famda_ros.resources import resolve
 from famda_ros.student.runtime import Student
 
@@ -29,6 +31,8 @@ AUTO = 'auto'
 
 LIGHT_MAX_AGE_S = 3.0
 """A measurement older than this says nothing: nobody listens to that camera any more, or it is dead."""
+MOST_EARLIER = 16
+"""So many switches can be taken back, one after the other."""
 
 
 class ProfileControl:
@@ -71,8 +75,12 @@ class ProfileControl:
         self._light: dict[str, tuple[float, float, float]] = {}
         self._auto_settings = _auto_settings(values)
         self._auto = AutoProfile(self._auto_settings) if self.requested == AUTO else None
-        first = self._profile_for(DAY) if self._auto else self.requested
-        self._switch = StudentSwitch(self._load(first, None), self._load, loader, self._on_end)
+        self._target: str = self._profile_for(DAY) if self._auto else self.requested
+        self._earlier: deque[Earlier] = deque(maxlen=MOST_EARLIER)
+        self._seen = RecentImages()
+        self._switch = StudentSwitch(
+            self._load(self._target, None), self._load_attempt, self._guard, loader, self._on_end
+        )
 
     @property
     def student(self) -> Student:
@@ -96,8 +104,15 @@ class ProfileControl:
             return ''
         return f"the profile '{profile.name}' sets {fixed[0]}; change it there or set another profile"
 
-    def begin(self, profile: str) -> Attempt:
+    def begin(self, profile: str, force: bool = False) -> Attempt:
         """Start switching to a profile, 'auto' or '' (none), in the loader's thread.
+
+        A student that is less sure of the newest images than the active one, by more than
+        ``auto.max_confidence_drop``, is refused.
+
+        Args:
+            profile: which.
+            force: take it even so.
 
         Raises:
             FamdaError: another switch is under way, there is no such profile, or '' and no model of the node's own.
@@ -108,7 +123,21 @@ class ProfileControl:
                 find_profile(target)
             else:
                 self._model_of(None)
-            attempt = Attempt(target, requested=profile)
+            attempt = Attempt(target, requested=profile, force=force)
+            self._switch.begin(attempt)
+        return attempt
+
+    def begin_rollback(self) -> Attempt:
+        """Start going back to what was active before the last switch that was requested, with the model it had then.
+
+        Raises:
+            FamdaError: another switch is under way, or there was none.
+        """
+        with self._lock:
+            if not self._earlier:
+                raise FamdaError('there is no earlier profile: none was set since the node was configured')
+            back_to = self._earlier[-1]
+            attempt = Attempt(back_to.target, requested=back_to.requested, force=True, back_to=back_to)
             self._switch.begin(attempt)
         return attempt
 
@@ -125,6 +154,7 @@ class ProfileControl:
         self._switch.example = image
         with self._lock:
             now = self._clock()
+            self._seen.add(SeenImage(now, image, confidence))
             self._light[camera] = (now, brightness, confidence)
             if self._auto is None or self._switch.under_way is not None:
                 return
@@ -148,6 +178,7 @@ class ProfileControl:
             'profile_switches': str(self.switches),
             'profile_fault': self.fault or 'none',
             'profile_loading': self._switch.under_way or 'none',
+            'profile_before': (self._earlier[-1].target or 'none') if self._earlier else 'n/a',
         }
 
     @property
@@ -182,7 +213,28 @@ class ProfileControl:
     def _load(self, name: str, current: Active | None) -> Active:
         """Return the student of a profile ('' = none); the current one where it is the same file."""
         profile = load_profile(name) if name else None
-        model = self._model_of(profile)
+        return self._load_model(profile, self._model_of(profile), current)
+
+    def _load_attempt(self, attempt: Attempt, current: Active) -> Active:
+        back_to = attempt.back_to
+        attempt.before = Earlier(self._target, self.requested, current.profile, current.student.path, current.file)
+        if back_to is None:
+            return self._load(attempt.profile, current)
+        if _identity(back_to.model) != back_to.file:
+            raise FamdaError(
+                f"the model '{back_to.model}' is gone or is another file than before; set a profile that names the "
+                'one you want'
+            )
+        return self._load_model(back_to.profile, back_to.model, current)
+
+    def _guard(self, attempt: Attempt, new: Active) -> None:
+        """Refuse a student that was requested and is less sure; what the light decides is judged by 'auto'."""
+        if not (attempt.force or attempt.by_light):
+            images = self._seen.newer_than(self._clock() - MAX_AGE_S)
+            limit = self._values['auto.max_confidence_drop']
+            attempt.note = check_confidence(inference_settings(new, self._values), images, limit)
+
+    def _load_model(self, profile: Profile | None, model: Path, current: Active | None) -> Active:
         file = _identity(model)
         if current is not None and file and file == current.file:
             return Active(current.student, file, profile)
@@ -202,7 +254,9 @@ class ProfileControl:
             self.fault = attempt.fault
             if not attempt.fault:
                 self.switches += 1
-                self.requested = attempt.requested
+                self._remember(attempt)
+                self.requested, self._target = attempt.requested, attempt.profile
+                self._seen.clear()
             if attempt.by_light:
                 if attempt.fault and self._auto is not None:
                     self._auto.refuse(attempt.fault)
@@ -210,6 +264,16 @@ class ProfileControl:
                 light = DAY if attempt.profile == self._profile_for(DAY) else NIGHT
                 self._auto = AutoProfile(self._auto_settings, light) if attempt.requested == AUTO else None
         self._on_switch(attempt)
+
+    def _remember(self, attempt: Attempt) -> None:
+        """Keep what was active before a switch that was requested; one that goes back is taken off."""
+        if attempt.back_to is not None:
+            self._earlier.pop()
+        if attempt.back_to is not None or attempt.by_light or attempt.before is None:
+            return
+        before, now = attempt.before, self._switch.current
+        if (before.requested, before.profile, before.file) != (attempt.requested, now.profile, now.file):
+            self._earlier.append(before)
 
 
 def _auto_settings(values: Mapping[str, Any]) -> AutoSettings:
@@ -230,6 +294,7 @@ def inference_settings(active: Active, values: Mapping[str, Any]) -> InferenceSe
         max_age_ms=merged['max_age_ms'],
         target_brightness=merged['exposure.target_brightness'],
         max_gamma=merged['exposure.max_gamma'],
+        depth_scale=merged['depth.scale'],
     )
 
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +33,24 @@ class Active(NamedTuple):
     profile: Profile | None = None
 
 
+class Earlier(NamedTuple):
+    """What was active before a switch, without its student, which would take the memory of a second one.
+
+    Attributes:
+        target: name or path of the profile; '' = none.
+        requested: what the user had requested: the same, or 'auto'.
+        profile: its content at that time; None = no profile.
+        model: file of the student.
+        file: identity of that file.
+    """
+
+    target: str
+    requested: str
+    profile: Profile | None
+    model: Path
+    file: tuple[int, ...]
+
+
 @dataclass
 class Attempt:
     """A switch under way.
@@ -40,15 +59,23 @@ class Attempt:
         profile: name or path of the profile to switch to; '' = none.
         requested: what the user requested: the same, or 'auto'.
         by_light: whether 'auto' decided it while it was on.
+        force: whether the new student may be less sure than the one before.
+        back_to: what to go back to, instead of what the profile is now; None = the profile.
+        before: what was active when its student was loaded.
         done: set when the switch has succeeded or failed.
         fault: why it failed; '' where it did not.
+        note: what else is to be said about a switch that succeeded.
     """
 
     profile: str
     requested: str
     by_light: bool = False
+    force: bool = False
+    back_to: Earlier | None = None
+    before: Earlier | None = None
     done: threading.Event = field(default_factory=threading.Event)
     fault: str = ''
+    note: str = ''
 
 
 class StudentSwitch:
@@ -62,7 +89,8 @@ class StudentSwitch:
     def __init__(
         self,
         first: Active,
-        load: Callable[[str, Active], Active],
+        load: Callable[[Attempt, Active], Active],
+        guard: Callable[[Attempt, Active], None],
         loader: Executor,
         on_end: Callable[[Attempt], None] = lambda _: None,
     ):
@@ -70,13 +98,15 @@ class StudentSwitch:
 
         Args:
             first: the active student at the start.
-            load: builds what a profile asks for, given the active one; raises FamdaError.
+            load: builds what an attempt asks for, given the active one; raises FamdaError.
+            guard: called with an attempt and its loaded student before that takes over; raises FamdaError.
             loader: its one thread makes the switches.
             on_end: called after every attempt, in that thread, before another one can begin.
         """
         self.current = first
         self.example: np.ndarray | None = None
         self._load = load
+        self._guard = guard
         self._loader = loader
         self._on_end = on_end
         self._lock = threading.Lock()
@@ -110,9 +140,10 @@ class StudentSwitch:
 
     def _run(self, attempt: Attempt) -> None:
         try:
-            new = self._load(attempt.profile, self.current)
+            new = self._load(attempt, self.current)
             if new.student is not self.current.student:
                 check_successor(new.student, self.current.student.card.label_space, self.example)
+                self._guard(attempt, new)
             with self._lock:
                 if self._closed:
                     raise FamdaError('the node was cleaned up while the profile was being loaded; ask again')

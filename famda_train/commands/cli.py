@@ -38,6 +38,8 @@ VERBS = {
     'evaluate': 'score a checkpoint or an ONNX student on labelled frames',
     'export': 'turn a checkpoint into a self-describing, parity-checked ONNX student',
     'perceive': 'run a student over a recording, without a ROS graph',
+    'deploy': 'put students into a folder that a node takes its profiles from: versioned, with rollback',
+    'models': 'list the students that were deployed to a folder',
     'pretrain-depth': 'train the stand-in depth teacher of the street world',
     'bench world': 'what every part of the method brings on the street world, over seeds, and what is left to gain',
     'bench real': 'the method on real photographs (CamVid): synthetic streets to day, and day to dusk, over seeds',

@@ -201,10 +201,13 @@ class PerceptionClient:
         self.wait_for(future.done, timeout_s, name)
         return future.result(), time.monotonic() - start
 
-    def set_profile(self, profile: str, timeout_s: float = 20.0) -> Any:
+    def set_profile(self, profile: str, timeout_s: float = 20.0, force: bool | None = None) -> Any:
         """Return the result of ~/set_profile: successful, reason."""
         value = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=profile)
         request = SetParametersAtomically.Request(parameters=[ParameterMessage(name='profile', value=value)])
+        if force is not None:
+            value = ParameterValue(type=ParameterType.PARAMETER_BOOL, bool_value=force)
+            request.parameters.append(ParameterMessage(name='force', value=value))
         return self.call(SetParametersAtomically, 'set_profile', request, timeout_s)[0].result
 
     def set_parameter(self, name: str, value: ParameterValue) -> Any:

@@ -19,6 +19,7 @@ from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.msg import ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParametersAtomically
 from sensor_msgs.msg import Image
+from std_srvs.srv import Trigger
 
 from famda_ros.harness.play_bag import Process, parameters
 from famda_ros.messages.image_messages import image_to_array
@@ -289,3 +290,26 @@ def test_a_load_that_goes_on_holds_up_no_other(tmp_path, monkeypatch, profiles):
         assert not results[0].successful and 'cleaned up' in results[0].reason
         client.fresh_report()
         assert client.values('model')['profile'] == 'day'
+
+
+def test_a_student_that_is_less_sure_is_refused_and_rollback_goes_back(tmp_path, monkeypatch, profiles):
+    """Over DDS: the reason is in the reply, force takes it even so, ~/rollback takes it back while frames flow."""
+    doubting = write_profile(tmp_path, 'doubting', 'night.onnx', 'exposure: {target_brightness: 60.0}\n')
+    with PerceptionClient(tmp_path, 29, monkeypatch, profile=profiles['day'], threads=1) as client, Camera(client):
+        client.listen(*TOPICS)
+        assert client.call(Trigger, 'rollback', Trigger.Request())[0].message.startswith('there is no earlier profile')
+        client.wait_for(lambda: client.values().get('mean_confidence', 'n/a') != 'n/a', 15, 'a measurement')
+        result = client.set_profile(doubting)
+        assert not result.successful and 'would fall from 0.50 to' in result.reason, result.reason
+        result = client.set_profile(doubting, force=True)
+        assert result.successful, result.reason
+        client.wait_for(lambda: not image_to_array(client.answers[MASK][-1]).any(), 15, 'the other student')
+        answer = client.call(Trigger, 'rollback', Trigger.Request())[0]
+        assert answer.success and profiles['day'] in answer.message
+        assert client.get_parameter('profile')[0].string_value == profiles['day']
+        swapped = time.time_ns()
+        client.wait_for(lambda: stamp_of(client.answers[DEPTH][-1]) > swapped, 15, 'an answer')
+        after = [message for message in client.answers[MASK] if stamp_of(message) > swapped]
+        assert all((image_to_array(message) == DAY[0]).all() for message in after)
+        answer = client.call(Trigger, 'rollback', Trigger.Request())[0]
+        assert not answer.success and 'no earlier profile' in answer.message

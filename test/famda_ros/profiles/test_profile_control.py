@@ -19,7 +19,7 @@ from famda_ros.profiles.parameters import PARAMETERS
 from famda_ros.profiles.profile_control import LIGHT_MAX_AGE_S, ProfileControl
 from famda_ros.resources import resource
 
-IMAGE = np.zeros((8, 8, 3), np.uint8)
+IMAGE = np.full((8, 8, 3), 204, np.uint8)  # of which the tiny student is sure to 0.8
 
 
 @pytest.fixture
@@ -93,9 +93,9 @@ def test_a_student_is_tried_on_what_the_camera_sees(tmp_path, values):
     """Depth that is negative for this image only is found before the student takes over."""
     save_tiny(tmp_path / 'night.onnx', card=tiny_card(name='night'), depth_offset=-60.0)  # positive where grey
     control = start(values)
-    control.measured('', 0.0, 0.9, np.zeros((48, 64, 3), np.uint8))
+    control.measured('', 0.0, 0.0, np.zeros((48, 64, 3), np.uint8))
     assert 'negative depth' in switch(control, values['auto.night'])
-    control.measured('', 200.0, 0.9, np.full((48, 64, 3), 200, np.uint8))
+    control.measured('', 200.0, 200 / 255, np.full((48, 64, 3), 200, np.uint8))
     assert switch(control, values['auto.night']) == ''
 
 
@@ -251,3 +251,85 @@ def test_auto(tmp_path, values):
     assert control.requested == values['auto.day'] and control.describe()['profile_reason'] == 'requested'
     assert switch(control, 'auto') == ''
     assert control.requested == 'auto'
+
+
+def doubting(folder, name):
+    """Write a profile whose student sees images darker than they are, and so is half as sure of them."""
+    (folder / f'{name}.yaml').write_text(f'model: {name}.onnx\nexposure: {{target_brightness: 102.0, max_gamma: 9.0}}\n')
+    return str(folder / f'{name}.yaml')
+
+
+def test_a_student_that_is_less_sure_is_refused_unless_forced(tmp_path, values):
+    now = [100.0]
+    control = start(values, clock=lambda: now[0])
+    profile = doubting(tmp_path, 'night')
+    for _ in range(6):
+        now[0] += 0.5
+        control.measured('', 204.0, 0.8, IMAGE)
+    fault = switch(control, profile)
+    assert 'on the newest 4 images would fall from 0.80 to 0.40' in fault and "'force'" in fault
+    assert control.settings.profile == '' and control.describe()['profile_fault'] == fault
+    forced = control.begin(profile, force=True)
+    assert forced.done.wait(20) and not forced.fault and control.settings.profile == 'night'
+    # The images of the student before say nothing about the one after it.
+    attempt = control.begin(values['auto.day'])
+    assert attempt.done.wait(20) and not attempt.fault and 'not compared' in attempt.note
+    # Nor do old ones; and a student that is as sure is taken.
+    control.measured('', 204.0, 0.8, IMAGE)
+    now[0] += 60.0
+    attempt = control.begin(profile)
+    assert attempt.done.wait(20) and not attempt.fault and 'not compared' in attempt.note
+    control.measured('', 204.0, 0.4, IMAGE)
+    attempt = control.begin(values['auto.day'])
+    assert attempt.done.wait(20) and not attempt.fault and '0.40 before, 0.80 now' in attempt.note
+    # A limit of 1 refuses nothing.
+    control.set_values({**values, 'auto.max_confidence_drop': 1.0})
+    control.measured('', 204.0, 0.8, IMAGE)
+    assert switch(control, profile) == ''
+
+
+def roll_back(control):
+    attempt = control.begin_rollback()
+    assert attempt.done.wait(20)
+    return attempt.fault
+
+
+def test_rollback_goes_back_switch_by_switch(tmp_path, values):
+    control = start(values)
+    with pytest.raises(FamdaError, match='no earlier profile'):
+        control.begin_rollback()
+    assert switch(control, values['auto.day']) == '' and switch(control, values['auto.night']) == ''
+    assert switch(control, values['auto.night']) == ''  # changes nothing, so there is nothing to take back
+    assert control.describe()['profile_before'] == values['auto.day']
+    assert roll_back(control) == '' and control.student.card.name == 'day' and control.requested == values['auto.day']
+    assert roll_back(control) == '' and control.student.card.name == 'own' and control.requested == ''
+    with pytest.raises(FamdaError, match='no earlier profile'):
+        control.begin_rollback()
+
+
+def test_rollback_takes_the_model_that_a_profile_had(tmp_path, values):
+    """The same profile names another version by then."""
+    profile = tmp_path / 'yard.yaml'
+    for name in ('v1', 'v2', 'v3'):
+        save_tiny(tmp_path / f'{name}.onnx', card=tiny_card(name=name))
+    profile.write_text('model: v1.onnx\nmin_confidence: 0.1\n')
+    control = start({**values, 'profile': str(profile)})
+    for name in ('v2', 'v3'):
+        profile.write_text(f'model: {name}.onnx\nmin_confidence: 0.2\n')
+        assert switch(control, str(profile)) == '' and control.student.card.name == name
+    assert roll_back(control) == '' and control.student.card.name == 'v2'
+    assert roll_back(control) == '' and control.student.card.name == 'v1' and control.settings.min_confidence == 0.1
+    # A file that was replaced is another one: it is not taken for what it was.
+    assert switch(control, str(profile)) == ''
+    save_tiny(tmp_path / 'new.onnx', card=tiny_card(name='new'))
+    os.replace(tmp_path / 'new.onnx', tmp_path / 'v1.onnx')
+    assert 'another file than before' in roll_back(control) and control.student.card.name == 'v3'
+
+
+def test_rollback_to_auto_is_auto_again(values):
+    control = start({**values, 'profile': 'auto'})
+    assert measure(control, 20.0, lambda: control.settings.profile == 'night')
+    assert switch(control, values['auto.day']) == '' and control.describe()['profile_reason'] == 'requested'
+    assert roll_back(control) == ''
+    assert control.requested == 'auto' and control.settings.profile == 'night'
+    assert 'from the start' in control.describe()['profile_reason']
