@@ -30,6 +30,11 @@ CLEAN_PALETTE: dict[str, Color] = {
     'TYRE': (0.025, 0.025, 0.027), 'RIM': (0.35, 0.35, 0.37), 'TAIL_LIGHT': (0.45, 0.03, 0.03),
     'HEADLIGHT': (0.80, 0.80, 0.78), 'PLATE': (0.75, 0.75, 0.65), 'TWIG': (0.14, 0.10, 0.08),
     'FASCIA': (0.35, 0.28, 0.30), 'YELLOW_PAINT': (0.60, 0.45, 0.12), 'BICYCLE': (0.12, 0.10, 0.10),
+    'ROOF': (0.34, 0.16, 0.12), 'DOOR': (0.25, 0.12, 0.08), 'FIELD': (0.42, 0.36, 0.14), 'DARK_PAINT': (0.05, 0.05, 0.05),
+    'RAIL': (0.30, 0.28, 0.27), 'PUDDLE': (0.10, 0.11, 0.13), 'CANVAS': (0.62, 0.62, 0.62), 'LETTERING': (0.10, 0.15, 0.40),
+    'LIVERY': (0.40, 0.30, 0.12), 'HAIR': (0.10, 0.07, 0.05), 'BAG': (0.20, 0.14, 0.10), 'BARRIER': (0.62, 0.60, 0.58),
+    'HEDGE': (0.07, 0.26, 0.05), 'GRAVEL': (0.46, 0.43, 0.40), 'OWN_PAINT': (0.30, 0.30, 0.32),
+    'OWN_DARK': (0.04, 0.04, 0.04),
 }  # fmt: skip
 
 REAL_PALETTE: dict[str, Color] = {
@@ -44,6 +49,11 @@ REAL_PALETTE: dict[str, Color] = {
     'TYRE': (0.02, 0.02, 0.02), 'RIM': (0.14, 0.14, 0.145), 'TAIL_LIGHT': (0.28, 0.03, 0.03),
     'HEADLIGHT': (0.55, 0.55, 0.54), 'PLATE': (0.50, 0.50, 0.44), 'TWIG': (0.10, 0.085, 0.07),
     'FASCIA': (0.24, 0.20, 0.21), 'YELLOW_PAINT': (0.44, 0.36, 0.16), 'BICYCLE': (0.07, 0.07, 0.07),
+    'ROOF': (0.20, 0.14, 0.12), 'DOOR': (0.14, 0.10, 0.08), 'FIELD': (0.28, 0.25, 0.13), 'DARK_PAINT': (0.05, 0.05, 0.05),
+    'RAIL': (0.17, 0.155, 0.145), 'PUDDLE': (0.10, 0.105, 0.11), 'CANVAS': (0.46, 0.46, 0.46),
+    'LETTERING': (0.10, 0.12, 0.25), 'LIVERY': (0.28, 0.22, 0.14), 'HAIR': (0.06, 0.045, 0.035), 'BAG': (0.12, 0.09, 0.08),
+    'BARRIER': (0.44, 0.43, 0.41), 'HEDGE': (0.075, 0.10, 0.04), 'GRAVEL': (0.33, 0.315, 0.29),
+    'OWN_PAINT': (0.20, 0.20, 0.21), 'OWN_DARK': (0.03, 0.03, 0.03),
 }  # fmt: skip
 
 PALETTES = {'clean': CLEAN_PALETTE, 'real': REAL_PALETTE}
@@ -177,9 +187,11 @@ DOMAINS: dict[str, tuple[tuple[float, Look], ...]] = {
 }
 """Domain -> looks with their probabilities."""
 
-_COLOR_AMPLITUDE = dict.fromkeys(('CAR_PAINT', 'JACKET', 'TROUSERS', 'SIGN', 'FASCIA'), 0.8)
-_COLOR_AMPLITUDE |= dict.fromkeys(('BUILDING', 'WALL', 'CORNICE'), 0.35)
-_COLOR_AMPLITUDE |= dict.fromkeys(('LEAF', 'TRUNK', 'TWIG'), 0.12)
+_COLOR_AMPLITUDE = dict.fromkeys(
+    ('CAR_PAINT', 'JACKET', 'TROUSERS', 'SIGN', 'FASCIA', 'LIVERY', 'LETTERING', 'BAG', 'DOOR', 'OWN_PAINT'), 0.8
+)
+_COLOR_AMPLITUDE |= dict.fromkeys(('BUILDING', 'WALL', 'CORNICE', 'ROOF', 'CANVAS', 'FIELD', 'HAIR'), 0.35)
+_COLOR_AMPLITUDE |= dict.fromkeys(('LEAF', 'TRUNK', 'TWIG', 'HEDGE'), 0.12)
 _RUBBER_AND_GLASS = ('TYRE', 'UNDERBODY', 'GLASS', 'WINDOW')
 OBJECT_COLOR_AMPLITUDE = np.array(
     [_COLOR_AMPLITUDE.get(m.name, 0.0 if m.name in _RUBBER_AND_GLASS else 0.04) for m in Material], np.float32
@@ -248,8 +260,8 @@ def draw_style(seed: int, domain: str, instances: int) -> Style:
     rng = generator(seed, domain)
     look = looks[int(rng.choice(len(looks), p=[weight for weight, _ in looks]))][1]
     values = {f.name: _draw(rng, getattr(look, f.name)) for f in fields(look)}
-    later = generator(seed, domain, 2)
-    jitter, shift = (values['palette_jitter'] * scale * _per_material(rng, later) for scale in (1.0, 0.25))
+    later, latest = generator(seed, domain, 2), generator(seed, domain, 3)
+    jitter, shift = (values['palette_jitter'] * scale * _per_material(rng, later, latest) for scale in (1.0, 0.25))
     base = np.array([PALETTES[look.palette][m.name] for m in Material])
     albedo = np.clip(base * (1 + jitter) + shift * base.mean(1, keepdims=True), 0.005, 0.95)
     values['gain'] = values['gain'] * (1 + values['gain_jitter'] * rng.uniform(-1, 1, 3).astype(np.float32))
@@ -260,9 +272,10 @@ def draw_style(seed: int, domain: str, instances: int) -> Style:
     )  # fmt: skip
 
 
-def _per_material(rng: np.random.Generator, later: np.random.Generator) -> np.ndarray:
-    """Return float [materials, 3] of -1..1; materials after the first 30 leave the draws of the others alone."""
-    return np.concatenate([rng.uniform(-1, 1, (30, 3)), later.uniform(-1, 1, (len(Material) - 30, 3))])
+def _per_material(*generators: np.random.Generator) -> np.ndarray:
+    """Return float [materials, 3] of -1..1; the 30, 4 and further materials leave each other's draws alone."""
+    counts = (30, 4, len(Material) - 34)
+    return np.concatenate([rng.uniform(-1, 1, (n, 3)) for rng, n in zip(generators, counts, strict=True)])
 
 
 def _draw(rng: np.random.Generator, value):

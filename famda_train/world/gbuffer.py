@@ -12,7 +12,8 @@ from famda_train.world.camera import Camera
 from famda_train.world.layout import Ground, Layout
 from famda_train.world.materials import CLASS_OF_MATERIAL, Material
 from famda_train.world.primitives import Kind, Primitives, Role
-from famda_train.world.raycast import GROUND, SKY, cast
+from famda_train.world.open_ground import OpenGround
+from famda_train.world.raycast import GROUND, SKY, cast, frustum_planes
 
 ROAD_INSTANCE, WALK_INSTANCES, VERGE_INSTANCES = 1, (2, 3), (4, 5)
 
@@ -85,6 +86,19 @@ def _fill_ground(g: GBuffer, ground: Ground) -> None:
     index = np.flatnonzero(g.primitive.ravel() == GROUND)
     x = g.point[0].ravel()[index] + np.float32(g.camera.x)
     z = g.point[2].ravel()[index] + np.float32(g.camera.z)
+    if isinstance(ground, OpenGround):
+        x, material, instance = ground.paint(x, z)
+    else:
+        material, instance = _paint_plain(ground, x, z)
+    g.material.ravel()[index] = material
+    g.instance.ravel()[index] = instance
+    g.normal[1].ravel()[index] = 1.0
+    g.uv[0].ravel()[index] = x
+    g.uv[1].ravel()[index] = z
+
+
+def _paint_plain(ground: Ground, x: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (material, instance) [n] of ground points."""
     material = np.full(x.shape, Material.ROAD, np.uint8)
     instance = np.full(x.shape, ROAD_INSTANCE, np.uint16)
     dash, period = ground.dash
@@ -108,11 +122,7 @@ def _fill_ground(g: GBuffer, ground: Ground) -> None:
         material[on_verge] = verge
         instance[on_walk] = WALK_INSTANCES[side]
         instance[on_verge] = VERGE_INSTANCES[side]
-    g.material.ravel()[index] = material
-    g.instance.ravel()[index] = instance
-    g.normal[1].ravel()[index] = 1.0
-    g.uv[0].ravel()[index] = x
-    g.uv[1].ravel()[index] = z
+    return material, instance
 
 
 def _fill_primitives(g: GBuffer) -> None:
@@ -128,10 +138,16 @@ def _fill_primitives(g: GBuffer) -> None:
     kind = p.kind[ids]
     face = _box_face(x, y, z, half)
     nx, ny, nz = _local_normal(kind, face, x, y, z, half)
+    tapered = np.flatnonzero(kind == Kind.FRUSTUM)
+    if len(tapered):
+        local = np.stack([x[tapered], y[tapered], z[tapered]])
+        face[tapered], (nx[tapered], ny[tapered], nz[tapered]) = _frustum_faces(
+            local, half[:, tapered], p.taper[ids[tapered]]
+        )
     g.normal[0].ravel()[index] = cos * nx + sin * nz
     g.normal[1].ravel()[index] = ny
     g.normal[2].ravel()[index] = cos * nz - sin * nx
-    is_box = kind == Kind.BOX
+    is_box = (kind == Kind.BOX) | (kind == Kind.FRUSTUM)
     g.uv[0].ravel()[index] = np.where(is_box, np.where(face == 0, z, x), x + 0.6 * z)
     g.uv[1].ravel()[index] = np.where(is_box, np.where(face == 1, z, y + half[1]), y + 0.4 * z)
     material = p.material[ids]
@@ -141,7 +157,7 @@ def _fill_primitives(g: GBuffer) -> None:
     for part, split in _SPLITS.items():
         on = np.flatnonzero(role == part)
         if len(on):
-            surface = _Part(ids[on], face[on], x[on], y[on], z[on], half[:, on], p.params[ids[on]].T)
+            surface = _Part(ids[on], face[on], x[on], y[on], z[on], half[:, on], p.params[ids[on]].T, p.taper[ids[on]].T)
             result = split(surface, material[on])
             material[on], variation[on] = result[0], result[1]
             if len(result) > 2:
@@ -156,6 +172,16 @@ def _box_face(x, y, z, half) -> np.ndarray:
     """Return the axis (0, 1, 2) of the box face that a surface point is on."""
     ax, ay, az = np.abs(x) - half[0], np.abs(y) - half[1], np.abs(z) - half[2]
     return np.where((ax >= ay) & (ax >= az), 0, np.where(ay >= az, 1, 2)).astype(np.uint8)
+
+
+def _frustum_faces(point, half, taper) -> tuple[np.ndarray, np.ndarray]:
+    """Return the axis of the face that points [3, n] are on, uint8 [n], and its unit normal, float32 [3, n]."""
+    normals, offsets = frustum_planes(half.T, taper)
+    length = np.sqrt((normals**2).sum(1))
+    outside = ((normals * point).sum(1) - offsets) / length
+    nearest = outside.argmax(0)
+    every = np.arange(point.shape[1])
+    return (nearest // 2).astype(np.uint8), (normals[nearest, :, every] / length[nearest, every][:, None]).T
 
 
 def _local_normal(kind, face, x, y, z, half) -> tuple:
@@ -180,6 +206,14 @@ class _Part:
     z: np.ndarray
     half: np.ndarray
     params: np.ndarray
+    taper: np.ndarray
+
+    def across(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return where points are between the sides, -1..1 in x and z at their height."""
+        up = (self.y / self.half[1] + 1) / 2
+        width = self.half[0] * (1 + (self.taper[0] - 1) * up)
+        length = self.half[2] * (1 + (self.taper[1] - 1) * up)
+        return self.x / np.maximum(width, 1e-3), (self.z - self.half[2] * self.taper[2] * up) / np.maximum(length, 1e-3)
 
 
 def _split_facade(s: _Part, material):

@@ -47,16 +47,32 @@ class Material(IntEnum):
     FASCIA = 31
     YELLOW_PAINT = 32
     BICYCLE = 33
+    ROOF = 34
+    DOOR = 35
+    FIELD = 36
+    DARK_PAINT = 37
+    RAIL = 38
+    PUDDLE = 39
+    CANVAS = 40
+    LETTERING = 41
+    LIVERY = 42
+    HAIR = 43
+    BAG = 44
+    BARRIER = 45
+    HEDGE = 46
+    GRAVEL = 47
+    OWN_PAINT = 48
+    OWN_DARK = 49
 
 
 _MATERIALS_OF_CLASS = {
-    'flat': 'ROAD LANE_PAINT SIDEWALK KERB PAVED YELLOW_PAINT',
-    'construction': 'BUILDING WINDOW CORNICE WALL FASCIA',
+    'flat': 'ROAD LANE_PAINT SIDEWALK KERB PAVED YELLOW_PAINT DARK_PAINT RAIL PUDDLE GRAVEL',
+    'construction': 'BUILDING WINDOW CORNICE WALL FASCIA ROOF DOOR BARRIER',
     'object': 'POLE SIGN SIGN_RIM SIGNAL_BOX SIGNAL_LENS LAMP',
-    'nature': 'TRUNK LEAF GRASS TWIG',
+    'nature': 'TRUNK LEAF GRASS TWIG FIELD HEDGE',
     'sky': 'SKY',
-    'human': 'SKIN JACKET TROUSERS BICYCLE',
-    'vehicle': 'CAR_PAINT GLASS UNDERBODY TYRE RIM TAIL_LIGHT HEADLIGHT PLATE',
+    'human': 'SKIN JACKET TROUSERS BICYCLE HAIR BAG',
+    'vehicle': 'CAR_PAINT GLASS UNDERBODY TYRE RIM TAIL_LIGHT HEADLIGHT PLATE CANVAS LETTERING LIVERY',
 }
 
 
@@ -70,4 +86,4 @@ def _class_of_material() -> np.ndarray:
 
 
 CLASS_OF_MATERIAL = _class_of_material()
-"""uint8 [materials]: train id in ``flat7``."""
+"""uint8 [materials]: train id in ``flat7``; 255 = ignored: the own car."""

@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""The three primitive kinds of the world, stored as arrays."""
+"""The four primitive kinds of the world, stored as arrays."""
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
@@ -10,11 +10,12 @@ import numpy as np
 
 
 class Kind(IntEnum):
-    """Shape of a primitive: box and ellipsoid turn about the vertical axis, the cylinder stands upright."""
+    """Shape of a primitive: all but the upright cylinder turn about the vertical axis; a frustum is a box that tapers."""
 
     BOX = 0
     CYLINDER = 1
     ELLIPSOID = 2
+    FRUSTUM = 3
 
 
 class Role(IntEnum):
@@ -31,6 +32,14 @@ class Role(IntEnum):
     LAMP_HEAD = 8
     LEAVES = 9
     TORSO = 10
+    GLASSHOUSE = 11
+    CAB = 12
+    COACH = 13
+    CARGO = 14
+    STRIPED = 15
+    SHOP_FRONT = 16
+    HEAD = 17
+    HOUSE = 18
 
 
 PARAMETERS = 6
@@ -47,6 +56,8 @@ class Primitives:
         yaw: float32 [n] radians; local x = cos(yaw) x - sin(yaw) z.
         params: float32 [n, 6], meaning given by the role.
         velocity: float32 [n, 3] metres per second.
+        taper: float32 [n, 3] of frustums: size of the top in x and z and its shift along z, all as shares of the
+            half extents of the bottom; size + |shift| <= 1.
     """
 
     kind: np.ndarray
@@ -58,6 +69,7 @@ class Primitives:
     yaw: np.ndarray
     params: np.ndarray
     velocity: np.ndarray
+    taper: np.ndarray
 
     def __len__(self) -> int:
         return len(self.kind)
@@ -85,16 +97,18 @@ class PrimitiveList:
         self._next += 1
         return self._next - 1
 
-    def add(self, kind, material, instance, center, half, yaw=0.0, role=Role.PLAIN, params=(), velocity=(0, 0, 0)):
+    def add(self, kind, material, instance, center, half, yaw=0.0, role=Role.PLAIN, params=(), velocity=(0, 0, 0),
+            taper=(1, 1, 0)):  # fmt: skip
         """Append one primitive; see :class:`Primitives` for units."""
         params = (*params, *(0.0,) * (PARAMETERS - len(params)))
-        self._rows.append((kind, role, material, instance, center, half, yaw, params, velocity))
+        self._rows.append((kind, role, material, instance, center, half, yaw, params, velocity, taper))
 
     def build(self) -> Primitives:
         """Return the collected primitives as arrays."""
-        kind, role, material, instance, center, half, yaw, params, velocity = zip(*self._rows, strict=True)
+        kind, role, material, instance, center, half, yaw, params, velocity, taper = zip(*self._rows, strict=True)
         return Primitives(
             np.array(kind, np.uint8), np.array(role, np.uint8), np.array(material, np.uint8),
             np.array(instance, np.int64).astype(np.uint16), np.array(center, np.float64), np.array(half, np.float32),
             np.array(yaw, np.float32), np.array(params, np.float32), np.array(velocity, np.float32),
+            np.array(taper, np.float32),
         )  # fmt: skip

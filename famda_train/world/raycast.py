@@ -46,6 +46,7 @@ def cast(primitives: Primitives, camera: Camera, rays: np.ndarray) -> tuple[np.n
     order, nearest, rectangles = around[visible], least[visible].tolist(), rectangles[visible].tolist()
     # Plain integers: looking up enumeration members and array elements costs more than a small rectangle.
     box, cylinder, leaves = int(Kind.BOX), int(Kind.CYLINDER), int(Role.LEAVES)
+    frustum = int(Kind.FRUSTUM)
     kinds, roles = primitives.kind[order].tolist(), primitives.role[order].tolist()
     turned = (sin[order] != 0).tolist()
     for k, (i, (r0, r1, c0, c1)) in enumerate(zip(order.tolist(), rectangles, strict=True)):
@@ -59,6 +60,8 @@ def cast(primitives: Primitives, camera: Camera, rays: np.ndarray) -> tuple[np.n
             t, hit = hit_box(local[i], (x, y, z), primitives.half[i])
         elif kinds[k] == cylinder:
             t, hit = hit_cylinder(local[i], (x, y, z), primitives.half[i])
+        elif kinds[k] == frustum:
+            t, hit = hit_frustum(local[i], (x, y, z), primitives.half[i], primitives.taper[i])
         else:
             t, hit = hit_ellipsoid(local[i], (x, y, z), primitives.half[i], i if roles[k] == leaves else None)
         hit &= t < depth_part
@@ -124,6 +127,52 @@ def hit_box(origin: np.ndarray, direction: tuple, half: np.ndarray) -> tuple[np.
             middle = inverse * -o
             reach = np.abs(inverse) * h
             enter, leave = np.fmax(enter, middle - reach), np.fmin(leave, middle + reach)
+    return enter, enter <= leave
+
+
+def frustum_planes(half: np.ndarray, taper: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the planes of frustums: a point p is inside where normal . p <= offset for all six.
+
+    Args:
+        half, taper: [..., 3], see :class:`Primitives`.
+
+    Returns:
+        float32 [6, 3, ...] outward normals, not of unit length, and [6, ...] offsets; the order is +x -x +y -y +z -z.
+    """
+    hx, hy, hz = np.moveaxis(np.asarray(half, np.float32), -1, 0)
+    tx, tz, shift = np.moveaxis(np.asarray(taper, np.float32), -1, 0)
+    zero, one = np.zeros_like(hx), np.ones_like(hx)
+    side, front, back = hx * (1 - tx), hz * (1 - tz - shift), hz * (1 - tz + shift)
+    lean = np.float32(0.5) / hy
+    normals = (
+        (one, side * lean, zero), (-one, side * lean, zero), (zero, one, zero), (zero, -one, zero),
+        (zero, front * lean, one), (zero, back * lean, -one),
+    )  # fmt: skip
+    offsets = (hx - side / 2, hx - side / 2, hy, hy, hz - front / 2, hz - back / 2)
+    return np.array(normals, np.float32), np.array(offsets, np.float32)
+
+
+def hit_frustum(
+    origin: np.ndarray, direction: tuple, half: np.ndarray, taper: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Box that tapers upwards, in local axes; return (ray parameter, hit mask).
+
+    Either the origin or the direction may be arrays.
+    """
+    normals, offsets = frustum_planes(half, taper)
+    x, y, z = direction
+    enter, leave = np.float32(-np.inf), np.float32(np.inf)
+    with np.errstate(divide='ignore', invalid='ignore'):
+        for (nx, ny, nz), offset in zip(normals, offsets, strict=True):
+            speed = y * ny
+            if nx:
+                speed = speed + x * nx
+            if nz:
+                speed = speed + z * nz
+            room = offset - (nx * origin[0] + ny * origin[1] + nz * origin[2])
+            t = room / speed
+            enter = np.where(speed < 0, np.maximum(enter, t), enter)
+            leave = np.where(speed < 0, leave, np.minimum(leave, t))
     return enter, enter <= leave
 
 

@@ -9,9 +9,12 @@ import numpy as np
 from famda_train.world.gbuffer import GBuffer
 from famda_train.world.materials import Material
 from famda_train.world.primitives import Kind, Role
+from famda_train.world.raycast import hit_frustum
 
 LEAF_TRANSMISSION = np.float32(0.3)
-_CASTERS = (Role.FACADE, Role.CAR_BODY, Role.CAR_CABIN, Role.VAN, Role.PLAIN)
+_CASTERS = (
+    Role.FACADE, Role.CAR_BODY, Role.CAR_CABIN, Role.VAN, Role.PLAIN, Role.GLASSHOUSE, Role.CAB, Role.COACH, Role.CARGO, Role.HOUSE,
+)  # fmt: skip
 _REACH = 60.0
 
 
@@ -43,7 +46,7 @@ def sun_transmission(g: GBuffer, direction: np.ndarray) -> np.ndarray:
 
 def _casters(g: GBuffer, offset: np.ndarray) -> np.ndarray:
     p = g.primitives
-    wide = (p.kind == Kind.BOX) & np.isin(p.role, _CASTERS) & (p.material != Material.UNDERBODY)
+    wide = ((p.kind == Kind.BOX) | (p.kind == Kind.FRUSTUM)) & np.isin(p.role, _CASTERS) & (p.material != Material.UNDERBODY)
     wide &= (p.half.min(1) > 0.1) & (p.half[:, 1] > 0.12)
     leaves = p.role == Role.LEAVES
     reach = p.half.max(1) + 15
@@ -66,6 +69,9 @@ def _crosses(p, i: int, center: np.ndarray, direction: np.ndarray, x, y, z) -> n
             middle, reach = o * -inverse, abs(inverse) * h
             enter, leave = np.maximum(enter, middle - reach), np.minimum(leave, middle + reach)
         return leave > enter
+    if p.kind[i] == Kind.FRUSTUM:
+        enter, leave = hit_frustum((ox, oy, oz), (dx, dy, dz), p.half[i], p.taper[i])
+        return leave > np.maximum(enter, 0)
     a, b, c = np.float32(1) / p.half[i]
     ox, oy, oz, dx, dy, dz = ox * a, oy * b, oz * c, dx * a, dy * b, dz * c
     along = ox * dx + oy * dy + oz * dz
