@@ -11,7 +11,7 @@ from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
 from rclpy.publisher import Publisher
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
 
@@ -26,7 +26,8 @@ from famda_ros.messages.camera_info import (
 from famda_ros.messages.image_messages import fill_image
 from famda_ros.messages.point_cloud import fill_point_cloud, organised_points
 from famda_ros.nodes.label_publisher import LabelPublisher
-from famda_ros.nodes.qos_overrides import overridable
+from famda_ros.nodes.qos_overrides import input_qos, overridable
+from famda_ros.nodes.silence_watch import SilenceWatch
 from famda_ros.pipeline.camera_statistics import CameraStatistics
 from famda_ros.pipeline.outputs import FrameOutputs
 from famda_ros.pipeline.throttle import Throttle
@@ -73,16 +74,17 @@ class CameraStream:
         self.statistics = CameraStatistics()
         self._node = node
         self._prefix = f'{name}/' if name else ''
+        self._info_name = f'{self._prefix}{CAMERA_INFO}'
         self._points_stride = points_stride
         self._on_frame: Callable[[str, Frame], None] | None = None
         self._info_subscription: Subscription | None = None
         self._image_subscription: Subscription | None = None
         self._waiting_since = 0.0
         self._throttle = Throttle()
+        self._watch = SilenceWatch(node, self.statistics, self._prefix, compressed, self._warn_once)
         for topic, latched in ((self._info_name, True), (self._image_name, False)):  # used much later
-            overridable(node, 'subscription', topic, _input_qos(), durability=latched)
-        kinds: dict[str, Any] = {topic: Image for topic in IMAGE_TOPICS}
-        kinds |= {topic: CameraInfo for topic in INFO_TOPICS}
+            overridable(node, 'subscription', topic, input_qos(), durability=latched)
+        kinds: dict[str, Any] = {**dict.fromkeys(IMAGE_TOPICS, Image), **dict.fromkeys(INFO_TOPICS, CameraInfo)}
         if points_stride:
             kinds[POINTS] = PointCloud2
         self._outputs = {topic: self._publisher(kind, topic) for topic, kind in kinds.items()}
@@ -130,13 +132,13 @@ class CameraStream:
             self._info_subscription = self._subscribe(CameraInfo, self._info_name, self._on_camera_info, latched=True)
         elif self._image_subscription is None and self._may_begin():
             self._subscribe_images()
+        self._watch.look(self.image_topic, self._info_topic, self.camera_info is not None)
 
     def _may_begin(self) -> bool:
         """Tell whether images are of use: the calibration is known, or is not to be expected."""
         if self.camera_info is not None or time.monotonic() - self._waiting_since > PATIENCE_S:
             return True
-        info_topic = self._node.resolve_topic_name(self._info_name)
-        return bool(self._node.count_publishers(self.image_topic)) and not self._node.count_publishers(info_topic)
+        return bool(self._node.count_publishers(self.image_topic)) and not self._node.count_publishers(self._info_topic)
 
     @property
     def image_topic(self) -> str:
@@ -151,11 +153,11 @@ class CameraStream:
         return f'{self._node.resolve_topic_name(image)}{COMPRESSED}' if self.compressed else image
 
     @property
-    def _info_name(self) -> str:
-        return f'{self._prefix}{CAMERA_INFO}'
+    def _info_topic(self) -> str:
+        return self._node.resolve_topic_name(self._info_name)
 
     def _subscribe(self, kind: Any, topic: str, callback: Callable[[Any], None], latched: bool = False) -> Subscription:
-        qos = _input_qos()
+        qos = input_qos()
         options = overridable(self._node, 'subscription', topic, qos, durability=latched)
         return self._node.create_subscription(kind, topic, callback, qos, qos_overriding_options=options)
 
@@ -223,6 +225,9 @@ class CameraStream:
             camera = f"camera '{self.name}'" if self.name else 'camera'
             self._node.get_logger().warning(f'{camera}: {sentence}')
 
+    def _warn_once(self, sentence: str) -> None:
+        self._warn(sentence, sentence, math.inf)
+
     def publish(self, frame: Frame, wanted: frozenset[str], outputs: FrameOutputs) -> None:
         """Publish the outputs of a frame with the frame's own header."""
         header, info = frame.message.header, frame.camera_info
@@ -232,8 +237,7 @@ class CameraStream:
             self._outputs[topic].publish(message)
         if info is None:
             return
-        width, height = outputs.size
-        info_width, info_height = calibrated_size(info)
+        (width, height), (info_width, info_height) = outputs.size, calibrated_size(info)
         for topic in INFO_TOPICS:
             if topic in wanted and info_width and info_height:
                 scaled = fill_camera_info(CameraInfo(), info, header, width / info_width, height / info_height)
@@ -243,7 +247,3 @@ class CameraStream:
             assert outputs.image is not None and outputs.labels is not None and outputs.depth is not None
             points = organised_points(outputs.image, outputs.labels, outputs.depth, intrinsics, self._points_stride)
             self._outputs[POINTS].publish(fill_point_cloud(PointCloud2(), points, header, PointField))
-
-
-def _input_qos() -> QoSProfile:
-    return QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)

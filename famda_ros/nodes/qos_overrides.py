@@ -49,6 +49,11 @@ def overridable(
     return QoSOverridingOptions(kinds)
 
 
+def input_qos() -> QoSProfile:
+    """Return what inputs are subscribed to with: the newest message, from every kind of publisher."""
+    return QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
 def _declare(node: Node, name: str, kind: QoSPolicyKind, qos: QoSProfile) -> Any:
     """Declare one parameter, unless it is, and return its value."""
     default = getattr(qos, kind.name.lower())

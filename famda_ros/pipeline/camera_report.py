@@ -63,6 +63,7 @@ class CameraState:
         silent_s: for how many seconds the camera has owed an image.
         focal: fx of the camera in pixels, None where no calibration is known.
         image_fault, calibration_fault, shape_fault: the last one of each, in a sentence.
+        silence, no_calibration: why no image, or no calibration arrives, where the graph shows it.
     """
 
     new: Counter[str]
@@ -73,6 +74,8 @@ class CameraState:
     image_fault: str = ''
     calibration_fault: str = ''
     shape_fault: str = ''
+    silence: str = ''
+    no_calibration: str = ''
 
 
 def find_problems(state: CameraState, limits: DiagnosticLimits) -> list[tuple[int, str]]:
@@ -83,8 +86,8 @@ def find_problems(state: CameraState, limits: DiagnosticLimits) -> list[tuple[in
         problems.append(
             (
                 ERROR,
-                f'no image for {state.silent_s:.1f} s, more than {limits.timeout_s:.1f} s: check the camera, its '
-                'driver and the topic name',
+                f'no image for {state.silent_s:.1f} s, more than {limits.timeout_s:.1f} s: '
+                f'{state.silence or "check the camera, its driver and the topic name"}',
             )
         )
     if newest and newest.total > limits.max_allowed_processing_time_ms:
@@ -115,7 +118,8 @@ def find_problems(state: CameraState, limits: DiagnosticLimits) -> list[tuple[in
             )
         )
     if newest and state.focal is None:
-        problems.append((WARN, "no calibrated camera_info: depth is for the model's focal length"))
+        reason = f'; {state.no_calibration}' if state.no_calibration else ''
+        problems.append((WARN, f"no calibrated camera_info: depth is for the model's focal length{reason}"))
     if newest and state.shape_fault:
         problems.append((WARN, state.shape_fault))
     return sorted(problems, key=lambda problem: -problem[0])

@@ -60,6 +60,7 @@ class CameraStatistics:
         self._brightness: float | None = None
         self._confidence: float | None = None
         self._last_fault = self._last_calibration_fault = self._shape_fault = ''
+        self._silence = self._no_calibration = ''
 
     def listen(self, listening: bool, now: float) -> None:
         """Tell whether the node is subscribed to the camera's images; if it is not, silence is no fault."""
@@ -74,6 +75,7 @@ class CameraStatistics:
         with self._lock:
             self._counts['received'] += 1
             self._last_received = now
+            self._silence = ''
 
     def idle(self) -> None:
         """Count a frame whose outputs nobody listens to."""
@@ -96,6 +98,16 @@ class CameraStatistics:
         with self._lock:
             self._counts['calibrations_malformed'] += 1
             self._last_calibration_fault = sentence
+
+    def silent_because(self, reason: str) -> None:
+        """Tell in a sentence why no image arrives; holds until one does."""
+        with self._lock:
+            self._silence = reason
+
+    def uncalibrated_because(self, reason: str) -> None:
+        """Tell in a sentence why no calibration arrives; '' = one has."""
+        with self._lock:
+            self._no_calibration = reason
 
     def calibration_of_shape(self, fault: str) -> None:
         """Tell in a sentence that the calibration of the newest frame is for another shape; '' = it is not."""
@@ -149,6 +161,7 @@ class CameraStatistics:
             state = CameraState(
                 new, newest, late_s, self._silent_s(now), focal,
                 self._last_fault, self._last_calibration_fault, self._shape_fault,
+                self._silence, self._no_calibration,
             )  # fmt: skip
             problems = find_problems(state, self.limits)
             values = {f'frames_{name}': str(counts[name]) for name in COUNTERS}
@@ -167,6 +180,22 @@ class CameraStatistics:
         if not listening:
             return Report(OK, 'idle: nobody listens to an output', values)
         return Report(OK, 'running' if counts['received'] else 'waiting for images', values)
+
+    def silent_s(self, now: float) -> float:
+        """Return for how many seconds the camera has owed an image; 0.0 where nobody listens to it."""
+        with self._lock:
+            return self._silent_s(now)
+
+    @property
+    def calibrations_refused(self) -> int:
+        """How many calibrations could not be used."""
+        with self._lock:
+            return self._counts['calibrations_malformed']
+
+    def listening_s(self, now: float) -> float:
+        """Return for how many seconds the node has been subscribed to the camera's images; 0.0 = it is not."""
+        with self._lock:
+            return 0.0 if self._listening_since is None else now - self._listening_since
 
     def _silent_s(self, now: float) -> float:
         """Return for how many seconds the camera has owed an image."""

@@ -12,9 +12,10 @@ from tiny_student import HEIGHT, WIDTH, save_tiny
 
 pytest.importorskip('rclpy', reason='no ROS 2: neither a distribution nor the wheels are installed')
 
-from perception_client import LATCHED, PerceptionClient, camera_info, constant, stamp_of
+from perception_client import LATCHED, PerceptionClient, Repeatedly, camera_info, constant, stamp_of
 from rcl_interfaces.msg import ParameterType, ParameterValue
-from sensor_msgs.msg import CameraInfo, Image
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -93,3 +94,49 @@ def test_latched_calibration_of_another_shape_and_old_stamps(tmp_path, monkeypat
         send_until(lambda: client.counts()['stale'] > 10, age_s=120)
         assert len(answers) == before
         send_until(lambda: len(answers) > before + 3)
+
+
+def test_why_nothing_arrives_is_said_once_and_in_the_diagnostics(tmp_path, monkeypatch):
+    """Compressed images under another name; then a publisher that sends nothing; then images without calibration."""
+    with PerceptionClient(tmp_path, 81, monkeypatch, model=save_tiny(tmp_path / 'tiny.onnx')) as client:
+        client.publisher(CompressedImage, '/cam/image_raw/compressed')
+        client.listen(MASK)
+
+        def said(pattern):
+            return len(re.findall(rf'WARN.*camera: {pattern}', client.process.output()))
+
+        def reported(pattern):
+            return client.reports and re.search(pattern, client.reports[-1]['perception: camera'][1])
+
+        elsewhere = r"nobody publishes '/image': images are on '/cam/image_raw/compressed'; .*image:=/cam/image_raw "
+        client.wait_for(lambda: said(f'no image arrives: {elsewhere}'), 20, 'the reason in the log')
+        client.wait_for(lambda: reported(rf'no image for \d+\.\d s, more than 1\.0 s: {elsewhere}'), 10, 'the reason')
+        client.fresh_report()
+        client.fresh_report()
+        assert said('no image arrives') == 1
+        client.publisher(Image, 'image')
+        client.wait_for(lambda: reported(r"/client publishes '/image' but sends nothing"), 10, 'the publisher')
+        with Repeatedly(lambda: client.send(PICTURE, time.time_ns()), 10):
+            missing = r"nobody publishes '/camera_info': no calibration is published anywhere"
+            client.wait_for(lambda: reported(rf"no calibrated camera_info: .*; {missing}"), 10, 'the calibration')
+            assert said(f'no camera_info arrives: {missing}') == 1
+            client.publisher(CameraInfo, 'camera_info')
+            client.wait_for(client.answers[MASK].__len__, 10, 'an answer')
+            info = client.publisher(CameraInfo, 'camera_info')
+            client.wait_for(
+                lambda: info.publish(camera_info(0, WIDTH, HEIGHT, 100.0))
+                or (client.reports[-1]['perception: camera'][:2] == (0, 'running')),
+                20,
+                'an undisturbed report',
+            )
+    assert 'Traceback' not in client.process.output()
+
+
+def test_a_quality_of_service_that_does_not_fit(tmp_path, monkeypatch):
+    reliable = {'qos_overrides./image.subscription.reliability': 'reliable'}
+    with PerceptionClient(tmp_path, 82, monkeypatch, model=save_tiny(tmp_path / 'tiny.onnx'), **reliable) as client:
+        client.publisher(Image, 'image', QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT))
+        client.listen(MASK)
+        fault = 'best effort publisher and reliable subscription'
+        client.wait_for(lambda: fault in client.process.output(), 20, 'the reason in the log')
+        assert 'qos_overrides./image.subscription' in client.process.output()
