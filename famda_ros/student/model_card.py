@@ -17,7 +17,7 @@ from typing import Any
 import onnxruntime
 
 from famda_ros.errors import FamdaError
-from famda_ros.student.label_space import IGNORE, LabelSpace
+from famda_ros.student.label_space import IGNORE, LABEL_SPACES, LabelSpace
 from famda_ros.student.parity import Limits
 from famda_ros.student.providers import session_options
 
@@ -54,6 +54,10 @@ class ModelCard:
         licence: licence of the weights.
         weights_sha256: hexadecimal digest of the weights it was exported from.
         limits: how far the outputs of a provider may be from those of the CPU.
+        temperature: that logits were divided by before the softmax of the confidence; 1 = not calibrated.
+        ece: expected calibration error of the confidence in points, on frames that were not trained on:
+            ``home`` and ``shifted`` → ``before`` (at temperature 1) and ``after``; and ``data``, what it was measured
+            on. Empty = not measured.
         stride: network heights and widths are multiples of it; 0 = the file has the one fixed shape.
         pixels: pixels in all that the network sees of an image, about; 0 = those of the training size.
         schema_version: layout of this card.
@@ -73,6 +77,8 @@ class ModelCard:
     licence: str = ''
     weights_sha256: str = ''
     limits: Limits = field(default_factory=Limits)
+    temperature: float = 1.0
+    ece: dict[str, Any] = field(default_factory=dict)
     stride: int = 0
     pixels: int = 0
     schema_version: int = SCHEMA_VERSION
@@ -105,6 +111,8 @@ class ModelCard:
             (self.weights in WEIGHTS, f'weights must be one of {", ".join(WEIGHTS)}'),
             (self.weights == 'fp32' or self.precision == 'fp32', f'weights {self.weights} need the precision fp32'),
             (isinstance(self.provenance, dict) and isinstance(self.metrics, dict), 'provenance, metrics: mappings'),
+            (_is_number(self.temperature) and self.temperature > 0, 'temperature must be a positive number'),
+            (isinstance(self.ece, dict), 'ece must be a mapping'),
             (all(_is_number(v) and 0 <= v <= 1 for v in asdict(self.limits).values()), 'limits must be 0 to 1'),
             (
                 self.weights_sha256 == '' or _is_sha256(self.weights_sha256),
@@ -139,12 +147,7 @@ class ModelCard:
                 'export the model again, or install the famda_ros it was exported with'
             )
         try:
-            space = values['label_space']
-            values['label_space'] = LabelSpace(
-                space['name'],
-                tuple(space['classes']),
-                tuple((_color(r), _color(g), _color(b)) for r, g, b in space['colors']),
-            )
+            values['label_space'] = _label_space(values['label_space'])
             near, far = values['depth_range_m']
             values['depth_range_m'] = (float(near), float(far))
             values['limits'] = Limits(**values.get('limits', {}))
@@ -161,6 +164,22 @@ class ModelCard:
             for i, (name, color) in enumerate(zip(space.classes, space.colors, strict=True))
         ]
         return json.dumps({'label_space': space.name, 'ignore': IGNORE, 'classes': classes, 'model': self.name})
+
+
+def _label_space(values: dict[str, Any]) -> LabelSpace:
+    """Return the label space of a card; a built-in one with its flags and projections."""
+    colors = tuple((_color(red), _color(green), _color(blue)) for red, green, blue in values['colors'])
+    space = LabelSpace(
+        values['name'],
+        tuple(values['classes']),
+        colors,
+        values.get('sky', ''),
+        tuple(values.get('things', ())),
+        {own: tuple(others) for own, others in values.get('thin_in', {}).items()},
+        {other: dict(table) for other, table in values.get('projections', {}).items()},
+    )
+    known = LABEL_SPACES.get(space.name)
+    return known if known is not None and (known.classes, known.colors) == (space.classes, colors) else space
 
 
 def _color(value: Any) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from famda_ros.errors import FamdaError, choose
+from famda_ros.student.label_space import SUFFIXES, get_label_space
 from famda_train.datasets.acdc import Acdc
 from famda_train.datasets.camvid import CamVid
 from famda_train.datasets.cityscapes import Cityscapes
@@ -41,7 +42,8 @@ def open_dataset(
         path: its folder, or ``street-world:<domain>`` for frames that are rendered when they are read.
         kind: one of :data:`KINDS`; auto = detected from the layout.
         split: None = the usual one of that data set (for training).
-        label_space: what labels are read as; None = the usual one of that data set.
+        label_space: what labels are read as: a name, or the YAML file of your own; None = the usual one of that
+            data set.
         options: what else the data set's class takes (``conditions``, ``condition``, ``time``, ``store``, ...).
 
     Raises:
@@ -49,7 +51,9 @@ def open_dataset(
     """
     name = detect_kind(path) if kind == 'auto' else kind
     cls: Any = choose(KINDS, name, 'kind of data set')
-    wanted = {'split': split, 'label_space': label_space, **options}
+    own = label_space is not None and label_space.lower().endswith(SUFFIXES)
+    space = get_label_space(label_space).name if own else label_space
+    wanted = {'split': split, 'label_space': space, **options}
     given = {key: value for key, value in wanted.items() if value is not None}
     known = list(inspect.signature(cls).parameters)[1:]
     for key in given:

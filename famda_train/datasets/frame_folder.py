@@ -33,7 +33,16 @@ from famda_ros.messages.frame_index import (
     write_frame_index,
 )
 from famda_ros.student.depth_units import centimetres_to_metres, metres_to_centimetres
-from famda_ros.student.label_space import IGNORE, LABEL_SPACES, get_label_space
+from famda_ros.student.label_space import (
+    IGNORE,
+    LABEL_SPACES,
+    SUFFIXES,
+    LabelSpace,
+    get_label_space,
+    parse_label_space,
+    reference,
+    register,
+)
 from famda_train.datasets.checks import check_ids, check_view
 from famda_train.datasets.dataset import Dataset
 from famda_train.datasets.label_maps import projection
@@ -91,16 +100,24 @@ class FrameFolder(Dataset):
             raise FamdaError(f"'{self.path}' is no frame folder: it has no dataset.yaml")
         self.info: dict[str, Any] = read_info(self.path / 'dataset.yaml')
         self.frames = read_frame_index(self.path)
-        self._stored_space = self.info['label_space']
+        name = self.info['label_space']
+        self._stored_space = None if name is None else get_label_space(name)
+        self._space = self._stored_space
         if self._stored_space is None and any((self.path / 'labels').glob('*.png')):
             raise FamdaError(
                 f"'{self.path}' has labels/ but no label space; say in its dataset.yaml what the ids mean, for example "
                 f"'label_space: flat7' (or {', '.join(name for name in LABEL_SPACES if name != 'flat7')})"
             )
         self._projection: np.ndarray | None = None
-        if label_space and self._stored_space and label_space != self._stored_space:
-            self._projection = projection(self._stored_space, label_space)
+        if label_space and name and label_space != name:
+            self._projection = projection(name, label_space)
+            self._space = get_label_space(label_space)
             self.info['label_space'] = label_space
+
+    @property
+    def label_space(self) -> LabelSpace | None:
+        """Label space of :meth:`labels`; None when the folder is unlabelled."""
+        return self._space
 
     @classmethod
     def detect(cls, path: Path) -> bool:
@@ -118,7 +135,8 @@ class FrameFolder(Dataset):
             FamdaError: missing, damaged, or ids that the label space does not define.
         """
         labels = read_values(self.ground_truth_path('labels', index), np.uint8)
-        space = get_label_space(self._stored_space)
+        space = self._stored_space
+        assert space is not None
         check_ids(labels, [*range(len(space)), IGNORE], self._named(index), space.name)
         return labels if self._projection is None else self._projection[labels]
 
@@ -165,7 +183,8 @@ class FrameFolderWriter:
         if (self.path / 'dataset.yaml').exists():
             raise FamdaError(f"'{path}' holds frames already; remove it or choose another --out")
         self._space = get_label_space(label_space) if label_space is not None else None
-        self._info = {'name': name, 'label_space': label_space, 'origin': origin, **info}
+        space = None if self._space is None else reference(self._space)
+        self._info = {'name': name, 'label_space': space, 'origin': origin, **info}
         self._records: dict[str, FrameRecord] = {}
 
     def __enter__(self) -> FrameFolderWriter:
@@ -254,7 +273,7 @@ def read_info(path: Path) -> dict[str, Any]:
 
     Returns:
         Its values; ``name``, ``origin``, ``licence`` as text where they are there, and ``label_space``, the name of
-        one that there is or None.
+        one that is known from now on, or None.
 
     Raises:
         FamdaError: unreadable, no YAML, or values that cannot be.
@@ -273,11 +292,17 @@ def read_info(path: Path) -> dict[str, Any]:
         if value is not None:
             info[key] = str(value)
     space = info.setdefault('label_space', None)
-    if space is not None and not isinstance(space, str):
-        raise FamdaError(f"'{path}' is damaged (label_space must be a name or null); write it again")
-    if space is not None and space not in LABEL_SPACES:
+    if space is not None and not isinstance(space, (str, dict)):
+        raise FamdaError(f"'{path}' is damaged (label_space must be a name, a definition or null); write it again")
+    if isinstance(space, str) and Path(space).suffix.lower() not in SUFFIXES and space not in LABEL_SPACES:
         known = ', '.join(LABEL_SPACES)
-        raise FamdaError(f"'{path}' names an unknown label space {space[:40]!r}; choose one of {known}")
+        raise FamdaError(
+            f"'{path}' names an unknown label space {space[:40]!r}; choose one of {known}, or the YAML file of your own"
+        )
+    if isinstance(space, dict):
+        info['label_space'] = register(parse_label_space(space, f"'{path}', label_space,"), f"'{path}'").name
+    elif space is not None:
+        info['label_space'] = get_label_space(space, path.parent).name
     return info
 
 

@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 
 from famda_ros.errors import FamdaError, choose
-from famda_ros.student.label_space import CAMVID11, CITYSCAPES19, FLAT7, IGNORE, get_label_space
+from famda_ros.student.label_space import CAMVID11, CITYSCAPES19, IGNORE, LabelSpace, get_label_space
 
 o: None = None  # ignored
 
@@ -97,11 +97,6 @@ VKITTI2_UNDEFINED = 14
 """Id given to black, the colour of what has no class."""
 
 CAMVID_UNLABELLED = 11
-CAMVID_TO_FLAT7 = {
-    'sky': 'sky', 'building': 'construction', 'pole': 'object', 'road': 'flat', 'pavement': 'flat', 'tree': 'nature',
-    'sign-symbol': 'object', 'fence': 'construction', 'car': 'vehicle', 'pedestrian': 'human', 'bicyclist': 'human',
-}  # fmt: skip
-
 
 @dataclass(frozen=True)
 class RawIds:
@@ -139,35 +134,10 @@ def _column(rows: tuple, columns: tuple[str, ...], space: str, key: int = 0) -> 
     return lookup((row[key], row[place]) for row in rows if row[key] is not None)
 
 
-def _through_names(source: str, target: str) -> np.ndarray:
-    """Return the table between label spaces by the names of classes; classes that ``target`` lacks are ignored."""
-    old, new = get_label_space(source).classes, get_label_space(target).classes
-    return lookup((i, new.index(name) if name in new else None) for i, name in enumerate(old))
-
-
 def _chain(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     table = second[first]
     table.setflags(write=False)
     return table
-
-
-def _projections() -> dict[tuple[str, str], np.ndarray]:
-    tables = {
-        ('cityscapes19', space): _column(CITYSCAPES_ROWS, CITYSCAPES_COLUMNS, space, key=2)
-        for space in CITYSCAPES_COLUMNS[1:]
-    }
-    tables['cityscapes19', 'synthia13'] = _through_names('cityscapes19', 'synthia13')
-    tables['synthia16', 'synthia13'] = _through_names('synthia16', 'synthia13')
-    for space in ('flat7', 'densemtl7'):
-        to_19 = _through_names('synthia16', 'cityscapes19')
-        tables['synthia16', space] = _chain(to_19, tables['cityscapes19', space])
-    flat = [FLAT7.classes.index(CAMVID_TO_FLAT7[name]) for name in CAMVID11.classes]
-    tables['camvid11', 'flat7'] = lookup(enumerate(flat))
-    return tables
-
-
-PROJECTIONS = _projections()
-"""(label space, label space) → uint8 [256], train id → train id, 255 → 255."""
 
 
 def projection(source: str, target: str) -> np.ndarray:
@@ -179,29 +149,37 @@ def projection(source: str, target: str) -> np.ndarray:
     Raises:
         FamdaError: no such label space, or no way from one to the other.
     """
-    for name in (source, target):
-        get_label_space(name)
-    if source == target:
-        return lookup((i, i) for i in range(256))
-    if (source, target) not in PROJECTIONS:
-        known = [b for a, b in PROJECTIONS if a == source]
+    table = table_between(get_label_space(source), get_label_space(target))
+    if table is None:
+        known = list(get_label_space(source).projections)
         raise FamdaError(
             f"labels in {source} cannot be turned into {target}; "
             + (f'choose one of {source}, {", ".join(known)}' if known else f'take {source}')
         )
-    return PROJECTIONS[source, target]
+    return table
+
+
+def table_between(source: LabelSpace, target: LabelSpace) -> np.ndarray | None:
+    """Return the uint8 [256] table of train ids from one label space to another, None where there is none."""
+    if source.name == target.name:
+        # A model file brings its own classes; the name alone promises nothing.
+        return lookup((i, i) for i in range(256)) if source.classes == target.classes else None
+    names = source.projections.get(target.name)
+    if names is None or not set(names.values()) <= set(target.classes):
+        return None
+    return lookup((source.classes.index(own), target.classes.index(other)) for own, other in names.items())
 
 
 def _cityscapes(ignored: Iterable[int] = CITYSCAPES_IGNORED) -> RawIds:
     tables = {space: _column(CITYSCAPES_ROWS, CITYSCAPES_COLUMNS, space) for space in CITYSCAPES_COLUMNS}
-    tables['synthia13'] = _chain(tables['synthia16'], PROJECTIONS['synthia16', 'synthia13'])
+    tables['synthia13'] = _chain(tables['synthia16'], projection('synthia16', 'synthia13'))
     return RawIds(frozenset([*ignored, *(row[0] for row in CITYSCAPES_ROWS)]), tables)
 
 
 def _synthia() -> RawIds:
     tables = {space: _column(SYNTHIA_ROWS, SYNTHIA_COLUMNS, space) for space in SYNTHIA_COLUMNS}
     tables['densemtl7'] = tables['flat7']
-    tables['synthia13'] = _chain(tables['synthia16'], PROJECTIONS['synthia16', 'synthia13'])
+    tables['synthia13'] = _chain(tables['synthia16'], projection('synthia16', 'synthia13'))
     return RawIds(frozenset(row[0] for row in SYNTHIA_ROWS), tables)
 
 
@@ -214,7 +192,8 @@ def _train_ids(space: str, ignored: int = IGNORE) -> RawIds:
     """Files that hold train ids of a label space already."""
     classes = range(len(get_label_space(space)))
     own = lookup((i, i) for i in classes)
-    tables = {space: own, **{b: _chain(own, table) for (a, b), table in PROJECTIONS.items() if a == space}}
+    others = get_label_space(space).projections
+    tables = {space: own, **{other: _chain(own, projection(space, other)) for other in others}}
     return RawIds(frozenset([*classes, ignored]), tables)
 
 

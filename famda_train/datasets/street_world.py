@@ -12,8 +12,9 @@ from famda_ros.errors import FamdaError, choose
 from famda_ros.messages.frame_index import FrameRecord
 from famda_train.datasets.dataset import GROUND_TRUTH, Dataset
 from famda_train.datasets.label_maps import projection
-from famda_train.world import Rendering, default_camera, render
-from famda_train.world.render import check_request
+from famda_train.world import Rendering, render
+from famda_train.world.domains import OPEN
+from famda_train.world.render import check_request, focal_of
 
 PREFIX = 'street-world:'
 FIRST_SEED = {'train': 0, 'adapt': 100_000, 'val': 200_000}
@@ -31,13 +32,13 @@ class StreetWorld(Dataset):
 
     Args:
         path: ``street-world:<domain>``, or the domain alone: synthetic, day, night,
-            randomised or varied.
+            randomised, varied or open.
         split: train, adapt or val; decides the seeds.
         label_space: flat7.
         frames: how many.
         seed: of the first frame, counted from the split's first seed.
         width, height: image size in pixels.
-        focal: in pixels; None = 0.7 x width.
+        focal: in pixels; None = 0.7 x width, in 'open' a focal of its own for every frame.
         ground_truth: False for frames without ground truth, as a recording has.
         store: folder for teachers' outputs; None = a folder below ``runs/street-world``.
 
@@ -65,17 +66,21 @@ class StreetWorld(Dataset):
         if not 1 <= seed + frames <= MOST_FRAMES or frames < 1:
             raise FamdaError(f'a split of the street world has 1 to {MOST_FRAMES} frames, not {seed} + {frames}')
         first = choose(FIRST_SEED, split, 'split of the street world') + seed
-        focal = default_camera(width, height, focal).focal
         self.path = Path(f'{PREFIX}{self.domain}')
         self._projection = projection('flat7', label_space or 'flat7')
         self._ground_truth = ground_truth
         self._renderings: dict[int, Rendering] = {}
         self._room = MOST_KEPT_BYTES
         self._latest: tuple[int, Rendering] | None = None
-        default_store = Path('runs', 'street-world', f'{self.domain}-{width}x{height}-{focal:g}')
+        drawn = focal is None and self.domain == OPEN
+        name = 'drawn' if drawn else f'{focal_of(first, self.domain, width, focal):g}'
+        default_store = Path('runs', 'street-world', f'{self.domain}-{width}x{height}-{name}')
         self._store = Path(store) if store else default_store
         self.frames = [
-            FrameRecord(f'{number:06d}', f'{number:06d}', width, height, focal, {'seed': number})
+            FrameRecord(
+                f'{number:06d}', f'{number:06d}', width, height, focal_of(number, self.domain, width, focal),
+                {'seed': number},
+            )  # fmt: skip
             for number in range(first, first + frames)
         ]
         self.info: dict[str, Any] = {

@@ -48,7 +48,7 @@ SEED_STRIDE = 10_000
 """Distance between the scenes of one demo seed and of the next."""
 
 TEACHERS = {'masks': 'felzenszwalb', 'depth': 'street-world'}
-SKY = FLAT7.classes.index('sky')
+SKY = FLAT7.sky_id
 
 STATE_FILE = 'demo.json'
 PRODUCTS = (

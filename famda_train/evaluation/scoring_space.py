@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from famda_ros.errors import FamdaError
 from famda_ros.student.label_space import IGNORE, LABEL_SPACES, LabelSpace
-from famda_train.datasets.label_maps import projection
+from famda_train.datasets.label_maps import table_between
 
 
 @dataclass(frozen=True)
@@ -30,20 +29,6 @@ class ScoringSpace:
     def labelled(self) -> np.ndarray:
         """Return bool [classes]: those that the ground truth can have; the others have no IoU."""
         return np.isin(np.arange(len(self.space)), self.ground_truth_table)
-
-
-def table_between(source: LabelSpace, target: LabelSpace) -> np.ndarray | None:
-    """Return the uint8 [256] table of train ids from one label space to another, None where there is none."""
-    if source.name == target.name:
-        # A model file brings its own classes; the name alone promises nothing.
-        return np.arange(256, dtype=np.uint8) if source.classes == target.classes else None
-    known = LABEL_SPACES.get(source.name)
-    if known is None or known.classes != source.classes or target.name not in LABEL_SPACES:
-        return None
-    try:
-        return projection(source.name, target.name)
-    except FamdaError:
-        return None
 
 
 def scoring_spaces(predicted: LabelSpace, ground_truth: LabelSpace) -> list[ScoringSpace]:

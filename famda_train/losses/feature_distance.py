@@ -11,16 +11,10 @@ from torch.nn import functional
 from famda_ros.student.label_space import LabelSpace
 from famda_train.losses.reductions import weighted_mean
 
-THINGS = frozenset({
-    'traffic light', 'traffic sign', 'sign-symbol', 'object', 'person', 'pedestrian', 'human', 'rider', 'bicyclist',
-    'car', 'truck', 'bus', 'train', 'vehicle', 'motorcycle', 'bicycle',
-})  # fmt: skip
-"""Classes of countable things, which ImageNet knows; it has no roads or skies."""
-
 
 def thing_ids(label_space: LabelSpace) -> list[int]:
-    """Return the train ids of the classes that are things."""
-    return [train_id for train_id, name in enumerate(label_space.classes) if name in THINGS]
+    """Return the train ids of the classes that are things, which ImageNet knows; it has no roads or skies."""
+    return [train_id for train_id, name in enumerate(label_space.classes) if name in label_space.things]
 
 
 def feature_distance(

@@ -15,6 +15,7 @@ import torch
 from famda_ros.errors import FamdaError
 from famda_ros.files import atomic_path
 from famda_ros.resources import resolve
+from famda_ros.student.label_space import get_label_space, reference
 from famda_train.models.student import StudentNetwork
 
 KEY = 'famda_student'
@@ -83,7 +84,8 @@ def check_options(network: Mapping[str, Any]) -> None:
 
 def checkpoint_entry(spec: StudentSpec, network: torch.nn.Module) -> dict[str, Any]:
     """Return what a checkpoint carries under :data:`KEY`: plain values and tensors."""
-    return {'spec': asdict(spec), 'weights': network.state_dict()}
+    space = reference(get_label_space(spec.label_space))
+    return {'spec': {**asdict(spec), 'label_space': space}, 'weights': network.state_dict()}
 
 
 def save_student(path: str | Path, spec: StudentSpec, network: torch.nn.Module) -> None:
@@ -110,7 +112,9 @@ def load_student(
     try:
         ranges = {key: tuple(entry['spec'][key]) for key in ('depth_range_m', 'output_range_m')}
         own = {name: (outputs, start) for name, (outputs, start) in entry['spec']['heads'].items()}
-        spec = StudentSpec(**{**entry['spec'], **ranges, 'heads': own if heads is None else dict(heads)})
+        space = get_label_space(entry['spec']['label_space']).name
+        wanted = own if heads is None else dict(heads)
+        spec = StudentSpec(**{**entry['spec'], **ranges, 'label_space': space, 'heads': wanted})
         network = build_network(spec)
         weights = network.state_dict()
         weights.update({k: v for k, v in entry['weights'].items() if k in weights or heads is None})

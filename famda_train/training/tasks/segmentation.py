@@ -97,7 +97,7 @@ class Segmentation(Task):
     @property
     def sky(self) -> int:
         """Train id of sky; -1 in a label space without."""
-        return self.space.classes.index('sky') if 'sky' in self.space.classes else -1
+        return self.space.sky_id
 
     def observe(self, source: Sample) -> None:
         """Follow the class shares of the source."""

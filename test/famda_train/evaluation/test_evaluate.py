@@ -109,7 +109,9 @@ def test_predictions_of_another_label_space(folder):
     """Truth in 8 classes has no counterpart in 16; in the other direction it is projected."""
     with pytest.raises(FamdaError, match=r'synthia16.*vkitti8'):
         evaluate(oracle(folder), folder, label_space=SYNTHIA16)
-    folder.info['label_space'] = 'cityscapes19'
+    info = folder.path / 'dataset.yaml'
+    info.write_text(info.read_text().replace('vkitti8', 'cityscapes19'))
+    folder = FrameFolder(folder.path)
     result = evaluate(oracle(folder), folder, label_space=CITYSCAPES19)
     assert result['label_space'] == 'cityscapes19'
     assert result['projections']['synthia13']['not_scored'] == ['wall', 'fence', 'pole', 'terrain', 'truck', 'train']
