@@ -80,7 +80,7 @@ def _pictures() -> dict[str, Encoding]:
     return pictures
 
 
-ENCODINGS: dict[str, Encoding] = {**_pictures(), '32FC1': Encoding(np.float32, 1)}
+ENCODINGS: dict[str, Encoding] = {**_pictures(), '32FC1': Encoding(np.float32, 1), '16UC1': Encoding(np.uint16, 1)}
 """Every encoding that is understood."""
 
 PICTURES = [name for name, encoding in ENCODINGS.items() if encoding.to_rgb]

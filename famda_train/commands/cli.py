@@ -38,6 +38,7 @@ VERBS = {
     'evaluate': 'score a checkpoint or an ONNX student on labelled frames',
     'export': 'turn a checkpoint into a self-describing, parity-checked ONNX student',
     'perceive': 'run a student over a recording, without a ROS graph',
+    'calibrate': "find the one factor by which a student's metres are off at a place",
     'deploy': 'put students into a folder that a node takes its profiles from: versioned, with rollback',
     'models': 'list the students that were deployed to a folder',
     'pretrain-depth': 'train the stand-in depth teacher of the street world',
