@@ -25,14 +25,14 @@ def run(
 
     Args:
         out: frame folder to fill, or with a drive the bag's folder, which must not exist yet.
-        domain: synthetic (clean day, the source), day, night, randomised, or varied (other streets too: for
-            students that are to see photographs).
+        domain: synthetic (clean day, the source), day, night, randomised, varied (other streets too), or open (any
+            street, camera and light: for students that are to see photographs).
         frames: number of frames.
         drive: one drive down a street, written as a rosbag (MCAP), instead of single frames with truth.
         image: what the bag holds: JPEG on /camera/image/compressed, rgb8 on /camera/image, or both.
         width: image width in pixels.
         height: image height in pixels.
-        focal: focal length in pixels; default: 0.7 x width.
+        focal: focal length in pixels; default: 0.7 x width, in open drawn for every frame.
         seed: seed of the first frame, further frames count up from it; with a drive, seed of the drive.
         workers: processes that render; default: one per CPU core.
         rate: frames per second of a drive.

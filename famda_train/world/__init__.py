@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The street world: a procedural street with exact labels, metric depth and instance ids.
 
-The same seed gives the same street in every domain but ``varied``; only light, colours, weather and sensor differ.
+The same seed gives the same street in every domain but ``varied`` and ``open``; only light, colours, weather and
+sensor differ.
 """
 from famda_train.world.camera import Camera, default_camera
 from famda_train.world.domains import DOMAINS

@@ -27,7 +27,8 @@ class Camera:
         focal: fx = fy in pixels.
         cx, cy: principal point in pixels; integer coordinates are pixel centres.
         x, y, z: position in metres; y is the height above the road.
-        yaw: radians, positive looks to the right; pitch: radians, positive looks up. No roll.
+        yaw: radians, positive looks to the right; pitch: radians, positive looks up; roll: radians, positive
+            tilts the camera to its right.  Yaw first, then pitch, then roll.
     """
 
     width: int
@@ -40,6 +41,7 @@ class Camera:
     z: float = 0.0
     yaw: float = 0.0
     pitch: float = 0.0
+    roll: float = 0.0
 
     @property
     def position(self) -> np.ndarray:
@@ -49,7 +51,11 @@ class Camera:
     def axes(self) -> np.ndarray:
         """Return float64 [3, 3]; rows are the camera's right, up and forward in world axes."""
         sy, cy, sp, cp = math.sin(self.yaw), math.cos(self.yaw), math.sin(self.pitch), math.cos(self.pitch)
-        return np.array([[cy, 0.0, -sy], [-sy * sp, cp, -cy * sp], [sy * cp, sp, cy * cp]])
+        axes = np.array([[cy, 0.0, -sy], [-sy * sp, cp, -cy * sp], [sy * cp, sp, cy * cp]])
+        if self.roll:
+            s, c = math.sin(self.roll), math.cos(self.roll)
+            axes = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]) @ axes
+        return axes
 
     def rays(self) -> np.ndarray:
         """Return float32 [3, H, W] world directions with unit component along the optical axis.

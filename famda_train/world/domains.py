@@ -184,6 +184,7 @@ DOMAINS: dict[str, tuple[tuple[float, Look], ...]] = {
     'night': ((1.0, NIGHT),),
     'randomised': ((0.45, RANDOM_DAY), (0.55, RANDOM_DARK)),
     'varied': ((0.75, VARIED_DAY), (0.25, VARIED_DUSK)),
+    'open': ((0.65, VARIED_DAY), (0.15, VARIED_DUSK), (0.20, RANDOM_DARK)),
 }
 """Domain -> looks with their probabilities."""
 
@@ -232,6 +233,10 @@ VARIED = 'varied'
 def grammar_of(seed: int, domain: str) -> Grammar:
     """Return what stands in the street of a seed."""
     return varied_grammar(seed) if domain == VARIED else PLAIN
+
+
+OPEN = 'open'
+"""The domain of open streets and any camera, for students that are to see photographs; see ``open_street``."""
 
 
 def looks_of(domain: str) -> tuple[tuple[float, Look], ...]:

@@ -12,9 +12,10 @@ import numpy as np
 
 from famda_ros.errors import FamdaError
 from famda_train.world.camera import Camera, default_camera
-from famda_train.world.domains import Style, draw_style, generator, grammar_of
+from famda_train.world.domains import OPEN, Style, draw_style, generator, grammar_of
 from famda_train.world.gbuffer import make_gbuffer
 from famda_train.world.layout import STREET_SPEED, Layout, make_layout
+from famda_train.world.open_street import open_camera, open_layout
 from famda_train.world.render import Rendering, check_request, in_order, picture
 
 
@@ -34,11 +35,11 @@ def drive(
 
     Args:
         seed: of the street and of the path through it.
-        domain: 'synthetic', 'day', 'night', 'randomised' or 'varied'.
+        domain: 'synthetic', 'day', 'night', 'randomised', 'varied' or 'open'.
         frames: number of images.
         rate_hz: images per second.
         width, height: image size in pixels.
-        focal: in pixels; default 0.7 x width.
+        focal: in pixels; default 0.7 x width, in 'open' that of the seed.
         workers: number of processes; 1 = only this one.
 
     Returns:
@@ -61,18 +62,26 @@ def drive_frame(
 ) -> Rendering:
     """Render one moment of a drive of ``length`` metres; see :func:`drive`."""
     layout, style = _street(seed, domain, length)
-    camera = camera_at(seed, seconds, default_camera(width, height, focal))
+    if domain == OPEN:
+        start = open_camera(seed, open_layout(seed, length)[1], width, height, focal)
+    else:
+        start = default_camera(width, height, focal)
+    camera = camera_at(seed, seconds, start, keep_pose=domain == OPEN)
     return picture(make_gbuffer(layout, camera, seconds), layout, style, generator(seed, domain, 2, index))
 
 
 @lru_cache(maxsize=2)
 def _street(seed: int, domain: str, length: float) -> tuple[Layout, Style]:
-    layout = make_layout(seed, length, grammar_of(seed, domain))
+    layout = open_layout(seed, length)[0] if domain == OPEN else make_layout(seed, length, grammar_of(seed, domain))
     return layout, draw_style(seed, domain, layout.instances)
 
 
-def camera_at(seed: int, seconds: float, camera: Camera) -> Camera:
-    """Return ``camera`` where a drive has it after some seconds: in its lane, swaying a little."""
+def camera_at(seed: int, seconds: float, camera: Camera, keep_pose: bool = False) -> Camera:
+    """Return ``camera`` where a drive has it after some seconds: in its lane, swaying a little.
+
+    Args:
+        keep_pose: the lane, height and pitch are those of ``camera``, not of the seed.
+    """
     rng = np.random.default_rng([seed, 0xD21])
     x, height, pitch = rng.normal(1.7, 0.12), 1.5 + rng.uniform(-0.10, 0.15), rng.normal(0, 0.012)
     period, phase = rng.uniform(5, 9), rng.uniform(0, 2 * math.pi)
@@ -80,6 +89,10 @@ def camera_at(seed: int, seconds: float, camera: Camera) -> Camera:
     angle = turn * seconds + phase
     # Looks where it goes: the yaw is the direction of the path.
     yaw = math.atan2(sway * turn * math.cos(angle), STREET_SPEED)
+    if keep_pose:
+        return replace(
+            camera, x=float(camera.x + sway * math.sin(angle)), z=STREET_SPEED * seconds, yaw=camera.yaw + yaw
+        )
     return replace(
         camera, x=float(np.clip(x, 1.4, 2.0) + sway * math.sin(angle)), y=float(height), z=STREET_SPEED * seconds,
         yaw=yaw, pitch=float(pitch),

@@ -11,8 +11,8 @@ from famda_train.world import noise
 from famda_train.world.camera import Camera
 from famda_train.world.layout import Ground, Layout
 from famda_train.world.materials import CLASS_OF_MATERIAL, Material
-from famda_train.world.primitives import Kind, Primitives, Role
 from famda_train.world.open_ground import OpenGround
+from famda_train.world.primitives import Kind, Primitives, Role
 from famda_train.world.raycast import GROUND, SKY, cast, frustum_planes
 
 ROAD_INSTANCE, WALK_INSTANCES, VERGE_INSTANCES = 1, (2, 3), (4, 5)
@@ -157,7 +157,8 @@ def _fill_primitives(g: GBuffer) -> None:
     for part, split in _SPLITS.items():
         on = np.flatnonzero(role == part)
         if len(on):
-            surface = _Part(ids[on], face[on], x[on], y[on], z[on], half[:, on], p.params[ids[on]].T, p.taper[ids[on]].T)
+            which = ids[on]
+            surface = _Part(which, face[on], x[on], y[on], z[on], half[:, on], p.params[which].T, p.taper[which].T)
             result = split(surface, material[on])
             material[on], variation[on] = result[0], result[1]
             if len(result) > 2:
@@ -288,7 +289,107 @@ def _split_sign(s: _Part, material):
     return np.where(rim | (s.z > 0.024), Material.SIGN_RIM, material), 0
 
 
+def _split_glasshouse(s: _Part, material):
+    """Upper half of a car; params: where the middle pillar is."""
+    u, v = s.across()
+    high = s.y / s.half[1]
+    side = s.face == 0
+    pillar = np.where(side, (np.abs(v) > 0.9) | (np.abs(v - s.params[0]) < 0.05), np.abs(u) > 0.9)
+    roof = (s.face == 1) | (high > np.where(side, 0.72, 0.86))
+    return np.where(pillar | roof, Material.CAR_PAINT, Material.GLASS), 0
+
+
+def _split_cab(s: _Part, material):
+    """Cab of a van (params: 1) or lorry (0): windscreen, side windows, grille and lamps."""
+    u, v = s.across()
+    high, front = s.y / s.half[1], (s.face == 2) & (s.z > 0)
+    van = s.params[0] > 0
+    low = np.where(van, -0.92, 0.05)
+    screen = front & (high > low) & (high < 0.86) & (np.abs(u) < 0.9)
+    door = (s.face == 0) & (high > low) & (high < 0.75) & (v > -0.5) & (v < 0.85)
+    lower = front & ~van
+    grille = lower & (high > -0.6) & (high < -0.15) & (np.abs(u) < 0.6)
+    lamps = lower & (high > -0.85) & (high < -0.6) & (np.abs(u) > 0.6)
+    plate = lower & (high > -0.9) & (high < -0.78) & (np.abs(s.x) < 0.26)
+    material = np.where(screen | door, Material.GLASS, material)
+    material = np.where(grille, Material.UNDERBODY, np.where(lamps, Material.HEADLIGHT, material))
+    return np.where(plate, Material.PLATE, material), 0
+
+
+def _split_coach(s: _Part, material):
+    """Bus, tram or minibus; params: decks, two colours, how high the second reaches, salt."""
+    u, _ = s.across()
+    decks, colours, share, salt = s.params[:4]
+    high, side, front = s.y / s.half[1], s.face == 0, (s.face == 2) & (s.z > 0)
+    rear = (s.face == 2) & (s.z < 0)
+    level = np.where(decks > 1, np.mod(high + 1.0, 1.0), (high + 1) / 2)
+    pane = np.abs(np.mod(s.z + 8 * salt, 1.45) - 0.725) < 0.67
+    band = (level > 0.45) & (level < 0.84)
+    ends = np.abs(s.z) < s.half[2] - 0.12
+    doors = side & (np.abs(np.mod(s.z + 3 * salt, 4.2) - 2.1) < 0.55) & (high < 0.5) & (high > -0.85) & (s.x > 0)
+    glass = (side & band & pane & ends) | (doors & (np.mod(s.z, 0.6) > 0.06))
+    glass |= front & (np.abs(u) < 0.92) & np.where(decks > 1, (level > 0.3) & (level < 0.86), (high > -0.25) & (high < 0.68))
+    glass |= rear & (np.abs(u) < 0.8) & band & ((decks > 1) | (share > 0.3))
+    board = front & (np.abs(u) < 0.6) & (high > 0.74) & (high < 0.93) & (decks < 2)
+    lamps = (front | rear) & (np.abs(u) > 0.66) & (np.abs(u) < 0.95) & (high > -0.86) & (high < -0.66)
+    plate = (front | rear) & (np.abs(s.x) < 0.26) & (high > -0.9) & (high < -0.8)
+    second = (colours > 0) & (s.face != 1) & ((level < 0.15 + 0.3 * share) | ((share > 0.6) & (level > 0.86)))
+    material = np.where(second, Material.LIVERY, material)
+    material = np.where(glass, Material.GLASS, np.where(board, Material.UNDERBODY, material))
+    material = np.where(lamps, np.where(front, Material.HEADLIGHT, Material.TAIL_LIGHT), material)
+    return np.where(plate, Material.PLATE, material), 0
+
+
+def _split_cargo(s: _Part, material):
+    """Load of a lorry or van; params: see ``open_vehicles.lettering``."""
+    text, middle, size, wide, kind, salt = s.params
+    high, side, rear = s.y / s.half[1], s.face == 0, (s.face == 2) & (s.z < 0)
+    along = np.where(side, s.z / s.half[2], s.x / s.half[0])
+    metres = np.where(side, s.z, s.x)
+    letter = noise.hash_unit((salt * 16777216).astype(np.int64), np.floor(metres / 0.11), np.floor(s.y / 0.12)) < 0.55
+    words = (text > 0) & (s.face != 1) & (np.abs(high - middle) < size) & (np.abs(along) < wide)
+    words &= np.where(kind < 0.6, letter, np.mod(high * 4 + along * 3 * kind, 1.0) < 0.5)
+    stripe = (kind > 0.8) & (s.face != 1) & (high < -0.7)
+    seam = rear & ((np.abs(s.x) < 0.025) | (np.abs(s.x) > s.half[0] - 0.05))
+    lamps = rear & (np.abs(s.x) > s.half[0] - 0.32) & (s.y + s.half[1] < 0.22)
+    plate = rear & (np.abs(s.x) < 0.26) & (s.y + s.half[1] < 0.14)
+    material = np.where(words, Material.LETTERING, np.where(stripe, Material.LIVERY, material))
+    material = np.where(seam, Material.UNDERBODY, np.where(lamps, Material.TAIL_LIGHT, material))
+    return np.where(plate, Material.PLATE, material), 0
+
+
+def _split_striped(s: _Part, material):
+    """Two materials in turn along the thing; params: period in metres, second material."""
+    along = np.where(s.face == 2, s.x, s.z)
+    second = np.mod(along, np.maximum(s.params[0], 0.05)) < 0.5 * s.params[0]
+    return np.where(second, s.params[1].astype(np.uint8), material), 0
+
+
+def _split_shop_front(s: _Part, material):
+    """Shop windows; params: width of a pane in metres, height of the sill, of the front, of its board, salt."""
+    period, sill, high, board, salt = s.params[:5]
+    up = s.y + s.half[1]
+    column = np.floor(s.z / period)
+    pane = (np.abs(s.z / period - column - 0.5) < 0.46) & (up > sill) & (up < high * (1 - board) - 0.1)
+    variation = noise.hash_unit((salt * 16777216).astype(np.int64), column)
+    letter = noise.hash_unit((salt * 16777216).astype(np.int64), np.floor(s.z / 0.22), 3) < 0.55
+    name = (np.abs(up - high * (1 - board / 2)) < high * board * 0.25) & (np.abs(s.z) < 0.6 * s.half[2]) & letter
+    material = np.where(up > high * (1 - board), np.where(name, Material.CORNICE, Material.FASCIA), material)
+    return np.where(pane, Material.WINDOW, material), np.where(pane, variation, 0)
+
+
+def _split_head(s: _Part, material):
+    return np.where((s.y > 0.35 * s.half[1]) | (s.z < -0.25 * s.half[2]), Material.HAIR, material), 0
+
+
 _SPLITS = {
+    Role.GLASSHOUSE: _split_glasshouse,
+    Role.CAB: _split_cab,
+    Role.COACH: _split_coach,
+    Role.CARGO: _split_cargo,
+    Role.STRIPED: _split_striped,
+    Role.SHOP_FRONT: _split_shop_front,
+    Role.HEAD: _split_head,
     Role.FACADE: _split_facade,
     Role.CAR_BODY: _split_car_body,
     Role.CAR_CABIN: _split_car_cabin,

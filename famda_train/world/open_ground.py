@@ -1,6 +1,7 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
 """The ground of the open streets: lanes, verges, side roads and everything that is painted on them."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, replace

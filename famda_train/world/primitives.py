@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Kind(IntEnum):
-    """Shape of a primitive: all but the upright cylinder turn about the vertical axis; a frustum is a box that tapers."""
+    """Shape of a primitive: all but the cylinder turn about the vertical axis; a frustum is a box that tapers."""
 
     BOX = 0
     CYLINDER = 1
@@ -39,7 +39,6 @@ class Role(IntEnum):
     STRIPED = 15
     SHOP_FRONT = 16
     HEAD = 17
-    HOUSE = 18
 
 
 PARAMETERS = 6
@@ -78,6 +77,10 @@ class Primitives:
         """Return the primitives with the ids ``index``, int [m]."""
         return Primitives(*(getattr(self, f.name)[index] for f in fields(self)))
 
+    def joined(self, more: Primitives) -> Primitives:
+        """Return these primitives followed by ``more``."""
+        return Primitives(*(np.concatenate([getattr(self, f.name), getattr(more, f.name)]) for f in fields(self)))
+
     def at(self, seconds: float) -> Primitives:
         """Return the primitives moved to where they are after some seconds."""
         if seconds == 0 or not self.velocity.any():
@@ -91,6 +94,9 @@ class PrimitiveList:
     def __init__(self, first_instance: int):
         self._rows: list[tuple] = []
         self._next = first_instance
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
     def instance(self) -> int:
         """Return a new instance id."""

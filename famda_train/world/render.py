@@ -14,11 +14,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from famda_ros.errors import FamdaError
+from famda_ros.student.label_space import IGNORE
 from famda_train.child_process import end_with_parent
-from famda_train.world.camera import Camera, default_camera
-from famda_train.world.domains import VARIED, Style, draw_style, generator, grammar_of, looks_of
+from famda_train.world.camera import FOCAL_PER_WIDTH, Camera, default_camera
+from famda_train.world.domains import OPEN, VARIED, Style, draw_style, generator, grammar_of, looks_of
 from famda_train.world.gbuffer import GBuffer, make_gbuffer
 from famda_train.world.layout import Layout, make_layout
+from famda_train.world.open_street import open_focal, open_scene
 from famda_train.world.sensor import develop
 from famda_train.world.shading import shade
 
@@ -32,8 +34,8 @@ class Rendering:
 
     Attributes:
         image: uint8 [H, W, 3] RGB.
-        labels: uint8 [H, W], train ids of ``flat7``.
-        depth: float32 [H, W] metres along the optical axis, +inf for sky and beyond 400 m.
+        labels: uint8 [H, W], train ids of ``flat7``; 255 = ignored: the own car.
+        depth: float32 [H, W] metres along the optical axis, +inf for sky and beyond 400 m, NaN on the own car.
         instances: uint16 [H, W], 0 for sky.
         camera: intrinsics and pose.
     """
@@ -50,18 +52,21 @@ def render(seed: int, domain: str, width: int = 192, height: int = 96, focal: fl
 
     Args:
         seed: decides the street; the same seed gives the same geometry in every domain
-            but 'varied', whose streets are others.
-        domain: 'synthetic', 'day', 'night', 'randomised' or 'varied'.
+            but 'varied' and 'open', whose streets are others.
+        domain: 'synthetic', 'day', 'night', 'randomised', 'varied' or 'open'.
         width, height: image size in pixels.
-        focal: in pixels; default 0.7 x width.
+        focal: in pixels; default 0.7 x width, in 'open' a field of view of 40 to 110 degrees by the seed.
 
     Raises:
         FamdaError: unknown domain, negative seed, or a size that is no image.
     """
     check_request(seed, domain, width, height, focal)
-    layout = make_layout(seed, grammar=grammar_of(seed, domain))
-    place = varied_camera if domain == VARIED else static_camera
-    camera = place(seed, default_camera(width, height, focal))
+    if domain == OPEN:
+        layout, camera = open_scene(seed, width, height, focal)
+    else:
+        layout = make_layout(seed, grammar=grammar_of(seed, domain))
+        place = varied_camera if domain == VARIED else static_camera
+        camera = place(seed, default_camera(width, height, focal))
     return picture(make_gbuffer(layout, camera), layout, draw_style(seed, domain, layout.instances),
                    generator(seed, domain, 1))  # fmt: skip
 
@@ -69,7 +74,11 @@ def render(seed: int, domain: str, width: int = 192, height: int = 96, focal: fl
 def picture(g: GBuffer, layout: Layout, style: Style, rng: np.random.Generator) -> Rendering:
     """Turn a G-buffer into a rendering; ``rng`` makes the sensor noise."""
     image = develop(shade(g, layout, style), style, rng)
-    return Rendering(image, g.labels, g.depth, g.instance, g.camera)
+    labels, depth = g.labels, g.depth
+    own = labels == IGNORE
+    if own.any():
+        depth = np.where(own, np.float32(np.nan), depth)
+    return Rendering(image, labels, depth, g.instance, g.camera)
 
 
 def static_camera(seed: int, camera: Camera) -> Camera:
@@ -88,6 +97,13 @@ def varied_camera(seed: int, camera: Camera) -> Camera:
         camera, x=float(rng.uniform(0.6, 3.0)), y=float(rng.uniform(1.1, 2.0)), yaw=float(rng.normal(0, 0.12)),
         pitch=float(rng.normal(0, 0.04)),
     )  # fmt: skip
+
+
+def focal_of(seed: int, domain: str, width: int, focal: float | None) -> float:
+    """Return the focal length in pixels of the frame of a seed: ``focal`` unless that is None."""
+    if focal is not None:
+        return float(focal)
+    return open_focal(seed, width) if domain == OPEN else FOCAL_PER_WIDTH * width
 
 
 def check_request(seed: int, domain: str, width: int, height: int, focal: float | None) -> None:

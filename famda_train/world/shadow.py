@@ -13,7 +13,8 @@ from famda_train.world.raycast import hit_frustum
 
 LEAF_TRANSMISSION = np.float32(0.3)
 _CASTERS = (
-    Role.FACADE, Role.CAR_BODY, Role.CAR_CABIN, Role.VAN, Role.PLAIN, Role.GLASSHOUSE, Role.CAB, Role.COACH, Role.CARGO, Role.HOUSE,
+    Role.FACADE, Role.CAR_BODY, Role.CAR_CABIN, Role.VAN, Role.PLAIN, Role.GLASSHOUSE, Role.CAB, Role.COACH,
+    Role.CARGO,
 )  # fmt: skip
 _REACH = 60.0
 
@@ -46,7 +47,8 @@ def sun_transmission(g: GBuffer, direction: np.ndarray) -> np.ndarray:
 
 def _casters(g: GBuffer, offset: np.ndarray) -> np.ndarray:
     p = g.primitives
-    wide = ((p.kind == Kind.BOX) | (p.kind == Kind.FRUSTUM)) & np.isin(p.role, _CASTERS) & (p.material != Material.UNDERBODY)
+    wide = ((p.kind == Kind.BOX) | (p.kind == Kind.FRUSTUM)) & np.isin(p.role, _CASTERS)
+    wide &= p.material != Material.UNDERBODY
     wide &= (p.half.min(1) > 0.1) & (p.half[:, 1] > 0.12)
     leaves = p.role == Role.LEAVES
     reach = p.half.max(1) + 15
