@@ -5,6 +5,7 @@
 A plain install is a robot install (no torch).  Extras add the rest:
 
 * ``ros``   ROS 2 Kilted wheels, only for machines where no ROS distribution provides rclpy
+* ``ros-jazzy``  the same of ROS 2 Jazzy, for Python 3.12
 * ``gpu``, ``openvino``  ONNX Runtime for NVIDIA GPUs, for CPUs with OpenVINO; each replaces the plain one
 * ``train`` the workspace: datasets, adaptation, evaluation, export
 * ``scale`` labelling on many machines
@@ -19,7 +20,14 @@ from setuptools import find_packages, setup
 
 PACKAGE = 'famda_ros'
 
-TEST = ['pytest>=8', 'pytest-timeout>=2.3', 'hypothesis>=6.100']
+TEST = [
+    'pytest>=8',
+    'pytest-timeout>=2.3',
+    'hypothesis>=6.100',
+    'onnx>=1.17',
+    'rosbags-image>=0.10.2',
+    'mcap>=1.2',
+]
 
 EXTRAS = {
     'ros': [
@@ -30,7 +38,16 @@ EXTRAS = {
         'ros-diagnostic-msgs>=5.5.1,<6',
         'ros-std-srvs>=5.5.1,<6',
     ],
-    'gpu': ['onnxruntime-gpu>=1.19'],
+    'ros-jazzy': [
+        'ros-jazzy-rclpy>=7.1.6,<8',
+        'ros-jazzy-rmw-fastrtps-cpp>=8.4.3,<9',
+        'ros-jazzy-sensor-msgs>=5.3.6,<5.4',
+        'ros-jazzy-std-msgs>=5.3.6,<5.4',
+        'ros-jazzy-diagnostic-msgs>=5.3.6,<5.4',
+        'ros-jazzy-std-srvs>=5.3.6,<5.4',
+        'numpy<2',  # as on Ubuntu 24.04
+    ],
+    'gpu': ['onnxruntime-gpu>=1.20'],
     'openvino': ['onnxruntime-openvino>=1.24'],
     'train': [
         'torch>=2.6',
@@ -61,8 +78,6 @@ EXTRAS = {
         'ruff>=0.8',
         'mypy>=1.13',
         'types-PyYAML',
-        'rosbags-image>=0.10',
-        'mcap>=1.2',
         'colcon-common-extensions>=0.3',
         # colcon-core needs < 80, torch needs >= 77.0.3
         'setuptools>=77.0.3,<80',
@@ -111,9 +126,14 @@ setup(
         'setuptools',
         'numpy>=1.26',
         'opencv-python-headless>=4.9',
-        'onnxruntime>=1.19',
+        # before 1.31 a model that loads stops the node meanwhile; Python 3.10 gets 1.23 at most
+        'onnxruntime>=1.31; python_version >= "3.11"',
+        'onnxruntime>=1.20.1; python_version < "3.11"',
         'PyYAML>=6',
-        'rosbags>=0.11',
+        'rosbags>=0.11.1',
+        # of MCAP files that were cut off; newer rosbags bring them as well
+        'lz4>=4.3',
+        'backports.zstd>=1; python_version < "3.14"',
     ],
     extras_require=EXTRAS,
     zip_safe=False,

@@ -72,7 +72,8 @@ def tiny_onnx(
         helper.make_node('Squeeze', ['r4', 'axis3'], ['r']),
         helper.make_node('Squeeze', ['g4', 'axis3'], ['confidence']),
         helper.make_node('Squeeze', ['b4', 'axis3'], ['b']),
-        helper.make_node('LessOrEqual' if swap_labels else 'Greater', ['r', 'half'], ['is_red']),
+        helper.make_node('Cast', ['r'], ['red'], to=TensorProto.INT32),  # ONNX Runtime 1.20 compares no bytes
+        helper.make_node('LessOrEqual' if swap_labels else 'Greater', ['red', 'half'], ['is_red']),
         helper.make_node('Cast', ['is_red'], ['labels'], to=TensorProto.UINT8),
         helper.make_node('Cast', ['b'], ['blue'], to=TensorProto.FLOAT),
         helper.make_node('Mul', ['blue', 'scale'], ['scaled']),
@@ -126,7 +127,7 @@ def tiny_onnx(
         [
             *constants,
             numpy_helper.from_array(np.array([3]), 'axis3'),
-            numpy_helper.from_array(np.array(127, np.uint8), 'half'),
+            numpy_helper.from_array(np.array(127, np.int32), 'half'),
             numpy_helper.from_array(np.array(depth_scale, np.float32), 'scale'),
             numpy_helper.from_array(np.array(depth_offset, np.float32), 'offset'),
             numpy_helper.from_array(np.array(0, np.float32), 'zero'),
