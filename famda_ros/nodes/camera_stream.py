@@ -10,31 +10,20 @@ from collections.abc import Callable
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
-from rclpy.publisher import Publisher
-from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from famda_ros.messages.camera_info import (
-    calibrated_size,
-    calibration_fault,
-    fill_camera_info,
-    focal_of,
-    intrinsics_of,
-    shape_fault,
-)
-from famda_ros.messages.image_messages import fill_image
-from famda_ros.messages.point_cloud import fill_point_cloud, organised_points
-from famda_ros.nodes.label_publisher import LabelPublisher
+from famda_ros.messages.camera_info import calibration_fault, focal_of, shape_fault
+from famda_ros.nodes.camera_outputs import CameraOutputs
+from famda_ros.nodes.camera_watch import CameraWatch
 from famda_ros.nodes.qos_overrides import input_qos, overridable
-from famda_ros.nodes.silence_watch import SilenceWatch
 from famda_ros.pipeline.camera_statistics import CameraStatistics
 from famda_ros.pipeline.outputs import FrameOutputs
 from famda_ros.pipeline.throttle import Throttle
 from famda_ros.pipeline.worker import Frame
 from famda_ros.student.camera_geometry import shape_warning
 from famda_ros.student.model_card import ModelCard
-from famda_ros.topics import CAMERA_INFO, COMPRESSED, IMAGE, IMAGE_TOPICS, INFO_TOPICS, POINTS
+from famda_ros.topics import CAMERA_INFO, COMPRESSED, IMAGE
 
 PATIENCE_S = 0.5
 """So long the first image waits for the calibration, without which its depth would not be metric."""
@@ -43,10 +32,11 @@ WARN_PERIOD_S = 5.0
 
 
 class CameraStream:
-    """Publishers and subscriptions of one camera.
+    """Subscriptions of one camera, and its state.
 
     Attributes:
         name: of the camera; '' = the one camera without a name.
+        outputs: what is published.
         statistics: counters and times since the node was activated.
         camera_info: the newest calibration; None before the first.
         focal: fx in pixels of the newest frame; None where it is not calibrated.
@@ -75,29 +65,15 @@ class CameraStream:
         self._node = node
         self._prefix = f'{name}/' if name else ''
         self._info_name = f'{self._prefix}{CAMERA_INFO}'
-        self._points_stride = points_stride
         self._on_frame: Callable[[str, Frame], None] | None = None
         self._info_subscription: Subscription | None = None
         self._image_subscription: Subscription | None = None
         self._waiting_since = 0.0
         self._throttle = Throttle()
-        self._watch = SilenceWatch(node, self.statistics, self._prefix, compressed, self._warn_once)
+        self._watch = CameraWatch(node, self.statistics, self._prefix, compressed, self._warn_once)
         for topic, latched in ((self._info_name, True), (self._image_name, False)):  # used much later
             overridable(node, 'subscription', topic, input_qos(), durability=latched)
-        kinds: dict[str, Any] = {**dict.fromkeys(IMAGE_TOPICS, Image), **dict.fromkeys(INFO_TOPICS, CameraInfo)}
-        if points_stride:
-            kinds[POINTS] = PointCloud2
-        self._outputs = {topic: self._publisher(kind, topic) for topic, kind in kinds.items()}
-        self._labels = LabelPublisher(node, self._prefix)
-
-    def _publisher(self, kind: Any, topic: str) -> Publisher:
-        name, qos = self._prefix + topic, QoSProfile(depth=5)
-        options = overridable(self._node, 'publisher', name, qos)
-        return self._node.create_publisher(kind, name, qos, qos_overriding_options=options)
-
-    def publish_labels(self, card: ModelCard) -> None:
-        """Tell the classes, to everybody who ever listens."""
-        self._labels.publish(card)
+        self.outputs = CameraOutputs(node, self._prefix, points_stride)
 
     def start(self, on_frame: Callable[[str, Frame], None]) -> None:
         """Begin to listen, as soon as somebody listens to an output."""
@@ -113,13 +89,15 @@ class CameraStream:
     def close(self) -> None:
         """Leave inputs and outputs."""
         self.stop()
-        self._labels.close()
-        for publisher in self._outputs.values():
-            self._node.destroy_publisher(publisher)
+        self.outputs.close()
 
     def wanted(self) -> frozenset[str]:
         """Return the output topics with subscribers."""
-        return frozenset(topic for topic, output in self._outputs.items() if output.get_subscription_count())
+        return self.outputs.wanted()
+
+    def publish(self, frame: Frame, wanted: frozenset[str], outputs: FrameOutputs) -> None:
+        """Publish the outputs of a frame with the frame's own header."""
+        self.outputs.publish(frame, wanted, outputs)
 
     def update(self) -> None:
         """Subscribe or unsubscribe, as there are listeners or not; to be called a few times a second."""
@@ -227,23 +205,3 @@ class CameraStream:
 
     def _warn_once(self, sentence: str) -> None:
         self._warn(sentence, sentence, math.inf)
-
-    def publish(self, frame: Frame, wanted: frozenset[str], outputs: FrameOutputs) -> None:
-        """Publish the outputs of a frame with the frame's own header."""
-        header, info = frame.message.header, frame.camera_info
-        # All are made before the first is published, which wakes who listens, to compete for the cores.
-        images = {t: fill_image(Image(), array, IMAGE_TOPICS[t], header) for t, array in outputs.images.items()}
-        for topic, message in images.items():
-            self._outputs[topic].publish(message)
-        if info is None:
-            return
-        (width, height), (info_width, info_height) = outputs.size, calibrated_size(info)
-        for topic in INFO_TOPICS:
-            if topic in wanted and info_width and info_height:
-                scaled = fill_camera_info(CameraInfo(), info, header, width / info_width, height / info_height)
-                self._outputs[topic].publish(scaled)
-        intrinsics = intrinsics_of(info, width, height)
-        if POINTS in wanted and intrinsics is not None:
-            assert outputs.image is not None and outputs.labels is not None and outputs.depth is not None
-            points = organised_points(outputs.image, outputs.labels, outputs.depth, intrinsics, self._points_stride)
-            self._outputs[POINTS].publish(fill_point_cloud(PointCloud2(), points, header, PointField))

@@ -162,7 +162,7 @@ class PerceptionNode(ManagedNode):
 
     def _publish_labels(self, card: ModelCard) -> None:
         for camera in self._cameras.values():
-            camera.publish_labels(card)
+            camera.outputs.publish_labels(card)
 
     def _set_limits(self) -> None:
         for camera in self._cameras.values():
