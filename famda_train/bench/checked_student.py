@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from famda_ros.student.label_space import LabelSpace
+from famda_ros.student.runtime import Prediction
 from famda_train.datasets.dataset import Dataset
 from famda_train.evaluation.depth_checks import DepthChecks
 from famda_train.evaluation.evaluate import Predict
@@ -36,13 +37,14 @@ class CheckedStudent:
         numbers = [int(frame.stem[-5:]) for frame in frames.frames]
         self._consecutive = iter([False, *(0 < gap <= CONSECUTIVE for gap in np.diff(numbers).tolist())])
 
-    def __call__(self, image: np.ndarray, focal: float | None) -> tuple[np.ndarray, np.ndarray]:
-        """Return labels and depth of the student."""
-        labels, depth = self._predict(image, focal)
-        assert focal is not None
+    def __call__(self, image: np.ndarray, focal: float | None) -> Prediction:
+        """Return what the student predicts."""
+        prediction = self._predict(image, focal)
+        assert focal is not None and prediction.depth is not None
         reference = self._teacher(image, focal)
-        self._checks.update(image, depth, labels == self._road, reference, focal, next(self._consecutive))
-        return labels, depth
+        road = prediction.labels == self._road
+        self._checks.update(image, prediction.depth, road, reference, focal, next(self._consecutive))
+        return prediction
 
     def compute(self) -> dict[str, Any]:
         """Return the checks of all frames."""

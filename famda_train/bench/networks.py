@@ -6,6 +6,9 @@ All are exported by the same code, and the others get the student's way of decid
 """
 from __future__ import annotations
 
+import importlib
+import importlib.util
+import os
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +35,16 @@ from famda_train.world import render
 STUDENT, STREET_WORLD = 'student', 'street_world_student'
 
 SEGFORMER, DEPTH_ANYTHING = 'segformer_b0', 'depth_anything_small'
+YOLO_LABELS, YOLO_DEPTH = 'yolo26n_sem', 'yolo26n_depth'
+PEERS, YOLO = (SEGFORMER, DEPTH_ANYTHING), (YOLO_LABELS, YOLO_DEPTH)
 
 OUTPUTS = {
     STUDENT: ('labels', 'confidence', 'depth'),
     STREET_WORLD: ('labels', 'confidence', 'depth'),
     SEGFORMER: ('labels', 'confidence'),
     DEPTH_ANYTHING: ('depth',),
+    YOLO_LABELS: ('labels', 'confidence'),
+    YOLO_DEPTH: ('depth',),
 }
 """Row → outputs of its network: those that a user of it alone gets."""
 
@@ -49,8 +56,12 @@ SEED = 500_000
 FOCAL = 0.7
 """Focal length as a share of the width; the time does not depend on it."""
 CALIBRATION_FRAMES = 4
-SEGFORMER_STRIDE = 4
+SEGFORMER_STRIDE, YOLO_STRIDE = 4, 8
 """Pixels of the image per logit."""
+NO_YOLO = (
+    "ultralytics is not installed: the rows yolo26n_sem and yolo26n_depth are left out; it is licensed AGPL-3.0 and no "
+    'part of FAMDA, get it with: pip install ultralytics'
+)
 OUTPUT_RANGE_M = (0.5, 120.0)
 
 
@@ -78,6 +89,8 @@ def export_network(
         STREET_WORLD: lambda: student(len(space), network),
         SEGFORMER: lambda: SegmentationGraph(segformer_b0(len(space))),
         DEPTH_ANYTHING: lambda: DepthGraph(depth_anything_small()),
+        YOLO_LABELS: lambda: YoloSegmentation(yolo26('SemanticSegmentationModel', 'yolo26n-sem.yaml')),
+        YOLO_DEPTH: lambda: YoloDepth(yolo26('DepthModel', 'yolo26n-depth.yaml')),
     }[name]()
     card = ModelCard(name, space, width, height, FOCAL * width, (1.0, 80.0), 'any', precision)
     frames = [
@@ -151,6 +164,53 @@ class DepthGraph(PeerGraph):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Map uint8 [1, H, W, 3] to float32 [1, H, W]."""
         return upsample(self.raw(image).predicted_depth[:, None], (image.shape[1], image.shape[2]))[:, 0]
+
+
+def has_yolo() -> bool:
+    """Tell whether the package of the YOLO26 networks is installed."""
+    return importlib.util.find_spec('ultralytics') is not None
+
+
+def yolo26(kind: str, description: str) -> nn.Module:
+    """Return a YOLO26 network of ultralytics, built from the description that its package holds.
+
+    Args:
+        kind: class of ``ultralytics.nn.tasks``.
+        description: YAML file of the package.
+
+    Raises:
+        FamdaError: ultralytics is not installed, or has no such network yet.
+    """
+    os.environ.setdefault('YOLO_OFFLINE', 'true')  # else it looks for a connection when it is imported
+    try:
+        tasks = importlib.import_module('ultralytics.nn.tasks')
+        return getattr(tasks, kind)(description, verbose=False).eval()
+    except ImportError as error:
+        raise FamdaError(NO_YOLO) from error
+    except (AttributeError, FileNotFoundError) as error:
+        raise FamdaError(f"this ultralytics has no '{description}'; get a newer one, or remove it") from error
+
+
+class YoloSegmentation(nn.Module):
+    """Labels and confidence of a YOLO26 network, decided as the student does."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Map uint8 [1, H, W, 3] to labels and confidence, uint8 [1, H, W]."""
+        raw = self.network(image.permute(0, 3, 1, 2).float() / 255)
+        return decide(raw, (image.shape[1], image.shape[2]), YOLO_STRIDE)
+
+
+class YoloDepth(YoloSegmentation):
+    """Depth of a YOLO26 network, upsampled as the student's."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """Map uint8 [1, H, W, 3] to float32 [1, H, W]."""
+        raw = self.network(image.permute(0, 3, 1, 2).float() / 255)
+        return upsample(raw, (image.shape[1], image.shape[2]))[:, 0]
 
 
 def _transformers() -> Any:

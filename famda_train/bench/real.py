@@ -242,8 +242,8 @@ def _drawn(frames: Dataset, index: int, predictors: Mapping[str, Predict]) -> di
     frame, image, labels = frames.frames[index], frames.image(index), frames.labels(index)
     outputs = {}
     for name, predict in predictors.items():
-        predicted_labels, depth = predict(image, frame.focal)
-        outputs[name] = {'labels': predicted_labels, 'depth': depth}
+        predicted = predict(image, frame.focal)
+        outputs[name] = {'labels': predicted.labels, 'depth': predicted.depth}
     unknown = np.full(labels.shape, np.nan, np.float32)
     return {'name': frame.stem, 'image': image, **outputs, 'ground_truth': {'labels': labels, 'depth': unknown}}
 

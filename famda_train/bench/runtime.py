@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""``famda bench runtime``: the student beside the two networks that one would run instead.
+"""``famda bench runtime``: the student beside the networks that one would run instead.
 
 Everything is measured in one process and in turns: one frame of one row, then one of the next.  So
 other work of the machine slows all rows alike, and their ratios can be trusted where their milliseconds
@@ -30,13 +30,16 @@ from famda_ros.student.providers import BUILDS_ENGINES, PROVIDERS, engine_folder
 from famda_ros.student.resize import resize_image
 from famda_ros.student.runtime import predict_with
 from famda_train.bench.networks import (
-    DEPTH_ANYTHING,
     OUTPUTS,
+    PEERS,
     SEED,
     SEGFORMER,
     STREET_WORLD,
     STUDENT,
+    YOLO,
+    YOLO_LABELS,
     export_network,
+    has_yolo,
 )
 from famda_train.world import render
 
@@ -114,7 +117,8 @@ def ratios(rows: Sequence[dict[str, Any]], size: tuple[int, int], threads: int) 
     """Return how the rows of one size and number of threads compare; more is better for all but ``around``.
 
     ``pair``: SegFormer and Depth Anything together as a multiple of the student in float32, both with everything
-    before and after the network; ``segformer_b0``: it alone.  ``int8``: the student's network in float32 as a
+    before and after the network; ``segformer_b0``: it alone.  ``yolo26_pair``, ``yolo26n_sem``: the same of the two
+    YOLO26 networks, and of the one for labels.  ``int8``: the student's network in float32 as a
     multiple of that in int8.  ``around``: what is before and after the student's network as a share of it.
     For every provider but the CPU: ``NAME``: the student's network on the CPU as a multiple of that on it, and
     ``NAME_pair``: the pair on it as a multiple of the student on it.  With ``street_world_`` before them, the same of
@@ -126,14 +130,16 @@ def ratios(rows: Sequence[dict[str, Any]], size: tuple[int, int], threads: int) 
         wanted = {**place, 'name': name, 'precision': precision, 'provider': provider}
         return next((row[key] for row in rows if all(row[k] == v for k, v in wanted.items())), math.nan)
 
-    def pair(provider: str) -> float:
-        return sum(value('total_ms', name, provider=provider) for name in (SEGFORMER, DEPTH_ANYTHING))
+    def pair(provider: str, names: Sequence[str] = PEERS) -> float:
+        return sum(value('total_ms', name, provider=provider) for name in names)
 
     found = {}
     for name, prefix in ((STUDENT, ''), (STREET_WORLD, 'street_world_')):
         network, total = value('network_ms', name), value('total_ms', name)
         found[f'{prefix}pair'] = pair('cpu') / total
         found[f'{prefix}segformer_b0'] = value('total_ms', SEGFORMER) / total
+        found[f'{prefix}yolo26_pair'] = pair('cpu', YOLO) / total
+        found[f'{prefix}{YOLO_LABELS}'] = value('total_ms', YOLO_LABELS) / total
         found[f'{prefix}int8'] = network / value('network_ms', name, 'int8')
         found[f'{prefix}around'] = (total - network) / network
         for provider in dict.fromkeys(row['provider'] for row in rows if row['provider'] != 'cpu'):
@@ -170,7 +176,7 @@ def _rows(setup: RuntimeSetup) -> Iterator[Row]:
                 for name in (STUDENT, STREET_WORLD):
                     for precision in setup.precisions:
                         yield Row(name, precision, provider, threads, height, width)
-                for name in (SEGFORMER, DEPTH_ANYTHING):
+                for name in (*PEERS, *(YOLO if has_yolo() else ())):
                     yield Row(name, 'fp32', provider, threads, height, width)
 
 

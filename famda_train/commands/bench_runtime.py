@@ -25,9 +25,10 @@ def run(
     providers: tuple[str, ...] = (),
     rounds: int = 15,
 ) -> dict[str, Any]:
-    """Time the student beside SegFormer-B0 and Depth Anything Small, all with random weights, in turns.
+    """Time the student beside SegFormer-B0, Depth Anything Small and YOLO26, all with random weights, in turns.
 
     A frame goes the whole way: a camera image is resized, the network runs, its outputs are resized to the image.
+    The two YOLO26 networks (labels, depth) take part where the package ultralytics is installed.
 
     Args:
         out: folder for the exported networks; a second run reuses them.
@@ -43,7 +44,7 @@ def run(
     from famda_ros.files import make_output_folder
     from famda_ros.student.label_space import get_label_space
     from famda_ros.student.providers import candidates
-    from famda_train.bench.networks import LITE0
+    from famda_train.bench.networks import LITE0, NO_YOLO, has_yolo
     from famda_train.bench.runtime import RuntimeSetup, run_runtime
     from famda_train.commands.bench_train import parse_size
     from famda_train.commands.progress import progress_bar
@@ -64,6 +65,8 @@ def run(
         tuple(min(count, os.cpu_count() or count) for count in dict.fromkeys(threads)), chosen, (height, width), rounds,
     )  # fmt: skip
     folder = make_output_folder(Path(out))
+    if not has_yolo():
+        print(f'note: {NO_YOLO}')
     with progress_bar() as bar:
         result = run_runtime(setup, folder, bar)
     result['environment'] = environment()

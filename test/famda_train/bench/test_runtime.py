@@ -6,7 +6,17 @@ import onnx
 import pytest
 from rich.progress import Progress
 
-from famda_train.bench.networks import DEPTH_ANYTHING, OUTPUTS, SEGFORMER, STREET_WORLD, STUDENT
+from famda_train.bench.networks import (
+    DEPTH_ANYTHING,
+    OUTPUTS,
+    SEGFORMER,
+    STREET_WORLD,
+    STUDENT,
+    YOLO,
+    YOLO_DEPTH,
+    YOLO_LABELS,
+    has_yolo,
+)
 from famda_train.bench.runtime import RuntimeSetup, profile, ratios, run_runtime  # fmt: skip
 from famda_train.commands.bench_runtime import print_result
 from famda_train.evaluation.machine import environment
@@ -25,9 +35,11 @@ def test_ratios_by_hand():
         row(STUDENT, 1.0, 1.0, size=(256, 512)), row(SEGFORMER, 290.0, 300.0), row(DEPTH_ANYTHING, 2690.0, 2700.0),
         row(STUDENT, 20.0, 30.0, provider='openvino'), row(SEGFORMER, 1.0, 100.0, provider='openvino'),
         row(DEPTH_ANYTHING, 1.0, 200.0, provider='openvino'),
+        row(YOLO_LABELS, 80.0, 90.0), row(YOLO_DEPTH, 290.0, 300.0),
     ]  # fmt: skip
     assert ratios(rows, (512, 1024), 2) == {
         'pair': 50.0, 'segformer_b0': 5.0, 'int8': 2.0, 'around': 0.2, 'openvino': 2.5, 'openvino_pair': 10.0,
+        'yolo26_pair': 6.5, 'yolo26n_sem': 1.5,
     }  # fmt: skip
 
 
@@ -45,7 +57,7 @@ def test_every_network_is_timed_with_everything_around_it(result):
     rows = measured['rows']
     assert [(r['name'], r['precision']) for r in rows] == [
         (STUDENT, 'fp32'), (STUDENT, 'int8'), (STREET_WORLD, 'fp32'), (STREET_WORLD, 'int8'),
-        (SEGFORMER, 'fp32'), (DEPTH_ANYTHING, 'fp32'),
+        (SEGFORMER, 'fp32'), (DEPTH_ANYTHING, 'fp32'), *((name, 'fp32') for name in YOLO if has_yolo()),
     ]  # fmt: skip
     assert all(0 < r['network_ms'] < r['total_ms'] and r['frames'] == 3 for r in rows)
     assert measured['ratios'] == measured['ratios_by_threads']['1'] == ratios(rows, (64, 96), 1)
@@ -59,7 +71,7 @@ def test_files_are_exported_once_with_the_outputs_of_their_row(result):
     _, folder, setup = result
     files = sorted(folder.glob('*.onnx'))
     stamps = [path.stat().st_mtime_ns for path in files]
-    assert len(files) == 6
+    assert len(files) == 6 + 2 * has_yolo()
     with Progress(disable=True) as progress:
         run_runtime(setup, folder, progress)
     assert [path.stat().st_mtime_ns for path in files] == stamps
