@@ -15,11 +15,17 @@ POSITIONALS = ('model', 'data')
 HAS_RESULT = True
 
 PICTURE_FRAMES = 4
+AGAINST = ('baseline', 'difference', 'gains', 'delta_mtl')
+"""Keys of a result that a baseline adds."""
+SCORED = ('miou', 'abs_rel')
+"""Keys of the scores that have intervals."""
 UNITS = {
-    'miou': '%', 'abs_rel': '', 'sq_rel': 'm', 'rmse': 'm', 'rmse_log': '',
+    'miou': '%', 'ece': '%', 'abs_rel': '', 'sq_rel': 'm', 'rmse': 'm', 'rmse_log': '',
     'delta1': '%', 'delta2': '%', 'delta3': '%', 'ratio': '',
 }  # fmt: skip
 BAND = 'AbsRel {abs_rel:.3f}, delta1 {delta1:.1f} %, ratio {ratio:.2f}'
+DEPTH_GROUPS = {'bands': 'depth', 'depth_classes': 'depth, class of {depth_classes_of}'}
+"""Key of a result with depth by group → title of its table."""
 
 
 def run(
@@ -32,6 +38,7 @@ def run(
     options: dict[str, Any] | None = None,
     baseline: str | None = None,
     picture: str | None = None,
+    block: int | None = None,
     provider: str = 'cpu',
 ) -> dict[str, Any]:
     """Score a student on labelled frames: mIoU in percent, depth errors in metres.
@@ -46,28 +53,36 @@ def run(
         label_space: label space in which the truth is read; default: the data's own.
         options: what else the layout takes, such as --options.condition night for ACDC.
         baseline: another model, or a .json result of this command; shown beside, with the relative gain over all tasks.
-        picture: .png file to write, with four frames: camera image, prediction, truth and what is wrong.
+        picture: .png file to write, with four frames: camera image, prediction, truth and what is wrong; and a
+            reliability diagram of the confidence.
+        block: neighbouring frames that are drawn together for the intervals, as those of a drive show nearly the same;
+            default: the cube root of their number.
         provider: what an .onnx file runs on: cpu, openvino, cuda, tensorrt, or auto for the first that works; the
             baseline runs on the CPU, so that the same file as model and baseline shows what a provider changes.
     """
     from famda_train.datasets.catalogue import open_dataset
     from famda_train.evaluation.delta_mtl import delta_mtl, task_gains
+    from famda_train.evaluation.evaluate import difference, scores_of
     from famda_train.evaluation.models import load_predictor
     from famda_train.evaluation.protocol import get_protocol
 
     rules = get_protocol(protocol)  # before anything slow
     if picture:
         check_picture(picture)
+    if block is not None and block < 1:
+        raise FamdaError(f'--block must be 1 frame or more, not {block}')
     reading = {'split': split or validation_split(data, kind), 'label_space': label_space, **(options or {})}
     frames = open_dataset(data, kind, **reading)
     reference = read_result(baseline) if baseline and is_result(baseline) else None
     about = {'model': model, 'data': data, 'data_name': frames.info.get('name')}
     predictor = load_predictor(model, provider)
-    result: dict[str, Any] = {**about, **_score(model, predictor, frames, rules.name)}
+    scores = _score(model, predictor, frames, rules.name)
+    result: dict[str, Any] = {**about, **scores_of(scores, block)}
     if baseline:
         if reference is None:
-            scores = _score(baseline, load_predictor(baseline), frames, rules.name)
-            reference = {**about, 'model': baseline, **scores}
+            others = _score(baseline, load_predictor(baseline), frames, rules.name)
+            reference = {**about, 'model': baseline, **scores_of(others, block)}
+            result['difference'] = difference(scores, others, block)
         gains = {'gains': task_gains(result, reference), 'delta_mtl': delta_mtl(result, reference)}
         result.update(baseline=reference, **gains)
     print_result(result)
@@ -110,7 +125,7 @@ def read_result(path: str) -> dict[str, Any]:
     """
     try:
         result = json.loads(Path(path).read_text())
-        result = {key: value for key, value in result.items() if key not in ('baseline', 'gains', 'delta_mtl')}
+        result = {key: value for key, value in result.items() if key not in AGAINST}
     except (OSError, ValueError, AttributeError) as error:
         raise FamdaError(f"cannot read the result '{path}' ({error}); write one with famda evaluate --json") from error
     if not {'protocol', 'frames'} <= set(result):
@@ -118,9 +133,10 @@ def read_result(path: str) -> dict[str, Any]:
     return result
 
 
-def _score(model: str, predictor, frames, protocol: str) -> dict[str, Any]:
+def _score(model: str, predictor, frames, protocol: str):
+    """Return the :class:`~famda_train.evaluation.evaluate.FrameScores` of a model, with a progress bar meanwhile."""
     from famda_train.commands.progress import progress_bar
-    from famda_train.evaluation.evaluate import evaluate
+    from famda_train.evaluation.evaluate import score_frames
 
     predict, card = predictor
     with progress_bar() as bar:
@@ -130,7 +146,7 @@ def _score(model: str, predictor, frames, protocol: str) -> dict[str, Any]:
             bar.update(task, completed=done, total=total)
 
         try:
-            return evaluate(predict, frames, protocol, progress, card.label_space)
+            return score_frames(predict, frames, protocol, progress, card.label_space)
         except FamdaError as error:
             raise FamdaError(f"'{model}': {error}") from error
 
@@ -153,7 +169,8 @@ def _draw(picture: str, predict, space, frames, result: dict[str, Any]) -> None:
     titles = {key: title for key, title in (('miou', 'mIoU'), ('rmse', 'RMSE')) if key in result}
     scores = [f'{title} {_number(result[key], key)}' for key, title in titles.items()]
     try:
-        write_comparison(picture, shown, ground, rules, f'{", ".join(scores)}, {_frames(result)}')
+        title = f'{", ".join(scores)}, {_frames(result)}'
+        write_comparison(picture, shown, ground, rules, title, result.get('calibration'))
     except OSError as error:
         raise FamdaError(f"cannot write '{picture}' ({error.strerror})") from error
 
@@ -181,6 +198,10 @@ def print_result(result: dict[str, Any]) -> None:
     for label, key, values in metric_rows(results):
         metrics.add_row(label, *(_number(value, key) for value in values))
     console.print(metrics)
+    for title, r in zip(titles, results, strict=True):
+        limits = r.get('interval', {})
+        if ranges := [f'{key} {_range(limits[key], key)}' for key in SCORED if key in limits]:
+            say(f'95 % interval of {title}, {limits["block"]} neighbouring frames at a time: {", ".join(ranges)}')
     if 'iou' in result:
         classes = Table(f'IoU, {result["label_space"]}', *titles)
         for name in result['iou']:
@@ -189,20 +210,23 @@ def print_result(result: dict[str, Any]) -> None:
         if result['not_scored']:
             left_out = ', '.join(result['not_scored'])
             say(f'not scored, as {result["label_space"]} has no such class: {left_out}')
-    if 'bands' in result:
-        console.print(bands_table(results, titles))
+    for key in DEPTH_GROUPS:
+        if result.get(key):
+            console.print(depth_table(key, results, titles))
     if baseline is not None:
         gains = ', '.join(f'{task} {gain:+.2f} %' for task, gain in result['gains'].items())
         say(f'Delta_MTL {result["delta_mtl"]:+.2f} % against the baseline ({gains})')
+    for key, limits in result.get('difference', {}).items():
+        say(f'95 % interval of the difference of {key}: {_range(limits, key, "+")} (the same frames drawn for both)')
 
 
-def bands_table(results: list[dict[str, Any]], titles: list[str]):
-    """Return the table of depth by distance: AbsRel, delta1 and prediction over ground truth."""
+def depth_table(key: str, results: list[dict[str, Any]], titles: list[str]):
+    """Return the table of depth by distance or class: AbsRel, delta1 and prediction over ground truth."""
     from rich.table import Table
 
-    table = Table('depth', *titles)
-    for name in results[0]['bands']:
-        cells = [result.get('bands', {}).get(name) for result in results]
+    table = Table(DEPTH_GROUPS[key].format(**results[0]), *titles)
+    for name in results[0][key]:
+        cells = [result.get(key, {}).get(name) for result in results]
         table.add_row(name, *('absent' if band is None else BAND.format(**band) for band in cells))
     return table
 
@@ -218,8 +242,17 @@ def metric_rows(results: list[dict[str, Any]]) -> list[tuple[str, str, list[floa
         if 'miou_within' in scores:
             title = f'  mean of {first["label_space"]} over its classes'
             rows.append((title, 'miou', [other.get('miou_within') for other in others]))
-    rows += [(key, key, [r.get(key) for r in results]) for key in UNITS if key != 'miou' and key in first]
+    if 'calibration' in first:
+        for title, key in (('ECE', 'ece'), ('mean confidence', 'confidence'), ('pixel accuracy', 'accuracy')):
+            rows.append((title, 'ece', [r.get('calibration', {}).get(key) for r in results]))
+    rows += [(key, key, [r.get(key) for r in results]) for key in UNITS if key not in ('miou', 'ece') and key in first]
     return rows
+
+
+def _range(limits: list[float], key: str, sign: str = '') -> str:
+    """Return an interval as text; the sign '+' is that of a difference."""
+    low, high = (f'{limit:{sign}.{2 if UNITS[key] == "%" else 3}f}' for limit in limits)
+    return f'{low} to {high} {("points" if sign else "%") if UNITS[key] == "%" else ""}'.rstrip()
 
 
 def _frames(result: dict[str, Any]) -> str:

@@ -280,9 +280,9 @@ def picture_rows(checkpoints: dict[str, Path], folder: FrameFolder, count: int) 
         image, focal = folder.image(index), folder.frames[index].focal
         row = {'name': f'scene {folder.frames[index].extra.get("seed", index)}', 'image': image}
         for name, predictor in predictors.items():
-            labels, depth = predictor(image, focal)
+            found = predictor(image, focal)
             # Students do not learn the depth of sky: a picture of it would only show noise.
-            row[name] = {'labels': labels, 'depth': np.where(labels == SKY, np.inf, depth)}
+            row[name] = {'labels': found.labels, 'depth': np.where(found.labels == SKY, np.inf, found.depth)}
         row['ground_truth'] = {'labels': folder.labels(index), 'depth': folder.depth(index)}
         rows.append(row)
     return rows

@@ -67,6 +67,27 @@ def depth_error_sums(prediction: np.ndarray, truth: np.ndarray, protocol: Protoc
     return np.array([actual.size, *(error.sum() for error in errors), *deltas], np.float64)
 
 
+def depth_scores(sums: np.ndarray, protocol: Protocol = METRIC) -> dict[str, float]:
+    """Average errors over frames as the protocol says.
+
+    Args:
+        sums: float64 [F, 8], one :func:`depth_error_sums` per frame.
+        protocol: pools the pixels of all frames, or takes the mean of the frames.
+
+    Returns:
+        The protocol's metrics by name: ``sq_rel`` and ``rmse`` in metres, ``delta1..3`` in percent.  Frames without a
+        valid pixel count nowhere.  All are NaN when no pixel was valid.
+    """
+    sums = sums[sums[:, 0] > 0]
+    if len(sums) and not protocol.mean_of_frames:
+        sums = sums.sum(0, keepdims=True)
+    errors = np.mean(sums[:, 1:] / sums[:, :1], axis=0) if len(sums) else np.full(7, np.nan)
+    abs_rel, sq_rel, square, square_log, *deltas = errors.tolist()
+    values = (abs_rel, sq_rel, square**0.5, square_log**0.5, *(100.0 * share for share in deltas))
+    named = dict(zip(DEPTH_METRICS, values, strict=True))
+    return {name: named[name] for name in protocol.depth_metrics}
+
+
 class DepthMetric:
     """Average errors over frames as the protocol says."""
 
@@ -88,16 +109,8 @@ class DepthMetric:
             self._sums.append(sums)
 
     def compute(self) -> dict[str, float]:
-        """Return the protocol's metrics by name: ``sq_rel`` and ``rmse`` in metres, ``delta1..3`` in percent.
-
-        Frames without a valid pixel count nowhere.  All are NaN when no pixel was valid.
-        """
-        means = [sums[1:] / sums[0] for sums in self._sums if sums[0] > 0]
-        errors = np.mean(means, axis=0) if means else np.full(7, np.nan)
-        abs_rel, sq_rel, square, square_log, *deltas = errors.tolist()
-        values = (abs_rel, sq_rel, square**0.5, square_log**0.5, *(100.0 * share for share in deltas))
-        named = dict(zip(DEPTH_METRICS, values, strict=True))
-        return {name: named[name] for name in self.protocol.depth_metrics}
+        """Return :func:`depth_scores` of the frames so far."""
+        return depth_scores(np.array(self._sums).reshape(-1, 8), self.protocol)
 
 
 def depth_metrics(prediction: np.ndarray, truth: np.ndarray, protocol: Protocol = METRIC) -> dict[str, float]:

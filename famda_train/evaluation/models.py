@@ -10,7 +10,7 @@ import numpy as np
 
 from famda_ros.errors import FamdaError
 from famda_ros.student.model_card import ModelCard
-from famda_ros.student.runtime import Student, predict_with
+from famda_ros.student.runtime import Prediction, Student, predict_with
 from famda_train.evaluation.evaluate import Predict
 
 
@@ -38,9 +38,7 @@ def load_predictor(path: str | Path, provider: str = 'cpu') -> tuple[Predict, Mo
         network, spec = load_student(path)
         run, card = partial(run_torch, StudentGraph(network, spec.output_range_m)), model_card(spec, network, path.stem)
 
-    def predict(image: np.ndarray, focal: float | None) -> tuple[np.ndarray, np.ndarray]:
-        prediction = predict_with(run, card, image, focal)
-        assert prediction.labels is not None and prediction.depth is not None  # both were asked for
-        return prediction.labels, prediction.depth
+    def predict(image: np.ndarray, focal: float | None) -> Prediction:
+        return predict_with(run, card, image, focal)
 
     return predict, card

@@ -135,8 +135,7 @@ def measure(
     for number, run in enumerate(runs):
 
         def predict(image, focal, run=run):
-            prediction = predict_with(run, card, image, focal)
-            return prediction.labels, prediction.depth
+            return predict_with(run, card, image, focal)
 
         def advance(done: int, total: int, number=number) -> None:
             if progress is not None:

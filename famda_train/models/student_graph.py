@@ -6,7 +6,7 @@ The network answers at the stride of its decoder.  What follows costs little the
 full size, so as little as possible is done at full size:
 
 * labels: logits are upsampled to half the size, decided there, and doubled by :func:`scale2x`;
-* confidence: the softmax of the same logits, of the class that is published at each pixel;
+* confidence: the softmax of the same logits over the temperature, of the class that is published at each pixel;
 * depth: inverse depth at the stride, upsampled.  Inverse depth of a plane is linear in the image,
   so this is exact on roads and walls, and a mean of two values never lies outside of them.
 
@@ -56,16 +56,20 @@ def doubled(four: torch.Tensor) -> torch.Tensor:
     return four.reshape(count, height, width, 2, 2).transpose(2, 3).reshape(count, 2 * height, 2 * width)
 
 
-def decide(logits: torch.Tensor, size: tuple[int, int], stride: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
+def decide(
+    logits: torch.Tensor, size: tuple[int, int], stride: int = 4, temperature: float = 1.0
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Return labels and confidence, uint8 [B, H, W], confidence 255 = certain.
 
     Args:
         logits: [B, C, h, w] of a network with this stride.
         size: (H, W) of the image.
         stride: pixels of the image per value; even, or 1.
+        temperature: logits are divided by it, which changes confidence and no label (Guo et al., arXiv 1706.04599).
     """
-    # Classes last: the values of a pixel lie side by side in memory, see export/graph_passes.py.
-    finer = upsample_by(logits, max(1, stride // 2)).permute(0, 2, 3, 1)
+    if temperature != 1:
+        logits = logits * (1 / temperature)  # where they are fewest; graph optimisers fold it into the last convolution
+    finer = finer_logits(logits, stride)
     # In float32, as older versions of ONNX Runtime compare no bytes (Equal of uint8).
     four = quarters(finer.argmax(3).float())
     largest = finer.amax(3, keepdim=True)
@@ -73,6 +77,12 @@ def decide(logits: torch.Tensor, size: tuple[int, int], stride: int = 4) -> tupl
     probability = (finer.gather(3, four.long()) - largest).exp() / total
     labels, confidence = doubled(four).to(torch.uint8), (doubled(probability) * 255).round().to(torch.uint8)
     return cut(labels, size), cut(confidence, size)
+
+
+def finer_logits(logits: torch.Tensor, stride: int) -> torch.Tensor:
+    """Return the logits [B, H / 2, W / 2, C] that labels are decided from, for logits [B, C, h, w] at a stride."""
+    # Classes last: the values of a pixel lie side by side in memory, see export/graph_passes.py.
+    return upsample_by(logits, max(1, stride // 2)).permute(0, 2, 3, 1)
 
 
 def metres(
@@ -101,22 +111,27 @@ class StudentGraph(nn.Module):
     Args:
         network: gives ``segmentation`` (logits) and ``depth`` (log metres).
         output_range_m: depth is clamped to this range, metres.
+        temperature: see :func:`decide`.
     """
 
-    def __init__(self, network: StudentNetwork, output_range_m: tuple[float, float]):
+    def __init__(self, network: StudentNetwork, output_range_m: tuple[float, float], temperature: float = 1.0):
         super().__init__()
         self.network = network.eval()
-        self.output_range_m = output_range_m
+        self.output_range_m, self.temperature = output_range_m, temperature
         # (x / 255 - mean) / std in two operations, with plain numbers where the channels do not differ
         self.shift, self.factor = plain(255 * network.encoder.mean), plain(1 / (255 * network.encoder.std))
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Map uint8 [1, H, W, 3] RGB to labels, confidence (uint8) and depth (float32 metres), each [1, H, W]."""
         size = (image.shape[1], image.shape[2])
-        raw = self.network.answer((image.permute(0, 3, 1, 2).float() - self.shift) * self.factor)
+        raw = self.answer(image)
         stride = self.network.stride
-        labels, confidence = decide(raw['segmentation'], size, stride)
+        labels, confidence = decide(raw['segmentation'], size, stride, self.temperature)
         return labels, confidence, metres(raw['depth'], size, self.output_range_m, stride)
+
+    def answer(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return what the network gives for uint8 [1, H, W, 3] RGB, see :meth:`StudentNetwork.forward`."""
+        return self.network.answer((image.permute(0, 3, 1, 2).float() - self.shift) * self.factor)
 
 
 def plain(values: torch.Tensor) -> torch.Tensor | float:

@@ -63,6 +63,13 @@ def draw_grid(
     return np.asarray(canvas)
 
 
+def stacked(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Lay one picture below another, both uint8 RGB; white fills what the narrower one lacks."""
+    width = max(above.shape[1], below.shape[1])
+    parts = [np.pad(p, ((0, 0), (0, width - p.shape[1]), (0, 0)), constant_values=255) for p in (above, below)]
+    return np.concatenate(parts)
+
+
 def encode_png(picture: np.ndarray) -> bytes:
     """Return the bytes of a PNG of uint8 RGB."""
     buffer = io.BytesIO()

@@ -3,8 +3,9 @@
 """A picture of a few scored frames: image, prediction and ground truth, and where they differ."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,7 +19,8 @@ from famda_train.evaluation.evaluate import ScoredFrame
 from famda_train.evaluation.protocol import Protocol
 from famda_train.evaluation.scoring_space import ScoringSpace
 from famda_train.pictures.depth_colors import depth_picture
-from famda_train.pictures.grid import draw_grid, encode_png
+from famda_train.pictures.grid import draw_grid, encode_png, stacked
+from famda_train.pictures.reliability_diagram import reliability_diagram
 
 WRONG_RGB, RIGHT_RGB, NOT_SCORED_RGB = (214, 60, 50), (226, 232, 226), (0, 0, 0)
 WORST_ERROR = 0.5
@@ -94,10 +96,18 @@ def comparison(
 
 
 def write_comparison(
-    path: str | Path, frames: Sequence[ScoredFrame], scoring: ScoringSpace | None, protocol: Protocol, title: str
+    path: str | Path,
+    frames: Sequence[ScoredFrame],
+    scoring: ScoringSpace | None,
+    protocol: Protocol,
+    title: str,
+    calibration: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write :func:`comparison` as PNG."""
-    write_atomically(path, encode_png(comparison(frames, scoring, protocol, title)))
+    """Write :func:`comparison` as PNG, with :func:`reliability_diagram` below where there is ``calibration``."""
+    picture = comparison(frames, scoring, protocol, title)
+    if calibration is not None:
+        picture = stacked(picture, reliability_diagram(calibration))
+    write_atomically(path, encode_png(picture))
 
 
 def _cell(name: str, picture: np.ndarray, width: int) -> np.ndarray:

@@ -41,7 +41,7 @@ def test_result_picture_and_baseline(street, models, tmp_path, capsys):
     compared = json.loads(second.read_text())
     assert compared['baseline'] == result
     assert f'Delta_MTL {compared["delta_mtl"]:+.2f} %' in text
-    assert text.count('baseline 0.ckpt') == 3  # the same title in all tables
+    assert text.count('baseline 0.ckpt') == 4  # the same title in all tables
     assert text.splitlines()[0].endswith('80 m)')  # one line: it goes into a pipe
     scored_again = command.run(models[1], str(street), baseline=models[0])
     assert scored_again['delta_mtl'] == pytest.approx(compared['delta_mtl'])

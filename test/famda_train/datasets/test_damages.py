@@ -18,6 +18,7 @@ from small_street import write_street
 from famda_ros.errors import FamdaError
 from famda_ros.messages.frame_index import focal_at, read_frame_index, read_picture
 from famda_ros.student.label_space import LABEL_SPACES
+from famda_ros.student.runtime import Prediction
 from famda_train.datasets.frame_folder import FrameFolder
 from famda_train.evaluation.evaluate import evaluate
 from famda_train.inspection.dataset_check import check_data
@@ -104,7 +105,8 @@ def read_all(folder):
 def score(folder):
     def predict(image, focal):
         assert focal is None or image.shape[1] / 5 <= focal <= image.shape[1] * 10
-        return np.zeros(image.shape[:2], np.uint8), np.full(image.shape[:2], 9.0, np.float32)
+        depth = np.full(image.shape[:2], 9.0, np.float32)
+        return Prediction(np.zeros(image.shape[:2], np.uint8), None, depth)
 
     return evaluate(predict, FrameFolder(folder))
 

@@ -11,8 +11,9 @@ import pytest
 from famda_ros.errors import FamdaError
 from famda_ros.student.label_space import CITYSCAPES19, SYNTHIA16, VKITTI8
 from famda_ros.student.resize import resize_nearest
+from famda_ros.student.runtime import Prediction
 from famda_train.datasets.frame_folder import FrameFolder, FrameFolderWriter
-from famda_train.evaluation.evaluate import evaluate
+from famda_train.evaluation.evaluate import difference, evaluate, score_frames, scores_of
 from famda_train.evaluation.protocol import METRIC, PROTOCOLS
 
 
@@ -36,7 +37,7 @@ def oracle(folder, seen=None):
         index = int(image[0, 0, 0])
         if seen is not None:
             seen.append((index, focal))
-        return folder.labels(index), folder.depth(index)
+        return Prediction(folder.labels(index), None, folder.depth(index))
 
     return predict
 
@@ -57,9 +58,9 @@ def test_the_truth_is_perfect_and_the_result_is_strict_json(folder):
 @pytest.mark.parametrize('kind, absent, present', [('labels', 'miou', 'abs_rel'), ('depth', 'abs_rel', 'miou')])
 def test_only_what_is_there_is_scored(folder, kind, absent, present):
     predict = oracle(FrameFolder(folder.path))
-    labels, depth = zip(*(predict(folder.image(i), None) for i in range(2)), strict=True)
+    predictions = [predict(folder.image(i), None) for i in range(2)]
     shutil.rmtree(folder.path / kind)
-    result = evaluate(lambda image, focal: (labels[image[0, 0, 0]], depth[image[0, 0, 0]]), folder)
+    result = evaluate(lambda image, focal: predictions[image[0, 0, 0]], folder)
     assert absent not in result
     assert present in result
 
@@ -73,7 +74,7 @@ def test_nothing_to_score_is_one_sentence(folder):
 
 def test_a_wrong_size_names_the_frame(folder):
     with pytest.raises(FamdaError, match=r'000000.*shape'):
-        evaluate(lambda image, focal: (np.zeros((3, 4), np.uint8), np.ones((3, 4), np.float32)), folder)
+        evaluate(lambda image, focal: Prediction(np.zeros((3, 4), np.uint8), None, np.ones((3, 4))), folder)
 
 
 def test_an_unknown_protocol_is_refused(folder):
@@ -89,7 +90,8 @@ def test_a_protocol_with_a_size_sees_and_scores_at_that_size(folder, monkeypatch
     def predict(image, focal):
         index = int(image[0, 0, 0])
         seen.append((image.shape, focal))
-        return resize_nearest(folder.labels(index), 4, 3), resize_nearest(folder.depth(index), 4, 3)
+        labels, depth = (resize_nearest(layer, 4, 3) for layer in (folder.labels(index), folder.depth(index)))
+        return Prediction(labels, None, depth)
 
     result = evaluate(predict, folder, 'small')
     assert seen == [((3, 4, 3), 5.0), ((3, 4, 3), 10.0)]  # the focal shrinks with the image
@@ -100,7 +102,7 @@ def test_predictions_are_enlarged_to_a_finer_truth(folder):
     ground_truth = [np.kron(folder.labels(index), np.ones((2, 2), np.uint8)) for index in range(2)]
     depth = [np.full((12, 16), 5.0 + index, np.float32) for index in range(2)]
     folder.labels, folder.depth = ground_truth.__getitem__, depth.__getitem__
-    coarse = [(ground_truth[index][::2, ::2], depth[index][::2, ::2]) for index in range(2)]
+    coarse = [Prediction(ground_truth[index][::2, ::2], None, depth[index][::2, ::2]) for index in range(2)]
     result = evaluate(lambda image, focal: coarse[image[0, 0, 0]], folder)
     assert (result['miou'], result['abs_rel']) == (100.0, 0.0)
 
@@ -124,9 +126,91 @@ def test_predictions_of_another_label_space(folder):
 @pytest.mark.parametrize('protocol', PROTOCOLS)
 def test_every_protocol_names_itself_and_gives_its_metrics(folder, protocol):
     def predict(image, focal):
-        return np.zeros(image.shape[:2], np.uint8), np.full(image.shape[:2], 9.0, np.float32)
+        depth = np.full(image.shape[:2], 9.0, np.float32)
+        return Prediction(np.zeros(image.shape[:2], np.uint8), None, depth)
 
     result = evaluate(predict, folder, protocol)
     assert result['protocol'] == protocol
     assert set(PROTOCOLS[protocol].depth_metrics) <= set(result)
     assert ('rmse_log' in result) == (protocol == 'metric')
+
+
+def drive(tmp_path, frames=9, seed=0):
+    """A drive with labels and depth, and a prediction with mistakes that grow along it and a confidence of 0.8."""
+    rng = np.random.default_rng(seed)
+    with FrameFolderWriter(tmp_path / f'drive{seed}', name='d', label_space='vkitti8') as writer:
+        for index in range(frames):
+            labels = rng.integers(0, 4, (6, 8)).astype(np.uint8)
+            image, depth = np.full((6, 8, 3), index, np.uint8), rng.uniform(1, 60, (6, 8)).astype(np.float32)
+            writer.add(f'{index:06d}', image, focal=10.0, labels=labels, depth=depth)
+    data = FrameFolder(tmp_path / f'drive{seed}')
+
+    def predict(image, focal):
+        index = int(image[0, 0, 0])
+        labels = data.labels(index).copy()
+        labels[:, : index % 5] = 7
+        depth = data.depth(index) * np.float32(1 + 0.02 * index)
+        return Prediction(labels, np.full(labels.shape, 204, np.uint8), depth)
+
+    return data, predict
+
+
+def test_confidence_is_compared_with_accuracy(tmp_path):
+    data, predict = drive(tmp_path)
+    calibration = evaluate(predict, data)['calibration']
+    right = 100 - 100 * sum(index % 5 for index in range(9)) / (9 * 8)
+    assert calibration['confidence'] == pytest.approx(80) and calibration['accuracy'] == pytest.approx(right)
+    assert calibration['ece'] == pytest.approx(abs(80 - right))
+    assert calibration['bins'] == [{'share': 100.0, 'confidence': pytest.approx(80), 'accuracy': pytest.approx(right)}]
+
+
+def test_intervals_hold_the_score_and_widen_with_longer_blocks_of_a_drive(tmp_path):
+    data, predict = drive(tmp_path)
+    result = evaluate(predict, data)
+    assert result['interval']['block'] == 3 and json.loads(json.dumps(result, allow_nan=False)) == result
+    for key in ('miou', 'abs_rel'):
+        low, high = result['interval'][key]
+        assert low < result[key] < high
+    assert evaluate(predict, data)['interval'] == result['interval']  # the same numbers at every call
+    single = evaluate(predict, data, block=1)['interval']['abs_rel']  # its error grows from frame to frame
+    low, high = result['interval']['abs_rel']
+    assert high - low > single[1] - single[0]
+
+
+def test_no_interval_of_a_few_frames(folder):
+    assert 'interval' not in evaluate(oracle(folder), folder)
+
+
+def test_a_difference_is_taken_on_the_same_frames(tmp_path):
+    data, predict = drive(tmp_path)
+
+    def better(image, focal):
+        prediction = predict(image, focal)
+        return replace(prediction, depth=prediction.depth * np.float32(0.99))
+
+    worse, scores = score_frames(predict, data), score_frames(better, data)
+    limits = difference(scores, worse)
+    assert limits['miou'] == [0.0, 0.0]  # the same labels, in every resample
+    low, high = limits['abs_rel']
+    alone = scores_of(scores)['interval']['abs_rel']
+    assert high < 0 and high - low < alone[1] - alone[0]  # sure of it, although either score alone is not
+    with pytest.raises(ValueError, match='9 frames cannot be compared with 2'):
+        difference(scores, score_frames(*reversed(drive(tmp_path, 2, 1))))
+
+
+def test_depth_by_class(tmp_path):
+    data, predict = drive(tmp_path)
+    result = evaluate(predict, data)
+    assert result['depth_classes_of'] == 'ground truth' and list(result['depth_classes']) == list(VKITTI8.classes[:4])
+    assert sum(group['pixels'] for group in result['depth_classes'].values()) == 9 * 48
+    pooled = sum(group['pixels'] * group['abs_rel'] for group in result['depth_classes'].values()) / (9 * 48)
+    assert pooled == pytest.approx(result['abs_rel'])
+    shutil.rmtree(data.path / 'labels')
+    unlabelled = FrameFolder(data.path)
+
+    def sevens(image, focal):
+        return Prediction(np.full((6, 8), 7, np.uint8), None, unlabelled.depth(int(image[0, 0, 0])))
+
+    result = evaluate(sevens, unlabelled, label_space=VKITTI8)
+    assert result['depth_classes_of'] == 'prediction' and 'miou' not in result
+    assert list(result['depth_classes']) == [VKITTI8.classes[7]]  # which the student says
