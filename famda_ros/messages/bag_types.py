@@ -29,3 +29,30 @@ def message_type(name: str):
 def stamp_ns_of(header: Any) -> int:
     """Return a header's stamp in nanoseconds."""
     return header.stamp.sec * 10**9 + header.stamp.nanosec
+
+
+def full_type_name(msgtype: str) -> str:
+    """Return a message type as ROS 2 writes it: some recorders leave 'msg' out of 'sensor_msgs/msg/Image'."""
+    package, _, name = msgtype.partition('/')
+    return msgtype if name.startswith('msg/') or not name else f'{package}/msg/{name}'
+
+
+def ros2_camera_info(message: Any) -> Any:
+    """Return a CameraInfo of ROS 1 as one of ROS 2, which has other names and no sequence number."""
+    stamp = message_type('builtin_interfaces/msg/Time')(message.header.stamp.sec, message.header.stamp.nanosec)
+    header, roi = message_type('std_msgs/msg/Header')(stamp, message.header.frame_id), message.roi
+    return message_type(CAMERA_INFO)(
+        header=header,
+        height=message.height,
+        width=message.width,
+        distortion_model=message.distortion_model,
+        d=message.D,
+        k=message.K,
+        r=message.R,
+        p=message.P,
+        binning_x=message.binning_x,
+        binning_y=message.binning_y,
+        roi=message_type('sensor_msgs/msg/RegionOfInterest')(
+            roi.x_offset, roi.y_offset, roi.height, roi.width, roi.do_rectify
+        ),
+    )
