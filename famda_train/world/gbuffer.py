@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from famda_ros.student.label_space import IGNORE
 from famda_train.world import noise
 from famda_train.world.camera import Camera
 from famda_train.world.layout import Ground, Layout
 from famda_train.world.materials import CLASS_OF_MATERIAL, Material
 from famda_train.world.open_ground import OpenGround
 from famda_train.world.primitives import Kind, Primitives, Role
-from famda_train.world.raycast import GROUND, SKY, cast, frustum_planes
+from famda_train.world.raycast import GROUND, SKY, Veil, cast, frustum_planes
 
 ROAD_INSTANCE, WALK_INSTANCES, VERGE_INSTANCES = 1, (2, 3), (4, 5)
 
@@ -35,6 +36,7 @@ class GBuffer:
         uv: float32 [2, H, W] surface coordinates in metres, fixed to the surface.
         variation: float32 0..1, constant on a part such as one window pane.
         state: float32, what a part shows: 0 or 1 for the red or green lens of a traffic light.
+        veil: crowns whose gaps show what lies behind them; None = there are none.
     """
 
     camera: Camera
@@ -49,11 +51,31 @@ class GBuffer:
     uv: np.ndarray
     variation: np.ndarray
     state: np.ndarray
+    veil: Veil | None = None
 
     @property
     def labels(self) -> np.ndarray:
-        """uint8 [H, W] train ids of ``flat7``."""
+        """uint8 [H, W] train ids of ``flat7``; 255 = ignored: the own car."""
         return CLASS_OF_MATERIAL[self.material]
+
+    def truth(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return (labels, depth, instances) as they are written.
+
+        Crowns count as a whole, as people label them, also where something is seen between their branches;
+        on the own car the depth is NaN.
+        """
+        labels, depth, instance = self.labels, self.depth, self.instance
+        own = labels == IGNORE
+        if own.any():
+            depth = np.where(own, np.float32(np.nan), depth)
+        if self.veil is not None:
+            front = np.isfinite(self.veil.depth)
+            which = self.veil.primitive[front]
+            labels, depth, instance = labels.copy(), depth.copy(), instance.copy()
+            labels[front] = CLASS_OF_MATERIAL[self.primitives.material[which]]
+            depth[front] = self.veil.depth[front]
+            instance[front] = self.primitives.instance[which]
+        return labels, depth, instance
 
 
 def make_gbuffer(layout: Layout, camera: Camera, seconds: float = 0.0) -> GBuffer:
@@ -66,7 +88,7 @@ def make_gbuffer(layout: Layout, camera: Camera, seconds: float = 0.0) -> GBuffe
     """
     primitives = layout.primitives.at(seconds)
     rays = camera.rays()
-    depth, ids = cast(primitives, camera, rays)
+    depth, ids, veil = cast(primitives, camera, rays)
     shape = depth.shape
     point = np.where(np.isfinite(depth), depth, np.float32(0)) * rays
     point[1] += np.float32(camera.y)
@@ -74,7 +96,7 @@ def make_gbuffer(layout: Layout, camera: Camera, seconds: float = 0.0) -> GBuffe
         camera, primitives, rays, depth, ids,
         material=np.full(shape, Material.SKY, np.uint8), instance=np.zeros(shape, np.uint16),
         normal=np.zeros((3, *shape), np.float32), point=point, uv=np.zeros((2, *shape), np.float32),
-        variation=np.zeros(shape, np.float32), state=np.zeros(shape, np.float32),
+        variation=np.zeros(shape, np.float32), state=np.zeros(shape, np.float32), veil=veil,
     )  # fmt: skip
     _fill_ground(g, layout.ground)
     _fill_primitives(g)

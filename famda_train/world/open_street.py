@@ -19,7 +19,7 @@ from famda_train.world.open_vehicles import add_car, add_motorcycle, add_trailer
 from famda_train.world.primitives import Kind, PrimitiveList, Primitives
 from famda_train.world.site import Site, placed
 
-PLACES = {'terrace': 0.20, 'suburb': 0.17, 'avenue': 0.19, 'country': 0.12, 'arterial': 0.22, 'car park': 0.10}
+PLACES = {'terrace': 0.18, 'suburb': 0.16, 'avenue': 0.19, 'country': 0.13, 'arterial': 0.26, 'car park': 0.08}
 """Place -> probability."""
 REACH = 170.0
 """How far, in metres, a street reaches ahead of the last camera position."""
@@ -97,6 +97,7 @@ class _OpenStreet(Site):
         self.aside = not self.driving and self.chance(0.12)
         self.start = -45.0 if self.aside else -8.0
         self.end = length + REACH
+        self.detail = math.inf if self.driving else 55.0
         self.against = not self.driving and self.chance(0.2)  # looking back: the own lane comes towards the camera
         self.bare = self.pick((0.0, 0.25, 0.7, 1.0), (0.5, 0.15, 0.15, 0.2))
         self.areas: list[Area] = []
@@ -528,7 +529,7 @@ class _OpenStreet(Site):
                 things.add_lamp(self, side * (kerb + at), z, side)
         for _ in range(self.count(6.5 * many)):
             x = side * (kerb + self.U(0.25, reach + 0.3))
-            things.add_sign(self, x, 2.5 + 60 * self.rng.random() ** 1.4, self.chance(0.3))
+            things.add_sign(self, x, 4.0 + 60 * self.rng.random() ** 1.3, self.chance(0.3))
         for _ in range(self.count(1.2 * many)):  # bare poles: of wires, flags, cameras
             thing, high = self.thing(), self.U(2.5, 9)
             self.post(
@@ -577,7 +578,8 @@ class _OpenStreet(Site):
         add_vehicle(self, x, z, yaw, 0.0, large)
 
     def _parked(self, side: int, x: float, full: float | None = None):
-        full, z = self.U(0.25, 0.95) if full is None else full, self.start + self.U(0, 6)
+        full = self.U(0.15, 0.95) if full is None else full
+        z = self.start + self.U(0, 6) if self.chance(0.5) else self.U(6, 30)
         end = self.U(50, 130)
         while z < end:
             if self.chance(full) and self._free(z, 3):
@@ -602,7 +604,8 @@ class _OpenStreet(Site):
             x = way * (self.middle + self.lane * (k + 0.5))
             forward = way > 0
             speed = self.U(STREET_SPEED - 2, STREET_SPEED + 4) if not (forward and self.driving) else self.U(8, 9)
-            z = self.U(5, 30) + (0 if forward else self.U(0, 10))
+            # Mostly nobody is close: what stands beside or right ahead would fill the picture.
+            z = self.U(2, 14) if self.chance(0.2) else self.U(8, 60)
             if self.aside:
                 z -= 30
             end = 140 + (0.15 if forward else 2.2) * self.length
@@ -611,7 +614,7 @@ class _OpenStreet(Site):
                     yaw = (0.0 if forward else math.pi) + self.N(0.02)
                     half = add_vehicle(self, x + self.N(0.15), z + 3, yaw, speed if forward else -speed, large)
                     z += 2 * half
-                z += self.U(4, 14) / (0.3 + busy)
+                z += self.U(5, 18) / (0.25 + busy)
         if self.tram:
             for way in (-1, 1):
                 x = way * (self.middle / 2 if self.middle else 1.6)

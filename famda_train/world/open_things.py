@@ -16,11 +16,11 @@ def add_person(site: Site, x: float, z: float, yaw: float, speed: float = 0.0) -
     """Add somebody who stands or walks; speed in metres per second along z."""
     thing, place, moving = site.thing(), placed(x, z, yaw), (0.0, 0.0, speed)
     h = site.U(1.0, 1.4) if site.chance(0.1) else site.U(1.52, 1.92)
-    wide, stride = h * site.U(0.115, 0.155), site.U(0.0, 0.22) * h / 1.7
+    wide, stride = h * site.U(0.105, 0.145), site.U(0.0, 0.22) * h / 1.7
     coat = site.chance(0.3)
     for side in (-1, 1):
         leg = place(side * 0.42 * wide, 0.25 * h, side * stride * 0.6)
-        site.ball(Material.TROUSERS, thing, leg, (0.47 * wide, 0.29 * h, 0.09 + 0.5 * stride), yaw, moving=moving)
+        site.ball(Material.TROUSERS, thing, leg, (0.36 * wide + 0.01, 0.29 * h, 0.07 + 0.5 * stride), yaw, moving=moving)
     low = 0.3 if coat else 0.46
     if coat:
         site.taper(
@@ -31,15 +31,16 @@ def add_person(site: Site, x: float, z: float, yaw: float, speed: float = 0.0) -
         Material.JACKET,
         thing,
         place(0, 0.66 * h, 0),
-        (wide * 1.05, 0.2 * h, 0.6 * wide + 0.03),
+        (wide, 0.205 * h, 0.6 * wide + 0.03),
         yaw,
         Role.TORSO,
         moving,
     )
     for side in (-1, 1):
-        arm = place(side * wide * 1.12, 0.62 * h, -side * stride * 0.4)
-        site.ball(Material.JACKET, thing, arm, (0.06, 0.19 * h, 0.06 + 0.4 * stride), yaw, moving=moving)
-    site.ball(Material.SKIN, thing, place(0, 0.925 * h, 0.01), (0.085, 0.078 * h, 0.1), yaw, Role.HEAD, moving)
+        arm = place(side * wide * 1.02, 0.63 * h, -side * stride * 0.4)
+        site.ball(Material.JACKET, thing, arm, (0.05, 0.19 * h, 0.06 + 0.4 * stride), yaw, moving=moving)
+    site.ball(Material.SKIN, thing, place(0, 0.925 * h, 0.01), (0.085, 0.072 * h, 0.1), yaw, Role.HEAD, moving)
+    site.post(Material.SKIN, thing, x, z, 0.045, 0.8 * h, 0.9 * h, moving=moving)
     if site.chance(0.3):
         bag = place(site.pick((-1, 1)) * wide * site.U(0.6, 1.4), h * site.U(0.35, 0.68), -0.12)
         site.box(Material.BAG, thing, bag, (site.U(0.06, 0.2), site.U(0.1, 0.25), 0.09), yaw, moving=moving)
@@ -93,39 +94,34 @@ def add_tree(site: Site, x: float, z: float, size: float, bare: bool, clear: flo
         clear: height of the lowest branches in metres; None = any.
     """
     thing, crown = site.thing(), Material.TWIG if bare else Material.LEAF
-    clear = site.U(1.6, 2.6) + 0.25 * size if clear is None else clear
-    trunk = 0.06 + 0.055 * size * site.U(0.7, 1.3)
-    tall = size * site.U(0.8, 1.35)
+    clear = site.U(1.6, 2.6) + 0.2 * size if clear is None else clear
+    trunk, ragged = 0.03 + 0.05 * size * site.U(0.6, 1.3), site.U(0.35, 0.75) + (0.2 if bare else 0.0)
+    tall = size * site.U(0.85, 1.4)
     site.post(Material.TRUNK, thing, x, z, trunk, 0.0, clear + 0.5 * tall)
-    for _ in range(int(site.rng.integers(0, 4)) if size > 1.5 else 0):  # limbs
-        turn, reach = site.U(0, 2 * math.pi), size * site.U(0.1, 0.45)
-        site.post(
-            Material.TRUNK, thing, x + reach * math.sin(turn), z + reach * math.cos(turn), trunk * 0.4,
-            clear + 0.05 * tall, clear + tall * site.U(0.5, 1.2),
-        )  # fmt: skip
-    parts = int(site.rng.integers(3, 7))
+    # A core, and smaller parts all around it, so that the outline is uneven.
+    site.leaves(crown, thing, (x, clear + tall, z), (0.72 * size, 0.8 * tall, 0.72 * size), ragged)
+    parts = int(site.rng.integers(3, 6)) if size < 1.6 else int(site.rng.integers(5, 10))
+    first = site.U(0, 2 * math.pi)
+    if z > site.detail:
+        parts = 3
     for k in range(parts):
-        if k == 0:
-            dx = dy = dz = 0.0
-        else:
-            turn, far = site.U(0, 2 * math.pi), size * site.U(0.35, 0.7)
-            dx, dy, dz = far * math.sin(turn), tall * site.U(-0.45, 0.6), far * math.cos(turn)
-        r = size * (site.U(0.6, 0.9) if k == 0 else site.U(0.3, 0.6))
-        center = (x + dx, clear + tall + dy, z + dz)
-        site.ball(crown, thing, center, (r, r * site.U(0.7, 1.1) * tall / size, r), role=Role.LEAVES)
+        turn, up = first + k * 2.4, site.U(-0.65, 0.75)
+        far = size * math.sqrt(1 - up * up) * site.U(0.5, 0.8)
+        r = size * site.U(0.28, 0.52)
+        center = (x + far * math.sin(turn), clear + tall * (1 + up * 0.8), z + far * math.cos(turn))
+        site.leaves(crown, thing, center, (r, r * site.U(0.6, 1.0) * tall / size, r), ragged)
 
 
 def add_conifer(site: Site, x: float, z: float, size: float) -> None:
     """Add a fir, cypress or poplar of ``size`` metres radius."""
     thing, high = site.thing(), size * site.U(2.5, 5.5)
     site.post(Material.TRUNK, thing, x, z, 0.08 + 0.05 * size, 0.0, 0.5 * high)
-    layers = int(site.rng.integers(1, 4))
+    layers = int(site.rng.integers(1, 6))
     for k in range(layers):
-        r = size * (1 - 0.7 * k / layers)
-        site.ball(
-            Material.LEAF, thing, (x, high * (0.45 + 0.5 * k) / layers * 0.9 + 0.1 * high, z), (r, 0.55 * high / layers**0.5, r),
-            role=Role.LEAVES,
-        )  # fmt: skip
+        low = 0.08 + 0.75 * k / layers
+        r = size * (1 - 0.85 * low)
+        half = high * (0.98 - low) / 2
+        site.leaves(Material.LEAF, thing, (x, high * low + half, z), (r, half, r), site.U(0.25, 0.5))
 
 
 def add_bush(site: Site, x: float, z: float, size: float) -> None:
@@ -134,7 +130,7 @@ def add_bush(site: Site, x: float, z: float, size: float) -> None:
     for _ in range(int(site.rng.integers(1, 4))):
         r = size * site.U(0.5, 1.0)
         center = (x + site.N(0.7 * size), 0.5 * r, z + site.N(0.7 * size))
-        site.ball(Material.HEDGE, thing, center, (r, r * site.U(0.6, 1.1), r), role=Role.LEAVES)
+        site.leaves(Material.HEDGE, thing, center, (r, r * site.U(0.6, 1.1), r), site.U(0.2, 0.5))
 
 
 def add_hedge(site: Site, x: float, z0: float, z1: float) -> None:
@@ -146,7 +142,7 @@ def add_hedge(site: Site, x: float, z0: float, z1: float) -> None:
         for z in site.along(z0, z1, 1.0, 3.0):
             r = site.U(0.4, 1.1)
             center = (x + site.N(0.1), high * 0.8, z)
-            site.ball(Material.HEDGE, thing, center, (wide * 1.3, high * site.U(0.25, 0.6), r), role=Role.LEAVES)
+            site.leaves(Material.HEDGE, thing, center, (wide * 1.3, high * site.U(0.25, 0.6), r), site.U(0.1, 0.4))
 
 
 def add_tree_belt(site: Site, x0: float, x1: float, z0: float, z1: float, step: float, bare: bool) -> None:
@@ -159,7 +155,12 @@ def add_tree_belt(site: Site, x0: float, x1: float, z0: float, z1: float, step: 
         thing, r = site.thing(), step * site.U(0.6, 1.1)
         tall = high * site.U(0.6, 1.2)
         crown = Material.TWIG if bare and site.chance(0.8) else Material.LEAF
-        site.ball(crown, thing, (x, tall * 0.5, z), (r, tall * 0.6, r), role=Role.LEAVES)
+        ragged = site.U(0.3, 0.6)
+        site.leaves(crown, thing, (x, tall * 0.45, z), (r, tall * 0.6, r), ragged)
+        for _ in range(2):
+            part, up = r * site.U(0.35, 0.6), tall * site.U(0.5, 0.95)
+            center = (x + site.N(0.5 * r), up, z - site.U(0, 0.7) * r)
+            site.leaves(crown, thing, center, (part, part * site.U(0.8, 1.5), part), ragged)
 
 
 def add_hill(site: Site, x: float, z: float) -> None:

@@ -63,7 +63,7 @@ def add_car(site: Site, x: float, z: float, yaw: float, moving) -> float:
         Material.UNDERBODY, thing, place(0, clear, 0), (w * 0.9, 0.08, long * 0.93), yaw, moving=moving
     )  # fmt: skip
     add_wheels(site, thing, place, yaw, w, (-0.6 * long, 0.62 * long), site.U(0.29, 0.37), moving)
-    if site.chance(0.5):  # mirrors
+    if site.chance(0.5) and z < site.detail / 2:  # mirrors
         for side in (-1, 1):
             site.ball(Material.CAR_PAINT, thing, place(side * (w + 0.08), belt + 0.05, front * 0.72), (0.1, 0.07, 0.06), yaw,
                       moving=moving)  # fmt: skip
@@ -72,6 +72,8 @@ def add_car(site: Site, x: float, z: float, yaw: float, moving) -> float:
 
 def add_wheels(site: Site, thing, place, yaw, x, axles, radius, moving) -> None:
     """Add a pair of wheels at every axle."""
+    if place(0, 0, 0)[2] > site.detail:
+        return
     for sx in (-x, x):
         for z in axles:
             site.ball(

@@ -6,10 +6,13 @@ Only the image rectangle of a primitive's bounds is tested, nearest primitives f
 """
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from famda_train.world import noise
 from famda_train.world.camera import Camera
+from famda_train.world.materials import Material
 from famda_train.world.primitives import Kind, Primitives, Role
 
 SKY, GROUND = -1, -2
@@ -18,11 +21,24 @@ GROUND_RANGE = 400.0
 DRAW_RANGE = 220.0
 """Metres; a long drive does not draw what is farther away and a few pixels small."""
 NEAR = 0.3
-_RAGGEDNESS, _RAGGED_SCALE = np.float32(0.30), np.float32(22.0)
+_RAGGEDNESS, _RAGGED_SCALE = 0.30, np.float32(22.0)
 
 
-def cast(primitives: Primitives, camera: Camera, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return (depth, primitive id) of the nearest surface of every pixel.
+@dataclass(frozen=True)
+class Veil:
+    """What thin branches cover without hiding it.
+
+    Attributes:
+        depth: float32 [H, W] metres of the crown in front of what is seen, +inf = none.
+        primitive: int32 [H, W] its id.
+    """
+
+    depth: np.ndarray
+    primitive: np.ndarray
+
+
+def cast(primitives: Primitives, camera: Camera, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray, Veil | None]:
+    """Return (depth, primitive id, veil) of the nearest surface of every pixel.
 
     Args:
         primitives: where they are now.
@@ -30,7 +46,8 @@ def cast(primitives: Primitives, camera: Camera, rays: np.ndarray) -> tuple[np.n
         rays: float32 [3, H, W] of ``camera.rays()``.
 
     Returns:
-        float32 [H, W] metres along the optical axis, +inf = nothing, and int32 [H, W] ids or SKY or GROUND.
+        float32 [H, W] metres along the optical axis, +inf = nothing, int32 [H, W] ids or SKY or GROUND, and the
+        veil of crowns that can be seen through, if there are any.
     """
     depth, ids = _cast_ground(camera, rays)
     offset = (camera.position - primitives.center).astype(np.float32)
@@ -49,6 +66,10 @@ def cast(primitives: Primitives, camera: Camera, rays: np.ndarray) -> tuple[np.n
     frustum = int(Kind.FRUSTUM)
     kinds, roles = primitives.kind[order].tolist(), primitives.role[order].tolist()
     turned = (sin[order] != 0).tolist()
+    ragged = primitives.params[order, 0].tolist()
+    branches = (primitives.material[order] == Material.TWIG) & (primitives.params[order, 0] > 0)
+    see_through = branches.tolist()
+    later: list[tuple] = []
     for k, (i, (r0, r1, c0, c1)) in enumerate(zip(order.tolist(), rectangles, strict=True)):
         depth_part = depth[r0:r1, c0:c1]
         if depth_part.max() <= nearest[k]:
@@ -63,12 +84,47 @@ def cast(primitives: Primitives, camera: Camera, rays: np.ndarray) -> tuple[np.n
         elif kinds[k] == frustum:
             t, hit = hit_frustum(local[i], (x, y, z), primitives.half[i], primitives.taper[i])
         else:
-            t, hit = hit_ellipsoid(local[i], (x, y, z), primitives.half[i], i if roles[k] == leaves else None)
+            seed = i if roles[k] == leaves else None
+            t, hit = hit_ellipsoid(local[i], (x, y, z), primitives.half[i], seed, ragged[k] or _RAGGEDNESS)
+            if see_through[k]:
+                later.append((i, t, hit, (x, y, z), (slice(r0, r1), slice(c0, c1))))
+                continue
         hit &= t < depth_part
         hit &= t > NEAR
         np.copyto(depth_part, t, where=hit)
         np.copyto(ids[r0:r1, c0:c1], np.int32(i), where=hit)
-    return depth, ids
+    return depth, ids, _hang_veil(depth, ids, later, local) if later else None
+
+
+def _hang_veil(depth: np.ndarray, ids: np.ndarray, crowns: list[tuple], local: np.ndarray) -> Veil:
+    """Draw the branches of crowns over what has been drawn; remember where only the gaps between them are seen."""
+    veil = Veil(np.full_like(depth, np.inf), np.full_like(ids, SKY))
+    for i, t, hit, ray, part in crowns:
+        hit &= t < depth[part]
+        hit &= t > NEAR
+        if not hit.any():
+            continue
+        branch = hit & _branches(i, local[i], ray, t)
+        np.copyto(depth[part], t, where=branch)
+        np.copyto(ids[part], np.int32(i), where=branch)
+        gap = hit & ~branch & (t < veil.depth[part])
+        np.copyto(veil.depth[part], t, where=gap)
+        np.copyto(veil.primitive[part], np.int32(i), where=gap)
+    hidden = veil.depth >= depth
+    veil.depth[hidden] = np.inf
+    veil.primitive[hidden] = SKY
+    return veil
+
+
+def _branches(seed: int, origin: np.ndarray, ray: tuple, t: np.ndarray) -> np.ndarray:
+    """Return bool [h, w]: a branch rather than a gap is at the crown's surface."""
+    t = np.minimum(t, np.float32(DRAW_RANGE))
+    x, y, z = (o + t * d for o, d in zip(origin, ray, strict=True))
+    along = (x + np.float32(0.6) * z) * np.float32(26) + np.float32(seed * 37 % 512)
+    up = y * np.float32(9) + np.float32(seed * 91 % 512)
+    strokes = noise.sample_nearest(noise.GRAIN, along, up + along * np.float32(0.35))
+    strokes = strokes + noise.sample_nearest(noise.GENERAL, along * np.float32(0.7), up * 2)
+    return strokes > np.float32(seed % 7 * 0.12 - 0.35)
 
 
 def _cast_ground(camera: Camera, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -160,19 +216,15 @@ def hit_frustum(
     Either the origin or the direction may be arrays.
     """
     normals, offsets = frustum_planes(half, taper)
-    x, y, z = direction
-    enter, leave = np.float32(-np.inf), np.float32(np.inf)
+    each = (6,) + (1,) * max(np.ndim(direction[0]), np.ndim(origin[0]))
+    nx, ny, nz = normals.T.reshape(3, *each)
+    speed = nx * direction[0] + ny * direction[1] + nz * direction[2]
+    room = offsets.reshape(each) - (nx * origin[0] + ny * origin[1] + nz * origin[2])
     with np.errstate(divide='ignore', invalid='ignore'):
-        for (nx, ny, nz), offset in zip(normals, offsets, strict=True):
-            speed = y * ny
-            if nx:
-                speed = speed + x * nx
-            if nz:
-                speed = speed + z * nz
-            room = offset - (nx * origin[0] + ny * origin[1] + nz * origin[2])
-            t = room / speed
-            enter = np.where(speed < 0, np.maximum(enter, t), enter)
-            leave = np.where(speed < 0, leave, np.minimum(leave, t))
+        t = room / speed
+    inwards = speed < 0
+    enter = np.where(inwards, t, np.float32(-np.inf)).max(0)
+    leave = np.where(inwards, np.float32(np.inf), t).min(0)
     return enter, enter <= leave
 
 
@@ -192,13 +244,14 @@ def hit_cylinder(origin: np.ndarray, direction: tuple, half: np.ndarray) -> tupl
 
 
 def hit_ellipsoid(
-    origin: np.ndarray, direction: tuple, half: np.ndarray, ragged: int | None = None
+    origin: np.ndarray, direction: tuple, half: np.ndarray, ragged: int | None = None, raggedness: float = 0.3
 ) -> tuple[np.ndarray, np.ndarray]:
     """Ellipsoid in local axes; return (ray parameter, hit mask).
 
     Args:
         ragged: None = smooth; else the seed of noise that bites into the silhouette.  Points that remain are
             on the ellipsoid all the same.
+        raggedness: how deep it bites.
     """
     inverse = np.float32(1) / half
     ox, oy, oz = origin * inverse
@@ -215,4 +268,4 @@ def hit_ellipsoid(
     u = (px + 0.6 * pz) * _RAGGED_SCALE + np.float32(ragged * 37 % 512)
     v = (py - 0.4 * pz) * _RAGGED_SCALE + np.float32(ragged * 91 % 512)
     bite = noise.sample_nearest(noise.GENERAL, u, v)
-    return t, inside > _RAGGEDNESS * np.maximum(bite, 0)
+    return t, inside > np.float32(raggedness) * np.maximum(bite, 0)

@@ -3,13 +3,15 @@
 """Sun shadows: one shadow ray per pixel at half resolution."""
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
 from famda_train.world.gbuffer import GBuffer
 from famda_train.world.materials import Material
 from famda_train.world.primitives import Kind, Role
-from famda_train.world.raycast import hit_frustum
+from famda_train.world.raycast import hit_frustum, image_bounds
 
 LEAF_TRANSMISSION = np.float32(0.3)
 _CASTERS = (
@@ -32,17 +34,34 @@ def sun_transmission(g: GBuffer, direction: np.ndarray) -> np.ndarray:
     # Only what faces the sun needs a shadow ray.
     facing = np.tensordot(direction, g.normal[:, ::2, ::2], 1) > 0
     facing &= g.depth[::2, ::2] < 90
-    index = np.flatnonzero(facing)
-    x, y, z = point.reshape(3, -1)[:, index]
-    light = np.ones(len(index), np.float32)
+    light = np.ones(shape, np.float32)
     p = g.primitives
     offset = (p.center - np.array([g.camera.x, 0.0, g.camera.z])).astype(np.float32)
-    for i in _casters(g, offset):
-        dark = _crosses(p, i, offset[i], direction, x, y, z)
-        light = np.where(dark, light * LEAF_TRANSMISSION if p.role[i] == Role.LEAVES else 0, light)
-    full = np.ones(shape, np.float32)
-    full.ravel()[index] = light
-    return cv2.resize(full, (width, height), interpolation=cv2.INTER_LINEAR)
+    casters = _casters(g, offset)
+    for i, (r0, r1, c0, c1) in zip(casters.tolist(), _shaded_rectangles(g, casters, direction), strict=True):
+        part = slice(r0, r1), slice(c0, c1)
+        if r0 >= r1 or c0 >= c1 or not facing[part].any():
+            continue
+        dark = _crosses(p, i, offset[i], direction, *point[:, r0:r1, c0:c1])
+        light[part] = np.where(dark, light[part] * LEAF_TRANSMISSION if p.role[i] == Role.LEAVES else 0, light[part])
+    light[~facing] = 1
+    return cv2.resize(light, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _shaded_rectangles(g: GBuffer, casters: np.ndarray, direction: np.ndarray) -> list[list[int]]:
+    """Return rows and columns (row0, row1, column0, column1) of the half-size image that casters may darken."""
+    p = g.primitives.take(casters)
+    cos, sin = np.abs(np.cos(p.yaw)), np.abs(np.sin(p.yaw))
+    top = np.maximum(p.center[:, 1] + p.half[:, 1], 0.0)
+    center, half = p.center.copy(), p.half.astype(np.float64)
+    center[:, 1] = half[:, 1] = top / 2
+    for axis, reach in ((0, cos * p.half[:, 0] + sin * p.half[:, 2]), (2, sin * p.half[:, 0] + cos * p.half[:, 2])):
+        run = -direction[axis] / max(direction[1], 1e-3) * top
+        center[:, axis] += run / 2
+        half[:, axis] = reach + np.abs(run) / 2
+    swept = replace(p, center=center, half=half.astype(np.float32), yaw=np.zeros_like(p.yaw))
+    row0, row1, column0, column1 = image_bounds(swept, g.camera, 0.3)[1].T
+    return np.stack([row0 // 2, (row1 + 1) // 2, column0 // 2, (column1 + 1) // 2], 1).tolist()
 
 
 def _casters(g: GBuffer, offset: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ class Site:
         list: the primitives so far.
         lamps: positions of street lamp heads.
         headlights, vehicles: primitive ids, see ``Layout``.
+        detail: metres along z beyond which small parts are left out.
     """
 
     def __init__(self, rng: np.random.Generator, first_instance: int):
@@ -28,6 +29,7 @@ class Site:
         self.lamps: list[tuple[float, float, float]] = []
         self.headlights: list[int] = []
         self.vehicles: list[int] = []
+        self.detail = math.inf
 
     def U(self, low: float, high: float) -> float:
         """Draw uniformly."""
@@ -79,6 +81,10 @@ class Site:
     def ball(self, material, thing, center, half, yaw=0.0, role=Role.PLAIN, moving=(0, 0, 0)):
         """Add an ellipsoid."""
         self.list.add(Kind.ELLIPSOID, material, thing, center, half, yaw, role, (), moving)
+
+    def leaves(self, material, thing, center, half, ragged=0.5):
+        """Add leaves or twigs: an ellipsoid with gaps, the more the higher ``ragged`` (0.1 to 1)."""
+        self.list.add(Kind.ELLIPSOID, material, thing, center, half, 0.0, Role.LEAVES, (ragged,))
 
     def post(self, material, thing, x, z, radius, low, high, role=Role.PLAIN, moving=(0, 0, 0)):
         """Add an upright cylinder between two heights."""

@@ -74,7 +74,7 @@ def test_normals_are_those_of_the_depth_and_face_the_camera(seed):
     flat = g.primitive == GROUND
     flat[g.primitive >= 0] = np.isin(g.primitives.kind, (Kind.BOX, Kind.FRUSTUM))[g.primitive[g.primitive >= 0]]
     same = (g.primitive[:, 1:] == g.primitive[:, :-1]) & (g.normal[:, :, 1:] == g.normal[:, :, :-1]).all(0) & flat[:, 1:]
-    point = g.depth * g.rays
+    point = np.where(np.isfinite(g.depth), g.depth, 0) * g.rays
     step = (point[:, :, 1:] - point[:, :, :-1])[:, same]
     out = np.abs((step * g.normal[:, :, 1:][:, same]).sum(0))
     assert (out <= 1e-3 + 1e-4 * g.depth[:, 1:][same]).all()
@@ -121,6 +121,26 @@ def test_the_own_car_is_ignored_and_has_no_depth():
             rows = np.flatnonzero(own.any(1))
             assert rows.min() >= (1 - stand.bonnet) * 72 - 4 and rows.max() == 71
     assert 3 <= with_bonnet <= 18
+
+
+def test_bare_crowns_count_as_a_whole_and_show_what_is_behind_them():
+    veiled = [g for g in gallery() if g.veil is not None and np.isfinite(g.veil.depth).any()]
+    assert len(veiled) > 10
+    behind = set()
+    for g in veiled:
+        labels, depth, instances = g.truth()
+        front = np.isfinite(g.veil.depth)
+        assert (labels[front] == FLAT7.classes.index('nature')).all()
+        assert (depth[front] == g.veil.depth[front]).all() and (depth[front] < g.depth[front]).all()
+        assert (instances[front] == g.primitives.instance[g.veil.primitive[front]]).all()
+        assert (g.primitives.material[g.veil.primitive[front]] == Material.TWIG).all()
+        ratio = (g.camera.points(g.veil.depth)[:, front].T - g.primitives.center[g.veil.primitive[front]])
+        ratio = ratio / g.primitives.half[g.veil.primitive[front]]  # bent streets turn crowns, which are round
+        assert np.allclose(np.linalg.norm(ratio, axis=1), 1, atol=0.02)
+        own = labels == IGNORE
+        assert (np.isnan(depth) == own).all() and (labels[~front] == g.labels[~front]).all()
+        behind |= set(np.unique(g.labels[front]).tolist())
+    assert {FLAT7.classes.index(name) for name in ('sky', 'construction', 'nature')} <= behind
 
 
 def test_cameras_are_of_any_kind():
