@@ -16,10 +16,19 @@ import yaml
 from rosbags.highlevel import AnyReader
 
 from famda_ros.errors import FamdaError
-from famda_ros.messages.bag_types import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, message_type, stamp_ns_of, typestore
+from famda_ros.messages.bag_types import (
+    CAMERA_INFO,
+    COMPRESSED_IMAGE,
+    IMAGE,
+    full_type_name,
+    ros2_camera_info,
+    stamp_ns_of,
+    typestore,
+)
 from famda_ros.messages.camera_info import calibration_fault, focal_of, info_topic_of, intrinsics_of
 from famda_ros.messages.cut_mcap import CutRecording, NoMcapError, has_no_end, whole_part
-from famda_ros.messages.image_messages import MalformedImage, compressed_to_rgb, image_to_rgb
+from famda_ros.messages.exif import turned_fault
+from famda_ros.messages.image_messages import MalformedImage, compressed_to_rgb, faint_fault, image_to_rgb
 
 STORAGE_SUFFIXES = ('.mcap', '.db3')
 
@@ -36,6 +45,7 @@ class BagFrame:
         image: uint8 [H, W, 3] RGB.
         focal: fx in pixels at the image's size; None = the bag does not say.
         fy: vertical focal length in pixels at the image's size; None = square pixels, fy is fx.
+        name: what files about the frame are called: its number among the topic's images, and its stamp.
         camera_info: the CameraInfo message that holds for the frame, or None.
         encoded: the image file's bytes where the topic is compressed, else None.
         format: format string of the compressed image, '' for raw ones.
@@ -51,10 +61,11 @@ class BagFrame:
     format: str = ''
     fy: float | None = None
     time_ns: int | None = None
+    name: str = ''
 
 
-OnLoss = Callable[[str], None]
-"""Is told in a sentence what a recording lacks although the rest of it is read."""
+OnLoss = Callable[[str], object]
+"""Is told in a sentence what a recording lacks, or has in all of its images, although it is read."""
 
 
 def warn(sentence: str) -> None:
@@ -235,7 +246,7 @@ def read_messages(
         connections = [
             c
             for c in reader.connections
-            if _full_name(c.msgtype) in reader.typestore.types and (wanted is None or c.topic in wanted)
+            if full_type_name(c.msgtype) in reader.typestore.types and (wanted is None or c.topic in wanted)
         ]
         yield from _read(path, reader, connections)
 
@@ -247,10 +258,10 @@ def _read(path, reader, connections) -> Iterator[tuple[str, str, int, Any]]:
     while True:
         try:
             connection, time_ns, data = next(messages)
-            kind = _full_name(connection.msgtype)
+            kind = full_type_name(connection.msgtype)
             message = reader.deserialize(data, kind)
             if not reader.is2 and kind == CAMERA_INFO:
-                message = _ros2_camera_info(message)
+                message = ros2_camera_info(message)
         except StopIteration:
             return
         except Exception as error:  # see open_bag
@@ -282,7 +293,7 @@ def read_raw(path: str | Path, topics: Iterable[str], on_loss: OnLoss = warn) ->
                 return
             except Exception as error:  # see open_bag
                 raise _damaged(path, error) from error
-            yield connection.topic, _full_name(connection.msgtype), time_ns, data
+            yield connection.topic, full_type_name(connection.msgtype), time_ns, data
 
 
 def topics_of(path: str | Path) -> dict[str, tuple[str, int]]:
@@ -294,39 +305,12 @@ def topics_of(path: str | Path) -> dict[str, tuple[str, int]]:
     with open_bag(path, _silent) as reader:
         for connection in reader.connections:
             _, before = topics.get(connection.topic, ('', 0))
-            topics[connection.topic] = _full_name(connection.msgtype), before + connection.msgcount
+            topics[connection.topic] = full_type_name(connection.msgtype), before + connection.msgcount
     return topics
 
 
 def _silent(_sentence: str) -> None:
     """Tell nobody: it is told where the messages are read."""
-
-
-def _full_name(msgtype: str) -> str:
-    """Return a message type as ROS 2 writes it: some recorders leave 'msg' out of 'sensor_msgs/msg/Image'."""
-    package, _, name = msgtype.partition('/')
-    return msgtype if name.startswith('msg/') or not name else f'{package}/msg/{name}'
-
-
-def _ros2_camera_info(message: Any) -> Any:
-    """Return a CameraInfo of ROS 1 as one of ROS 2, which has other names and no sequence number."""
-    stamp = message_type('builtin_interfaces/msg/Time')(message.header.stamp.sec, message.header.stamp.nanosec)
-    header, roi = message_type('std_msgs/msg/Header')(stamp, message.header.frame_id), message.roi
-    return message_type(CAMERA_INFO)(
-        header=header,
-        height=message.height,
-        width=message.width,
-        distortion_model=message.distortion_model,
-        d=message.D,
-        k=message.K,
-        r=message.R,
-        p=message.P,
-        binning_x=message.binning_x,
-        binning_y=message.binning_y,
-        roi=message_type('sensor_msgs/msg/RegionOfInterest')(
-            roi.x_offset, roi.y_offset, roi.height, roi.width, roi.do_rectify
-        ),
-    )
 
 
 def choose_image_topic(path: str | Path, topics: dict[str, tuple[str, int]], wanted: str | None = None) -> str:
@@ -344,12 +328,26 @@ def choose_image_topic(path: str | Path, topics: dict[str, tuple[str, int]], wan
             raise FamdaError(f"the bag '{path}' has no image topic '{wanted}'; {has}")
         return wanted
     if not images:
-        has = ', '.join(sorted(topics)) or 'nothing'
-        raise FamdaError(f"the bag '{path}' holds no images (its topics: {has}); record a camera topic")
+        raise FamdaError(_without_images(path, topics))
     if len(images) > 1:
         example = f'--topic {sorted(images)[0]}'
         raise FamdaError(f"the bag '{path}' has {len(images)} image topics ({listed}); choose one, such as {example}")
     return images[0]
+
+
+def _without_images(path: str | Path, topics: dict[str, tuple[str, int]]) -> str:
+    """Return in one sentence what a bag without images is: empty, silent in its image topics, or of other things."""
+    listed = ', '.join(sorted(topics))
+    if not any(count for _, count in topics.values()):
+        what = f'its topics {listed} hold no message' if topics else 'it has no topics'
+        return f"the bag '{path}' is empty: {what}; record again while the camera sends images"
+    silent = [topic for topic, (kind, count) in topics.items() if kind in (IMAGE, COMPRESSED_IMAGE) and not count]
+    if silent:
+        return (
+            f"the bag '{path}' has no image on {', '.join(sorted(silent))}, as its camera sent none; record again "
+            'while the camera sends images'
+        )
+    return f"the bag '{path}' holds no images (its topics: {listed}); record a camera topic"
 
 
 def count_frames(paths: str | Path | Iterable[str | Path], image_topic: str | None = None) -> int:
@@ -398,7 +396,7 @@ def _frames_of_bag(path, image_topic, on_malformed, on_calibration, on_loss) -> 
         wanted.append(info_topic)
         # A driver often publishes the image first: let the first frames have the first good calibration.
         info = next((m for _, _, _, m in read_messages(path, [info_topic], _silent) if _usable(m)), None)
-    read = 0
+    read, faint = 0, set()
     for name, kind, time_ns, message in read_messages(path, wanted, on_loss):
         if name == info_topic:
             if _usable(message):
@@ -408,12 +406,21 @@ def _frames_of_bag(path, image_topic, on_malformed, on_calibration, on_loss) -> 
             continue
         read += 1
         try:
-            yield _frame(topic, kind, time_ns, message, info)
+            frame = _frame(topic, kind, time_ns, message, info, read - 1)
         except MalformedImage as error:
             fault = MalformedImage(f"'{path}', topic {topic}, stamp {stamp_ns_of(message.header)}: {error}")
             if on_malformed is None:
                 raise fault from error
             on_malformed(fault)
+            continue
+        if read == 1 and (turned := turned_fault(frame.encoded or b'', f"'{path}', topic {topic}: its first image")):
+            on_loss(turned)
+        faint.add(faint_fault(message, frame.image))
+        yield frame
+    if not read and not topics[topic][1]:
+        raise FamdaError(_without_images(path, topics))
+    if len(faint) == 1 and (fault := faint.pop()):
+        on_loss(f"'{path}', topic {topic}: {fault}")
     if read != topics[topic][1]:
         sentence = (
             f"'{path}', topic {topic}: its metadata counts {topics[topic][1]} images, and {read} were found; "
@@ -429,11 +436,13 @@ def _usable(info: Any) -> bool:
     return not calibration_fault(info) and intrinsics_of(info, 4, 3) is not None
 
 
-def _frame(topic: str, kind: str, time_ns: int, message: Any, info: Any) -> BagFrame:
+def _frame(topic: str, kind: str, time_ns: int, message: Any, info: Any, number: int) -> BagFrame:
     compressed = kind == COMPRESSED_IMAGE
     image = compressed_to_rgb(message) if compressed else image_to_rgb(message)
     fx, fy = focal_of(info, image.shape[1], image.shape[0]) or (None, None)
+    stamp = message.header.stamp
     return BagFrame(
+        name=f'{number:06d}_{stamp.sec}.{stamp.nanosec:09d}',
         stamp_ns=stamp_ns_of(message.header),
         frame_id=message.header.frame_id,
         topic=topic,

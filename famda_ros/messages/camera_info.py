@@ -16,8 +16,13 @@ from famda_ros.topics import CAMERA_INFO, COMPRESSED
 UINT32_MAX = 2**32 - 1
 MOST_FOCAL_WIDTHS = 100.0
 """A telescope has less, in widths of the sensor."""
-LEAST_FOCAL_PX = 1.0
-"""A camera with less would see everything at once: such a calibration is a mistake."""
+LEAST_FOCAL_WIDTHS = 0.05
+"""A camera with less would see 169 degrees or more without distortion: such a calibration is a mistake."""
+MOST_FOCAL_RATIO = 10.0
+"""Pixels are no longer than so many times their width."""
+FARTHEST_CENTRE = 1.0
+"""So far from the middle of the sensor the principal point may lie, in widths and heights; that of a cut-out may lie
+outside of it."""
 SHAPE_TOLERANCE = 0.01
 """So far height / width of image and calibration may differ; a driver's sizes are rounded."""
 
@@ -115,15 +120,22 @@ def calibration_fault(info: Any) -> str:
     camera = pinhole_of(info)
     if not (camera.fx or any(info.k)):
         return ''
-    if min(camera.fx, camera.fy) < LEAST_FOCAL_PX:
-        return (
-            f'camera_info is malformed: focal lengths of {camera.fx:g} and {camera.fy:g} pixels, '
-            f'less than {LEAST_FOCAL_PX:g}'
-        )
-    if info.width and max(camera.fx, camera.fy) > MOST_FOCAL_WIDTHS * info.width:
+    least = LEAST_FOCAL_WIDTHS * info.width
+    if min(camera.fx, camera.fy) <= max(0.0, least) or max(camera.fx, camera.fy) > MOST_FOCAL_WIDTHS * info.width > 0:
         return (
             f'camera_info is malformed: focal lengths of {camera.fx:g} and {camera.fy:g} pixels for a sensor that is '
             f'{info.width} wide'
+        )
+    if max(camera.fx, camera.fy) > MOST_FOCAL_RATIO * min(camera.fx, camera.fy):
+        return (
+            f'camera_info is malformed: focal lengths of {camera.fx:g} and {camera.fy:g} pixels, which are not of '
+            'one lens'
+        )
+    across, down = abs(camera.cx - info.width / 2), abs(camera.cy - info.height / 2)
+    if info.width and info.height and (across > FARTHEST_CENTRE * info.width or down > FARTHEST_CENTRE * info.height):
+        return (
+            f'camera_info is malformed: its principal point ({camera.cx:g}, {camera.cy:g}) lies far outside of the '
+            f'sensor of {info.width}x{info.height} pixels'
         )
     roi = info.roi
     if info.width and (roi.x_offset + roi.width > info.width or roi.y_offset + roi.height > info.height):

@@ -23,6 +23,7 @@ class CompressedHeader:
     Attributes:
         width, height: pixels.
         channels: 1 = grey; a palette counts as colour.
+        bits: of one channel of a pixel.
         whole: nothing is cut off at the end, and the check sums of a PNG are right.  Some versions
             of OpenCV fill a cut-off JPEG with grey, and its PNG decoder writes about damage to
             stderr, once a frame.
@@ -31,6 +32,7 @@ class CompressedHeader:
     width: int
     height: int
     channels: int
+    bits: int
     whole: bool
 
 
@@ -51,7 +53,7 @@ def _read_png(data: bytes) -> CompressedHeader | None:
     length, kind = struct.unpack_from('>I4s', data, position)
     if kind != b'IHDR' or length != 13:
         return None
-    width, height, _, color_type = struct.unpack_from('>IIBB', data, position + 8)
+    width, height, bits, color_type = struct.unpack_from('>IIBB', data, position + 8)
     view = memoryview(data)
     while not whole and position + 12 <= len(data):
         length, kind = struct.unpack_from('>I4s', data, position)
@@ -60,7 +62,7 @@ def _read_png(data: bytes) -> CompressedHeader | None:
             break
         whole = kind == b'IEND'
         position = end
-    return CompressedHeader(width, height, {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}.get(color_type, 0), whole)
+    return CompressedHeader(width, height, {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}.get(color_type, 0), bits, whole)
 
 
 def _read_jpeg(data: bytes) -> CompressedHeader | None:
@@ -78,12 +80,12 @@ def _read_jpeg(data: bytes) -> CompressedHeader | None:
             return None
         (length,) = struct.unpack_from('>H', data, position)
         if marker in _FRAME_HEADERS:
-            size = struct.unpack_from('>HHB', data, position + 3)
+            size = struct.unpack_from('>BHHB', data, position + 2)
         position += length
         if marker == _START_OF_SCAN:
             break
     if size is None:
         return None
-    height, width, channels = size
+    bits, height, width, channels = size
     # Within compressed data the byte 0xFF never stands before 0xD9; some drivers pad after the end.
-    return CompressedHeader(width, height, channels, data.rfind(b'\xff\xd9', position) >= 0)
+    return CompressedHeader(width, height, channels, bits, data.rfind(b'\xff\xd9', position) >= 0)

@@ -23,6 +23,8 @@ class MalformedImage(FamdaError):
     """An image message that contradicts itself, or an encoding that is not supported."""
 
 
+TWELVE_BITS_AS_EIGHT = 16
+"""What 4095 of 65535 is of 255, rounded."""
 MAX_SIDE, MAX_PIXELS = 16_384, 1 << 26
 """Larger images are refused before memory is taken for them; no camera has 64 megapixels at a video rate."""
 
@@ -83,15 +85,21 @@ def compressed_to_rgb(msg: Any) -> np.ndarray:
     """
     data = bytes(msg.data)
     what = f'malformed compressed image: {len(data)} bytes of format {_shown(msg.format)}'
+    source, _, compression = str(msg.format).partition(';')
+    source = source.strip()
+    _check_source(source, compression)
     header = read_header(data)
     if header is None:
         raise MalformedImage(f'{what} are no JPEG or PNG picture and cannot be decoded; publish one of these')
     if not header.whole:
         raise MalformedImage(f'{what} are cut off or damaged and cannot be decoded; check the driver that published it')
     _check_size(header.width, header.height)
-    source, _, compression = str(msg.format).partition(';')
-    _check_source(source.strip(), compression)
-    mosaic = source.strip() if source.startswith('bayer_') and header.channels == 1 else None
+    if header.channels == 1 and header.bits > 8 and not _is_deep(source):
+        raise MalformedImage(
+            f"{what} hold grey values of {header.bits} bits, as depth has, and their format names no picture of 16 "
+            "bits such as 'mono16; png compressed'; choose a camera topic, or have the driver name the encoding"
+        )
+    mosaic = source if source.startswith('bayer_') and header.channels == 1 else None
     # The camera's pixels are what focal and label positions refer to: no turning by EXIF.
     flags = (cv2.IMREAD_ANYDEPTH if mosaic else cv2.IMREAD_COLOR) | cv2.IMREAD_IGNORE_ORIENTATION
     try:
@@ -105,6 +113,28 @@ def compressed_to_rgb(msg: Any) -> np.ndarray:
     if 'compressed rgb' in compression:
         return pixels
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+def faint_fault(msg: Any, rgb: np.ndarray) -> str:
+    """Return in one sentence that a 16-bit image holds 12 bits or fewer, so that it comes out almost black; '' = no.
+
+    Args:
+        msg: sensor_msgs/Image or CompressedImage.
+        rgb: what :func:`image_to_rgb` or :func:`compressed_to_rgb` made of it.
+    """
+    name = msg.encoding if hasattr(msg, 'encoding') else str(msg.format).partition(';')[0].strip()
+    if not _is_deep(name) or not 0 < int(rgb.max()) <= TWELVE_BITS_AS_EIGHT:
+        return ''
+    return (
+        f'images of encoding {_shown(name)} never exceed 4095 of 65535 and come out almost black: have the driver '
+        'publish 8 bits, or shift its 12 bits up'
+    )
+
+
+def _is_deep(name: str) -> bool:
+    """Tell whether an encoding is a picture of 16 bits a channel."""
+    encoding = ENCODINGS.get(name)
+    return encoding is not None and encoding.to_rgb is not None and encoding.dtype == np.uint16
 
 
 def _check_source(source: str, compression: str) -> None:

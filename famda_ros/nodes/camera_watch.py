@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Looks at the ROS graph while a camera sends nothing, and says why: once in the log, and in the diagnostics."""
+"""Says once in the log, and in the diagnostics, why a camera sends nothing, and what is odd in all that it sends."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SILENCE_S = 3.0
 LOOK_PERIOD_S = 1.0
 
 
-class SilenceWatch:
-    """Why one camera is silent."""
+class CameraWatch:
+    """Watches what one camera sends."""
 
     def __init__(
         self,
@@ -65,6 +65,8 @@ class SilenceWatch:
             reason = why_silent(self._node, info_topic, CAMERA_INFO, self._prefix)
             self._statistics.uncalibrated_because(reason)
             self._warn_once(f'no camera_info arrives: {reason}')
+        if fault := self._statistics.faint_fault:
+            self._warn_once(fault)
 
 
 def why_silent(node: Node, topic: str, kind: str, prefix: str = '') -> str:

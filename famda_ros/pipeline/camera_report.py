@@ -64,6 +64,7 @@ class CameraState:
         focal: fx of the camera in pixels, None where no calibration is known.
         image_fault, calibration_fault, shape_fault: the last one of each, in a sentence.
         silence, no_calibration: why no image, or no calibration arrives, where the graph shows it.
+        faint_fault: that no image uses the upper of its 16 bits.
     """
 
     new: Counter[str]
@@ -76,6 +77,7 @@ class CameraState:
     shape_fault: str = ''
     silence: str = ''
     no_calibration: str = ''
+    faint_fault: str = ''
 
 
 def find_problems(state: CameraState, limits: DiagnosticLimits) -> list[tuple[int, str]]:
@@ -120,6 +122,8 @@ def find_problems(state: CameraState, limits: DiagnosticLimits) -> list[tuple[in
     if newest and state.focal is None:
         reason = f'; {state.no_calibration}' if state.no_calibration else ''
         problems.append((WARN, f"no calibrated camera_info: depth is for the model's focal length{reason}"))
+    if state.faint_fault:
+        problems.append((WARN, state.faint_fault))
     if newest and state.shape_fault:
         problems.append((WARN, state.shape_fault))
     return sorted(problems, key=lambda problem: -problem[0])

@@ -24,6 +24,9 @@ limit; too old when their turn came; contradicting themselves; not computed beca
 listens.  When nothing is in the works,
 received = answered + dropped + stale + malformed + idle."""
 
+FAINT_IMAGES = 6
+"""So many measured images in a row without a bright pixel are no accident of the light."""
+
 PLAUSIBLE_AGE_MS = 60_000.0
 """An image older than this is of a recording or of another clock: its age says nothing about the node."""
 
@@ -60,7 +63,8 @@ class CameraStatistics:
         self._brightness: float | None = None
         self._confidence: float | None = None
         self._last_fault = self._last_calibration_fault = self._shape_fault = ''
-        self._silence = self._no_calibration = ''
+        self._silence = self._no_calibration = self._faint = ''
+        self._faint_images = 0
 
     def listen(self, listening: bool, now: float) -> None:
         """Tell whether the node is subscribed to the camera's images; if it is not, silence is no fault."""
@@ -108,6 +112,21 @@ class CameraStatistics:
         """Tell in a sentence why no calibration arrives; '' = one has."""
         with self._lock:
             self._no_calibration = reason
+
+    def faint(self, fault: str) -> None:
+        """Tell in a sentence that the 16 bits of an image hold 12 or fewer; '' = they do not."""
+        with self._lock:
+            self._faint_images = self._faint_images + 1 if fault else 0
+            self._faint = fault
+
+    @property
+    def faint_fault(self) -> str:
+        """What the last few images have in common: 16 bits that hold 12 or fewer; '' = they have not."""
+        with self._lock:
+            return self._faint_fault()
+
+    def _faint_fault(self) -> str:
+        return self._faint if self._faint_images >= FAINT_IMAGES else ''
 
     def calibration_of_shape(self, fault: str) -> None:
         """Tell in a sentence that the calibration of the newest frame is for another shape; '' = it is not."""
@@ -161,7 +180,7 @@ class CameraStatistics:
             state = CameraState(
                 new, newest, late_s, self._silent_s(now), focal,
                 self._last_fault, self._last_calibration_fault, self._shape_fault,
-                self._silence, self._no_calibration,
+                self._silence, self._no_calibration, self._faint_fault(),
             )  # fmt: skip
             problems = find_problems(state, self.limits)
             values = {f'frames_{name}': str(counts[name]) for name in COUNTERS}

@@ -6,15 +6,17 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from famda_ros import __version__
 from famda_ros.errors import FamdaError
-from famda_ros.messages.bag_reader import BagFrame, count_frames, iter_frames, recordings_in
+from famda_ros.messages.bag_reader import STORAGE_SUFFIXES, BagFrame, count_frames, iter_frames, recordings_in
 from famda_ros.messages.bag_writer import BagWriter
 from famda_ros.messages.camera_info import namespace_of, shape_fault
+from famda_ros.messages.exif import HEAD_BYTES, turned_fault
 from famda_ros.messages.frame_index import (
     INDEX,
     FrameRecord,
@@ -69,9 +71,10 @@ def perceive(
 
     Returns:
         ``frames``, ``malformed`` (left out), ``malformed_images`` (why, each in a sentence), ``losses`` (sentences
-        about files of the recording that are cut off and are read as far as they are whole), ``calibration`` (what is
-        wrong with it, sentence → number of frames or messages), ``seconds``, ``fps`` (reading and writing included),
-        ``milliseconds`` (mean of each stage of the student), ``provider``, ``model``, ``bag``.
+        about files that are cut off and are read as far as they are whole, images that are stored turned, and 16-bit
+        images that hold 12 bits), ``calibration`` (what is wrong with it, sentence → number of frames or messages),
+        ``seconds``, ``fps`` (reading and writing included), ``milliseconds`` (mean of each stage of the student),
+        ``provider``, ``model``, ``bag``.
 
     Raises:
         FamdaError: the source has no images, the model is no student, or ``out`` exists.
@@ -179,20 +182,38 @@ def open_source(
         raise FamdaError(f"'{source}' is a folder of images, which has no topics; leave --topic out")
     if (path / INDEX).is_file():
         entries: list[Entry] = [(path / record.image, record) for record in read_frame_index(path)]
+        if not entries:
+            raise FamdaError(f"'{source}' holds no frames; copy or write them again")
     else:
         entries = _image_folder(path)
-    if not entries:
-        raise FamdaError(f"'{source}' is neither a bag nor a folder with images; check the path")
-    return len(entries), _read_images(entries, on_malformed)
+        if not entries:
+            raise FamdaError(f"'{source}' {_without_pictures(path)}")
+    return len(entries), _read_images(entries, on_malformed, on_loss)
 
 
 def _image_folder(path: Path) -> list[Entry]:
-    files = sorted(f for f in path.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES)
+    """Return the images of a folder by name; not the hidden files that file managers leave beside them."""
+    files = sorted(f for f in path.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES and not f.name.startswith('.'))
     return [(file, None) for file in files]
 
 
-def _read_images(entries: list[Entry], on_malformed: Callable[[MalformedImage], None]) -> Iterator[BagFrame]:
+def _without_pictures(path: Path) -> str:
+    """Return what a folder is in which there is neither bag nor image."""
+    if not any(path.iterdir()):
+        return 'is empty; give a bag or a folder of images'
+    below = next((f for f in sorted(path.rglob('*')) if f.suffix.lower() in (*IMAGE_SUFFIXES, *STORAGE_SUFFIXES)), None)
+    if below is not None:
+        return f"has images or recordings only in folders below it; give one of them, such as '{below.parent}'"
+    if packed := next(iter(sorted(path.glob('*.zstd'))), None):
+        return f'is a compressed bag without metadata.yaml; unpack its files: zstd -d {packed}'
+    return 'is neither a bag nor a folder with images; check the path'
+
+
+def _read_images(
+    entries: list[Entry], on_malformed: Callable[[MalformedImage], None], on_loss: Callable[[str], None]
+) -> Iterator[BagFrame]:
     """Yield the images of a folder with focal and stamp of their records; those without are stamped 10 Hz apart."""
+    stems = Counter(file.stem for file, _ in entries)
     for index, (file, record) in enumerate(entries):
         try:
             rgb = read_picture(file)
@@ -206,4 +227,9 @@ def _read_images(entries: list[Entry], on_malformed: Callable[[MalformedImage], 
                 raise FamdaError(fault)
             recorded = record.extra.get('stamp_ns')
             focal, stamp_ns = focal_at(record, width), stamp_ns if recorded is None else recorded
-        yield BagFrame(stamp_ns, FOLDER_FRAME_ID, FOLDER_TOPIC, rgb, focal)
+        with file.open('rb') as opened:
+            if turned := turned_fault(opened.read(HEAD_BYTES), f"'{file}'"):
+                on_loss(turned)
+        # Of two files with one stem each keeps its whole name.
+        name = record.stem if record is not None else file.stem if stems[file.stem] == 1 else file.name
+        yield BagFrame(stamp_ns, FOLDER_FRAME_ID, FOLDER_TOPIC, rgb, focal, name=name)

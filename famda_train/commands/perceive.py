@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from itertools import count
 from typing import Any
 
 from famda_ros.resources import DEFAULT_MODEL
@@ -12,7 +11,7 @@ from famda_ros.resources import DEFAULT_MODEL
 POSITIONALS = ('source',)
 HAS_RESULT = True
 MOST_NAMED = 5
-"""Images that were left out, named on the terminal; --json names all."""
+"""Sentences of one kind on the terminal; --json has all."""
 
 
 def run(
@@ -36,8 +35,9 @@ def run(
         topic: image topic of the bag; needed only where it has several
         threads: CPU threads per inference; 0 = one per core
         provider: what the student runs on: cpu, openvino, cuda, tensorrt, or auto = the best that agrees with the CPU
-        pictures: folder for one PNG per frame to look at: the image with its mask, beside the depth from 2 m (red) to
-            80 m (blue); black = beyond range or unknown
+        pictures: folder for one PNG per frame, called after the picture file, or after the number and stamp of the
+            bag's image: the image with its mask, beside the depth from 2 m (red) to 80 m (blue); black = beyond range
+            or unknown
     """
     from famda_ros.pipeline.offline import perceive
     from famda_train.commands.progress import progress_bar
@@ -57,8 +57,10 @@ def run(
         )
     left_out = f', {result["malformed"]} malformed images left out' if result['malformed'] else ''
     print(f'{result["frames"]} frames at {result["fps"]} frames/s on {result["provider"]} -> {out}{left_out}')
-    for sentence in result['losses']:
+    for sentence in result['losses'][:MOST_NAMED]:
         print(f'warning: {sentence}')
+    if (more := len(result['losses']) - MOST_NAMED) > 0:
+        print(f'warning: {more} more of this kind; --json names all')
     for sentence, times in result['calibration'].items():
         print(f'warning: {sentence} ({times} times)')
     for sentence in result['malformed_images'][:MOST_NAMED]:
@@ -67,7 +69,7 @@ def run(
 
 
 def picture_writer(folder: str):
-    """Return a function that writes the predictions of one image after the other as PNG files, in their order."""
+    """Return a function that writes the prediction of an image as a PNG file that is called after the image."""
     import numpy as np
 
     from famda_ros.files import make_output_folder
@@ -75,11 +77,9 @@ def picture_writer(folder: str):
     from famda_train.datasets.frame_folder import write_png
     from famda_train.pictures.depth_colors import depth_picture
 
-    numbers = count()
-
     def write(frame, prediction, label_space) -> None:
         out = make_output_folder(folder)  # at the first picture: a run that fails leaves no empty folder
         pair = overlay(frame.image, prediction.labels, label_space), depth_picture(prediction.depth)
-        write_png(out / f'{next(numbers):06d}.png', np.hstack(pair))
+        write_png(out / f'{frame.name}.png', np.hstack(pair))
 
     return write

@@ -15,9 +15,17 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 
 from famda_ros.errors import FamdaError
 from famda_ros.messages import bag_reader
-from famda_ros.messages.bag_reader import count_frames, custom_data, iter_frames, open_bag, read_messages, topics_of
+from famda_ros.messages.bag_reader import (
+    choose_image_topic,
+    count_frames,
+    custom_data,
+    iter_frames,
+    open_bag,
+    read_messages,
+    topics_of,
+)
 from famda_ros.messages.bag_recorder import BagRecorder
-from famda_ros.messages.bag_types import CAMERA_INFO, typestore
+from famda_ros.messages.bag_types import CAMERA_INFO, IMAGE, TF, typestore
 from famda_ros.messages.bag_writer import LATCHED, BagWriter
 from famda_ros.messages.image_messages import MalformedImage
 
@@ -357,3 +365,41 @@ def test_damaged_metadata_is_read_or_refused(sound, damage, cut, flip, tmp_path_
     else:
         assert len(frames) == 3 and all(frame.focal is None or 49 < frame.focal < 53 for frame in frames)
     shutil.rmtree(folder.parent)
+
+
+@pytest.mark.parametrize(
+    ('topics', 'what'),
+    [
+        ({}, 'is empty: it has no topics; record again'),
+        ({'/cam/image': (IMAGE, 0), '/tf': (TF, 0)}, 'is empty: its topics /cam/image, /tf hold no message'),
+        ({'/cam/image': (IMAGE, 0), '/tf': (TF, 9)}, 'has no image on /cam/image, as its camera sent none'),
+        ({'/tf': (TF, 9)}, r'holds no images \(its topics: /tf\); record a camera topic'),
+    ],
+)
+def test_a_bag_without_images_is_told_as_what_it_is(topics, what):
+    with pytest.raises(FamdaError, match=what):
+        choose_image_topic('bag', topics)
+
+
+def test_a_topic_without_images_that_is_asked_for(tmp_path):
+    with Writer(tmp_path / 'bag', version=9, storage_plugin=StoragePlugin.MCAP) as bag:
+        bag.add_connection('/cam/image', IMAGE, typestore=typestore())
+        bag.add_connection('/other/image', IMAGE, typestore=typestore())
+    with pytest.raises(FamdaError, match='is empty: its topics /cam/image, /other/image hold no message'):
+        list(iter_frames(tmp_path / 'bag', '/cam/image'))
+
+
+def test_sixteen_bits_that_hold_twelve_are_told_once(tmp_path):
+    """A stream is told of, not a dark image among others."""
+    image = typestore().types[IMAGE]
+    for name, brightest in (('twelve', 4095), ('sixteen', 65535)):
+        with BagWriter(tmp_path / name) as bag:
+            for number in range(3):
+                grey = np.full((24, 32), 4000, np.uint16)
+                grey[0, 0] = brightest if number == 1 else 0
+                header = next(m for *_, m in read_messages(write(tmp_path / f'{name}{number}', frames=1))).header
+                bag.write_message('/image', STAMP, image(header, 24, 32, 'mono16', 0, 64, grey.view(np.uint8).ravel()))
+        losses = []
+        assert len(list(iter_frames(tmp_path / name, on_loss=losses.append))) == 3
+        assert len(losses) == (name == 'twelve')
+        assert all('never exceed 4095 of 65535' in sentence for sentence in losses)

@@ -221,6 +221,13 @@ def test_intrinsics_without_calibration():
         ({'k': [-100.0, 0, 5, 0, 100, 5, 0, 0, 1], 'p': [100.0, 0, 5, 0, 0, 100, 5, 0, 0, 0, 1, 0]}, ''),
         ({'p': [100.0, 0, 5, 0, 0, 0.5, 5, 0, 0, 0, 1, 0]}, 'focal lengths of 100 and 0.5'),
         ({'p': [100.0, 0, 5, 0, 0, math.nan, 5, 0, 0, 0, 1, 0]}, 'NaN or infinity'),
+        ({'k': [3.0, 0, 5, 0, 3.0, 5, 0, 0, 1]}, 'focal lengths of 3 and 3 pixels for a sensor that is 640 wide'),
+        ({'k': [400.0, 0, 5, 0, 4001.0, 5, 0, 0, 1]}, 'which are not of one lens'),
+        # a cut-out of a wide camera looks past its own edge
+        ({'k': [100.0, 0, -300, 0, 100, 700, 0, 0, 1]}, ''),
+        ({'k': [100.0, 0, -330, 0, 100, 240, 0, 0, 1]}, r'principal point (-330, 240) lies far outside'),
+        ({'k': [100.0, 0, 320, 0, 100, 1e6, 0, 0, 1]}, r'principal point (320, 1e+06) lies far outside'),
+        ({'p': [100.0, 0, 5e4, 0, 0, 100, 5, 0, 0, 0, 1, 0]}, r'principal point (50000, 5) lies far outside'),
     ],
 )
 def test_calibrations_that_make_no_sense_are_told(changes, words):

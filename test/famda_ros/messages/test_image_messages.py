@@ -21,6 +21,7 @@ from famda_ros.messages.image_messages import (
     MalformedImage,
     compressed_to_rgb,
     encode_image,
+    faint_fault,
     fill_image,
     image_to_array,
     image_to_rgb,
@@ -327,3 +328,33 @@ def test_numbers_that_are_no_picture_are_refused_compressed_as_raw(form):
     _, data = cv2.imencode('.png', np.full((24, 40), 3000, np.uint16))
     with pytest.raises(MalformedImage, match='is no colour or grey picture; choose a camera topic'):
         compressed_to_rgb(SimpleNamespace(format=form, data=data.tobytes()))
+
+
+@pytest.mark.parametrize('form', ['png', 'jpeg', '', 'mono8; png compressed', 'bayer_rggb8; png compressed '])
+def test_sixteen_grey_bits_of_no_named_picture_may_be_depth(form):
+    with pytest.raises(MalformedImage, match=r'grey values of 16 bits, as depth has, .* choose a camera topic'):
+        compressed_to_rgb(compressed(np.full((24, 40), 3000, np.uint16), form))
+
+
+def test_depth_with_a_header_of_its_own_is_refused_by_name():
+    """What compressed_depth_image_transport sends: twelve bytes, then a PNG."""
+    _, data = cv2.imencode('.png', np.full((24, 40), 3000, np.uint16))
+    with pytest.raises(MalformedImage, match=r"encoding '16UC1' is no colour or grey picture; choose a camera topic"):
+        compressed_to_rgb(SimpleNamespace(format='16UC1; compressedDepth png', data=bytes(12) + data.tobytes()))
+
+
+@pytest.mark.parametrize('encoding', ['mono16', 'rgb16', 'bayer_grbg16'])
+@pytest.mark.parametrize(('top', 'is_faint'), [(4095, True), (300, True), (4500, False), (65535, False), (0, False)])
+def test_images_of_twelve_bits_in_sixteen_are_told(encoding, top, is_faint):
+    channels = 3 if encoding == 'rgb16' else 1
+    pixels = np.full((6, 8 * channels), top, np.uint16)
+    raw = message(pixels.view(np.uint8), encoding, changes={'width': 8})
+    fault = faint_fault(raw, image_to_rgb(raw))
+    assert bool(fault) == is_faint and (not fault or f"'{encoding}' never exceed 4095" in fault)
+    sent = compressed(pixels.reshape(6, 8, channels), f'{encoding}; png compressed ')
+    assert bool(faint_fault(sent, compressed_to_rgb(sent))) == is_faint
+
+
+def test_eight_bits_are_never_faint():
+    dark = message(np.full((6, 8), 3, np.uint8), 'mono8')
+    assert faint_fault(dark, image_to_rgb(dark)) == ''

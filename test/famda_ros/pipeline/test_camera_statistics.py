@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from famda_ros.pipeline.camera_report import ERROR, NOT_YET, OK, WARN, DiagnosticLimits
-from famda_ros.pipeline.camera_statistics import COUNTERS, CameraStatistics
+from famda_ros.pipeline.camera_statistics import COUNTERS, FAINT_IMAGES, CameraStatistics
 
 TIMES = {'preprocess': 1.0, 'inference': 20.0, 'postprocess': 4.0}
 SLOW = {'preprocess': 1.0, 'inference': 300.0, 'postprocess': 4.0}
@@ -239,3 +239,38 @@ def test_threads_lose_no_count():
         thread.join()
     values = statistics.report(499.5, 0, None).values
     assert (values['frames_received'], values['frames_idle']) == ('2000', '2000')
+
+
+def test_why_nothing_arrives_holds_until_something_does():
+    statistics = CameraStatistics()
+    statistics.listen(True, 10.0)
+    statistics.silent_because("nobody publishes '/image'")
+    assert "no image for 4.0 s, more than 1.0 s: nobody publishes '/image'" in statistics.report(14.0, 0, None).message
+    assert (statistics.silent_s(14.0), statistics.listening_s(14.0)) == (4.0, 4.0)
+    statistics.received(15.0)
+    assert 'no image for 3.0 s, more than 1.0 s: check the camera' in statistics.report(18.0, 0, None).message
+    statistics.listen(False, 19.0)
+    assert (statistics.silent_s(20.0), statistics.listening_s(20.0)) == (0.0, 0.0)
+
+
+def test_why_there_is_no_calibration_is_reported_while_there_is_none():
+    statistics = CameraStatistics()
+    statistics.answered(10.0, TIMES)
+    statistics.uncalibrated_because('no calibration is published anywhere')
+    assert statistics.report(10.0, 0, None).message.endswith('focal length; no calibration is published anywhere')
+    statistics.uncalibrated_because('')
+    assert statistics.report(10.0, 0, None).message.endswith("depth is for the model's focal length")
+    assert statistics.calibrations_refused == 0
+    statistics.malformed_calibration('NaN')
+    assert statistics.calibrations_refused == 1
+
+
+def test_a_stream_of_faint_images_is_a_warning_and_one_dark_image_is_not():
+    statistics = CameraStatistics()
+    for _ in range(FAINT_IMAGES - 1):
+        statistics.faint('never exceed 4095')
+    assert statistics.faint_fault == '' and statistics.report(1.0, 0, 100.0).level == OK
+    statistics.faint('never exceed 4095')
+    assert statistics.faint_fault == statistics.report(1.0, 0, 100.0).message == 'never exceed 4095'
+    statistics.faint('')
+    assert statistics.faint_fault == ''

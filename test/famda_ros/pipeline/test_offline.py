@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from tiny_student import FOCAL, HEIGHT, WIDTH, expected, save_tiny
 
 from famda_ros.errors import FamdaError
 from famda_ros.messages.bag_reader import custom_data, read_messages, topics_of
-from famda_ros.messages.bag_types import stamp_ns_of
+from famda_ros.messages.bag_types import message_type, stamp_ns_of
 from famda_ros.messages.bag_writer import BagWriter
 from famda_ros.messages.image_messages import image_to_array
 from famda_ros.pipeline.offline import FOLDER_PERIOD_NS, perceive
@@ -103,7 +105,7 @@ def test_folders(tmp_path, model):
 
 def test_faults_leave_no_bag(tmp_path, model):
     (tmp_path / 'empty').mkdir()
-    with pytest.raises(FamdaError, match='neither a bag nor a folder with images'):
+    with pytest.raises(FamdaError, match='is empty; give a bag or a folder of images'):
         perceive(tmp_path / 'empty', model, tmp_path / 'out')
     (tmp_path / 'empty' / 'x.png').write_text('no image')
     with pytest.raises(FamdaError, match='no image that can be read'):
@@ -154,8 +156,8 @@ def test_verb(tmp_path, model, capsys):
     assert main(['perceive', *arguments, *extra]) == 0
     assert json.loads((tmp_path / 'result.json').read_text())['frames'] == 3
     assert '3 frames at' in capsys.readouterr().out
-    assert sorted(path.name for path in looked_at.iterdir()) == ['000000.png', '000001.png', '000002.png']
-    shown = cv2.imread(str(looked_at / '000001.png'))[..., ::-1]
+    assert sorted(path.name for path in looked_at.iterdir()) == ['0.png', '1.png', '2.png']
+    shown = cv2.imread(str(looked_at / '1.png'))[..., ::-1]
     image = pictures(3)[1][..., ::-1].copy()  # OpenCV wrote RGB as if it were BGR
     labels, _, depth = expected(image)
     np.testing.assert_array_equal(shown[:, :WIDTH], overlay(image, labels, read_card(model).label_space))
@@ -174,3 +176,67 @@ def test_verb_without_a_model(tmp_path):
     assert main(['perceive', str(tmp_path / 'images'), '--out', str(tmp_path / 'out')]) == 0
     card = read_card(resource('models/street.onnx'))
     assert custom_data(tmp_path / 'out')['weights_sha256'] == card.weights_sha256
+
+
+def test_pictures_are_called_after_what_they_show(tmp_path, model):
+    """Also where two files have one stem, two images one stamp, or an image before them cannot be read."""
+    folder = tmp_path / 'images'
+    folder.mkdir()
+    for name in ('a.png', 'a.bmp', 'b.png', '.hidden.png'):
+        cv2.imwrite(str(folder / name), pictures(1)[0])
+    names = []
+    perceive(folder, model, tmp_path / 'out', on_outputs=lambda frame, *_: names.append(frame.name))
+    assert names == ['a.bmp', 'a.png', 'b']
+    with BagWriter(tmp_path / 'bag') as bag:
+        bag.write_image('/cam/image', STAMP, 'optical', pictures()[0])
+        header = next(message for _, _, _, message in read_messages_of(tmp_path)).header
+        broken = message_type('sensor_msgs/msg/Image')(header, 1, 1, 'odd', 0, 1, np.zeros(1, np.uint8))
+        bag.write_message('/cam/image', STAMP, broken)
+        bag.write_image('/cam/image', STAMP, 'optical', pictures()[1])
+    names.clear()
+    perceive(tmp_path / 'bag', model, tmp_path / 'again', on_outputs=lambda frame, *_: names.append(frame.name))
+    assert names == ['000000_1700000000.000000007', '000002_1700000000.000000007']
+
+
+def read_messages_of(tmp_path):
+    with BagWriter(tmp_path / 'other') as bag:
+        bag.write_image('/cam/image', STAMP, 'optical', pictures()[0])
+    return read_messages(tmp_path / 'other')
+
+
+def test_pictures_that_are_stored_turned_are_named(tmp_path, model):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (tmp_path / 'images').mkdir()
+    for name, options in (('a.jpg', {}), ('b.jpg', {'exif': exif})):
+        Image.fromarray(pictures(1)[0]).save(tmp_path / 'images' / name, **options)
+    (sentence,) = perceive(tmp_path / 'images', model, tmp_path / 'out')['losses']
+    assert "b.jpg' says by EXIF" in sentence and '(orientation 6)' in sentence
+    with BagWriter(tmp_path / 'bag') as bag:
+        for _ in range(2):
+            kind = message_type('sensor_msgs/msg/CompressedImage')
+            header = next(message for _, _, _, message in read_messages_of(tmp_path / 'images')).header
+            shutil.rmtree(tmp_path / 'images' / 'other')
+            data = np.fromfile(tmp_path / 'images' / 'b.jpg', np.uint8)
+            bag.write_message('/cam/image/compressed', STAMP, kind(header=header, format='jpeg', data=data))
+    (sentence,) = perceive(tmp_path / 'bag', model, tmp_path / 'again')['losses']
+    assert 'topic /cam/image/compressed: its first image says by EXIF' in sentence
+
+
+@pytest.mark.parametrize(
+    ('files', 'what'),
+    [
+        ([], 'is empty; give a bag'),
+        (['sub/a.png'], "only in folders below it; give one of them, such as '.*sub'"),
+        (['rec_0.db3.zstd'], 'is a compressed bag without metadata.yaml; unpack its files: zstd -d .*rec_0'),
+        (['notes.txt'], 'is neither a bag nor a folder with images'),
+        (['frames.jsonl'], 'holds no frames'),
+    ],
+)
+def test_folders_without_images_are_told_as_what_they_are(files, what, tmp_path, model):
+    (tmp_path / 'folder').mkdir()
+    for name in files:
+        (tmp_path / 'folder' / name).parent.mkdir(exist_ok=True)
+        (tmp_path / 'folder' / name).write_bytes(b'')
+    with pytest.raises(FamdaError, match=what):
+        perceive(tmp_path / 'folder', model, tmp_path / 'out')
