@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from famda_ros.messages.image_messages import MalformedImage, compressed_to_rgb, image_to_rgb
+from famda_ros.messages.image_messages import MalformedImage, compressed_to_rgb, faint_fault, image_to_rgb
 from famda_ros.pipeline.camera_statistics import CameraStatistics
 from famda_ros.pipeline.exposure import brightness
 from famda_ros.pipeline.outputs import FrameOutputs, InferenceSettings, OutputStyle, compose, infer
@@ -206,6 +206,7 @@ class InferenceWorker:
             measure = self._is_due(camera.name)  # not of an image that cannot be read
             if measure:
                 camera.brightness = brightness(image)
+                camera.statistics.faint(faint_fault(frame.message, image))
             focal = camera.focal_of_frame(frame, image.shape[1], image.shape[0], settings.student.card)
             prepared = time.perf_counter()
             prediction = infer(settings, image, focal, wanted, measure, self._hand_over)
