@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from famda_ros.errors import FamdaError
-from famda_ros.student.label_space import IGNORE
 from famda_train.child_process import end_with_parent
 from famda_train.world.camera import FOCAL_PER_WIDTH, Camera, default_camera
 from famda_train.world.domains import OPEN, VARIED, Style, draw_style, generator, grammar_of, looks_of
@@ -74,11 +73,7 @@ def render(seed: int, domain: str, width: int = 192, height: int = 96, focal: fl
 def picture(g: GBuffer, layout: Layout, style: Style, rng: np.random.Generator) -> Rendering:
     """Turn a G-buffer into a rendering; ``rng`` makes the sensor noise."""
     image = develop(shade(g, layout, style), style, rng)
-    labels, depth = g.labels, g.depth
-    own = labels == IGNORE
-    if own.any():
-        depth = np.where(own, np.float32(np.nan), depth)
-    return Rendering(image, labels, depth, g.instance, g.camera)
+    return Rendering(image, *g.truth(), g.camera)
 
 
 def static_camera(seed: int, camera: Camera) -> Camera:

@@ -51,7 +51,8 @@ def shade(g: GBuffer, layout: Layout, style: Style) -> np.ndarray:
     is_sky = g.material == Material.SKY
     if is_sky.any():
         radiance[is_sky] = sky(g.rays[:, is_sky], style)
-    _show_sky_between_twigs(radiance, g, style)
+    if g.veil is None:  # else what is between them has been seen already
+        _show_sky_between_twigs(radiance, g, style)
     return radiance
 
 
