@@ -1,22 +1,12 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Perception by night: perception.launch.py, all its arguments included, with the profile night."""
-# ruff: noqa: I001  (`launch` is the ROS package, not this folder)
+"""Perception by night: perception.launch.py with the profile night, and with all its other arguments."""
 
-from launch import LaunchDescription
-from launch.actions import IncludeLaunchDescription
-from launch.launch_description_sources import PythonLaunchDescriptionSource
-from launch.substitutions import PathJoinSubstitution
-from launch_ros.substitutions import FindPackageShare
+import runpy
+from pathlib import Path
 
 
 def generate_launch_description():
     """Return the launch description."""
-    file = PathJoinSubstitution([FindPackageShare('famda_ros'), 'launch', 'perception.launch.py'])
-    return LaunchDescription(
-        [
-            IncludeLaunchDescription(
-                PythonLaunchDescriptionSource(file), launch_arguments={'profile': 'night'}.items()
-            )
-        ]
-    )
+    perception = runpy.run_path(str(Path(__file__).with_name('perception.launch.py')))
+    return perception['generate_launch_description'](profile='night')

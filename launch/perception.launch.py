@@ -130,17 +130,32 @@ def wants_rviz(value):
     return False
 
 
-def start(context):
-    """Return the processes for the arguments."""
-    values = {a.name: LaunchConfiguration(a.name).perform(context) for a in arguments()}
+def start(context, fixed):
+    """Return the processes for the arguments; ``fixed`` are the values of those that this launch file does not have."""
+    for name, value in fixed.items():
+        if (other := context.launch_configurations.get(name, value)) != value:
+            print(f"{name}:='{other}' is left out: this launch file has the {name} '{value}'")
+    values = fixed | {
+        a.name: LaunchConfiguration(a.name).perform(context) for a in arguments() if a.name not in fixed
+    }
     if not Path(values['params_file']).is_file():
         raise RuntimeError(f"params_file:='{values['params_file']}' does not exist")
     cameras = parse_cameras(values['cameras'])
     parameters = node_parameters(values, cameras)
     rviz = wants_rviz(values['rviz'])
+    actions = []
     if values['record'] == 'true':
         require('ros2bag', 'record:=true')
-    actions = [
+        recorder = IncludeLaunchDescription(
+            PythonLaunchDescriptionSource(in_share('launch', 'record.launch.py')),
+            launch_arguments={
+                'profile': '' if values['profile'] == 'auto' else values['profile'],
+                'use_sim_time': values['use_sim_time'],
+            }.items(),
+        )
+        # First, as it may be refused: what has been started would be left running.  A group keeps its arguments.
+        actions.append(GroupAction([recorder]))
+    actions.append(
         Node(
             package='famda_ros',
             executable='perception_node',
@@ -151,7 +166,7 @@ def start(context):
             ros_arguments=['--log-level', values['log_level']],
             output='screen',
         )
-    ]
+    )
     if rviz:
         first, topic = next(iter(cameras.items()))
         actions.append(
@@ -166,23 +181,15 @@ def start(context):
                 output='screen',
             )
         )
-    if values['record'] == 'true':
-        recorder = IncludeLaunchDescription(
-            PythonLaunchDescriptionSource(in_share('launch', 'record.launch.py')),
-            launch_arguments={
-                'profile': '' if values['profile'] == 'auto' else values['profile'],
-                'use_sim_time': values['use_sim_time'],
-            }.items(),
-        )
-        actions.append(GroupAction([recorder]))  # a group keeps its arguments to itself
     return actions
 
 
-def generate_launch_description():
-    """Return the launch description."""
+def generate_launch_description(**fixed):
+    """Return the launch description; day.launch.py and night.launch.py fix an argument, which is then none."""
     # Without a profile Fast DDS loses most images; a profile that the user has set stays.
     dds = []
     variable = profile_variable()
     if not os.environ.get(variable):
         dds = [SetEnvironmentVariable(variable, in_share('config', 'fastdds_profile.xml'))]
-    return LaunchDescription([*arguments(), *dds, OpaqueFunction(function=start)])
+    declared = [a for a in arguments() if a.name not in fixed]
+    return LaunchDescription([*declared, *dds, OpaqueFunction(function=start, args=[fixed])])

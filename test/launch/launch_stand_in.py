@@ -84,11 +84,11 @@ class SetEnvironmentVariable:
 
 
 class OpaqueFunction:
-    def __init__(self, *, function):
-        self.function = function
+    def __init__(self, *, function, args=()):
+        self.function, self.args = function, args
 
     def execute(self, context):
-        execute(self.function(context) or [], context)
+        execute(self.function(context, *self.args) or [], context)
 
 
 class GroupAction:
@@ -169,6 +169,11 @@ class Context:
     arguments: dict[str, str]
     environment: dict[str, str] = field(default_factory=dict)
     commands: list[list[str]] = field(default_factory=list)
+
+    @property
+    def launch_configurations(self):
+        """The arguments, as the real one calls them."""
+        return self.arguments
 
 
 def text(value, context) -> str:
@@ -307,4 +312,6 @@ def module(file: str) -> types.ModuleType:
 
 def load(file: str) -> LaunchDescription:
     """Run `generate_launch_description` of a launch file of this repository."""
-    return module(file).generate_launch_description()
+    loaded = module(file)
+    with installed():  # one that runs another launch file imports only now
+        return loaded.generate_launch_description()

@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 import famda_ros
+from famda_ros.errors import FamdaError
 from famda_ros.messages.bag_writer import BagWriter
 from famda_ros.nodes.dds import profile_variable
 
@@ -39,19 +40,33 @@ def installed(tmp_path_factory, monkeypatch):
     return index
 
 
+def refused(file, arguments, sentence=None):
+    """Check that a launch file says a sentence instead of starting anything: the real one leaves that running."""
+    context = stand_in.Context(dict(arguments))
+    with pytest.raises((RuntimeError, FamdaError), match=sentence):
+        stand_in.execute(stand_in.load(file).entities, context)
+    assert context.commands == []
+
+
 @pytest.mark.parametrize(
     ('package', 'file', 'arguments'),
     [
         ('rviz2', 'perception.launch.py', {'rviz': 'true'}),
         ('ros2bag', 'perception.launch.py', {'record': 'true'}),
+        ('rviz2', 'day.launch.py', {'rviz': 'true', 'record': 'true'}),
+        ('ros2bag', 'night.launch.py', {'rviz': 'true', 'record': 'true'}),
+        ('rviz2', 'demo.launch.py', {'bag': 'drive', 'rviz': 'true'}),
         ('ros2bag', 'record.launch.py', {}),
     ],
 )
 def test_what_is_asked_for_and_missing_is_said_before_anything_starts(package, file, arguments, installed, monkeypatch):
     monkeypatch.setenv('ROS_DISTRO', 'jazzy')
     (installed / package).unlink()
-    with pytest.raises(RuntimeError, match=f'install it with: sudo apt install ros-jazzy-{package}'):
-        stand_in.run(file, **arguments)
+    refused(file, arguments, f'install it with: sudo apt install ros-jazzy-{package}')
+
+
+def test_a_recorder_that_is_refused_leaves_no_node_behind():
+    refused('perception.launch.py', {'record': 'true', 'profile': '/missing.yaml'}, 'missing.yaml')
 
 
 def test_the_demo_goes_without_rviz(installed, capsys):
@@ -170,8 +185,7 @@ def test_rviz_looks_at_the_first_camera():
     ],
 )
 def test_wrong_arguments_are_refused(wrong):
-    with pytest.raises(RuntimeError, match='|'.join(wrong)):
-        stand_in.run('perception.launch.py', **wrong)
+    refused('perception.launch.py', wrong, '|'.join(wrong))
 
 
 @pytest.mark.parametrize('profile', ['day', 'night'])
@@ -179,7 +193,61 @@ def test_day_and_night_are_perception_with_a_profile(profile):
     arguments = {'model': 'x.onnx', 'cameras': 'front,left', 'log_level': 'warn'}
     (command,) = stand_in.run(f'{profile}.launch.py', **arguments).commands
     assert command == node(profile=profile, **arguments)
+    names = {a.name for a in declared('perception.launch.py')}
+    assert {a.name for a in declared(f'{profile}.launch.py')} == names - {'profile'}
 
+
+def test_another_profile_for_day_and_night_is_left_out_and_said(capsys):
+    (command,) = stand_in.run('night.launch.py', profile='day').commands
+    assert command == node(profile='night')
+    assert "profile:='day' is left out: this launch file has the profile 'night'" in capsys.readouterr().out
+
+
+PERCEPTION = {
+    'namespace': 'robot',
+    'cameras': 'front=/front/image_raw,left',
+    'model': 'night.onnx',
+    'provider': 'cpu',
+    'image_transport': 'compressed',
+    'params_file': str(ROOT / 'config' / 'profiles' / 'night.yaml'),
+    'points': '2',
+    'rviz': 'true',
+    'record': 'true',
+    'use_sim_time': 'true',
+    'log_level': 'debug',
+}
+RECORD = {
+    'output': 'missing/bag',
+    'domain': 'dusk',
+    'profile': 'night',
+    'custom_data': 'place=campus',
+    'topics': '/a$',
+    'exclude': '/b$',
+    'split_s': '60',
+    'qos_file': str(ROOT / 'config' / 'perception.yaml'),
+    'use_sim_time': 'true',
+}
+DEMO = {'bag': 'drive', 'model': 'x.onnx', 'namespace': 'robot', 'rate': '2.0', 'points': '1', 'rviz': 'false'}
+ANOTHER_VALUE = {
+    'perception.launch.py': {'profile': 'auto', **PERCEPTION},
+    'day.launch.py': PERCEPTION,
+    'night.launch.py': PERCEPTION,
+    'record.launch.py': RECORD,
+    'demo.launch.py': DEMO,
+}
+"""Of every argument of every launch file a value that is not its default."""
+
+
+@pytest.mark.parametrize('file', FILES)
+def test_every_argument_of_every_launch_file_changes_what_is_run(file):
+    """One by one, and all at once."""
+    values = ANOTHER_VALUE[file]
+    assert set(values) == {a.name for a in declared(file)}
+    needed = {'bag': 'another'} if file == 'demo.launch.py' else {}
+    plain = stand_in.run(file, **needed).commands
+    for name, value in values.items():
+        assert stand_in.run(file, **{**needed, name: value}).commands != plain, name
+    assert stand_in.run(file, **values).commands
 
 def option(command, name):
     return command[command.index(name) + 1]
@@ -255,8 +323,7 @@ def test_record_arguments(tmp_path):
     'wrong', [{'custom_data': 'place'}, {'custom_data': 'a=b=c'}, {'split_s': '1.5'}, {'qos_file': '/missing.yaml'}]
 )
 def test_wrong_recording_arguments_are_refused(wrong):
-    with pytest.raises(RuntimeError):
-        stand_in.run('record.launch.py', **wrong)
+    refused('record.launch.py', wrong)
 
 
 def test_a_recording_is_not_written_over(tmp_path):
@@ -266,11 +333,11 @@ def test_a_recording_is_not_written_over(tmp_path):
 
 def test_perception_records_with_the_tags_of_its_profile():
     context = stand_in.run('perception.launch.py', profile='night', record='true', use_sim_time='true')
-    _, recorder = context.commands
+    recorder, _ = context.commands
     assert tags(recorder)['domain'] == 'night'
     assert '--use-sim-time' in recorder
     assert 'split_s' not in context.arguments  # the recorder's arguments stay its own
-    _, recorder = stand_in.run('perception.launch.py', profile='auto', record='true').commands
+    recorder, _ = stand_in.run('perception.launch.py', profile='auto', record='true').commands
     assert tags(recorder)['domain'] == 'unknown'
 
 
@@ -289,8 +356,7 @@ def test_demo():
 
 @pytest.mark.parametrize('wrong', [{}, {'model': 'x'}, {'bag': 'drive', 'rviz': 'yes'}])
 def test_wrong_demo_arguments_are_refused(wrong):
-    with pytest.raises(RuntimeError):
-        stand_in.run('demo.launch.py', **wrong)
+    refused('demo.launch.py', wrong)
 
 
 DOCUMENTED = [
@@ -389,18 +455,41 @@ def test_the_demo_runs(tmp_path, model):
 
 REAL_LAUNCH = """
 import json, sys
-from launch.launch_description_sources import get_launch_description_from_python_launch_file as load
-print(json.dumps({path: [a.name for a in load(path).get_launch_arguments()] for path in sys.argv[1:]}))
+from launch import LaunchContext
+from launch.actions import ExecuteProcess, IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch_ros.actions import Node
+
+def started(entity, context):
+    # What is started, without starting it.
+    if isinstance(entity, Node):
+        return [f'{entity.node_package}/{entity.node_executable}']
+    if isinstance(entity, ExecuteProcess):
+        return [entity.cmd[0][0].perform(context)]
+    return [name for part in entity.visit(context) or [] for name in started(part, context)]
+
+def run(path, values):
+    source, context = PythonLaunchDescriptionSource(path), LaunchContext()
+    declared = [argument.name for argument in source.get_launch_description(context).get_launch_arguments()]
+    return declared, started(IncludeLaunchDescription(source, launch_arguments=values.items()), context)
+
+print(json.dumps([run(path, values) for path, values in json.load(sys.stdin)]))
 """
 
 
-def test_with_the_real_launch():
+def test_with_the_real_launch(installed):
+    """Every launch file with every argument comes to the same processes as through the stand-in."""
     pytest.importorskip('launch_ros', reason='launch_ros is not on PyPI; runs only with a ROS distribution')
-    files = [str(ROOT / 'launch' / file) for file in FILES]
+    cases = [(file, {name: value}) for file in FILES for name, value in ANOTHER_VALUE[file].items()]
+    cases = [(file, values if file != 'demo.launch.py' else {'bag': 'drive', **values}) for file, values in cases]
+    share = installed.parents[2] / 'famda_ros'
+    share.symlink_to(ROOT)
+    (installed / 'famda_ros').touch()
+    paths = json.dumps([(str(ROOT / 'launch' / file), values) for file, values in cases])
     done = subprocess.run(
-        [sys.executable, '-c', REAL_LAUNCH, *files], env=os.environ, capture_output=True, text=True, check=True
+        [sys.executable, '-c', REAL_LAUNCH], input=paths, env=os.environ, capture_output=True, text=True
     )
-    seen = json.loads(done.stdout)
-    for file in FILES:
-        names = {a.name for a in declared(file)}
-        assert names <= set(seen[str(ROOT / 'launch' / file)]), file
+    assert done.returncode == 0, done.stderr
+    for (file, values), (names, started) in zip(cases, json.loads(done.stdout.splitlines()[-1]), strict=True):
+        assert {a.name for a in declared(file)} <= set(names), file
+        assert started == [command[0] for command in stand_in.run(file, **values).commands], (file, values)

@@ -39,7 +39,7 @@ def test_the_topic_that_is_reported_is_the_one_that_is_subscribed_to(monkeypatch
     try:
         stream = CameraStream(node, camera, compressed, 0)
         assert not [s for s in node.subscriptions if 'image' in s.topic_name]  # checked, not created
-        listener = node.create_subscription(Image, f'{camera}/segmentation/mask'.lstrip('/'), print, 1)
+        listener = node.create_subscription(Image, f'{camera}/segmentation/mask'.lstrip('/'), lambda message: None, 1)
         stream.start(lambda name, frame: None)
         end = time.monotonic() + 10
         while not (inputs := {s.topic_name for s in node.subscriptions} - {listener.topic_name}) > {topic}:
