@@ -13,7 +13,7 @@ from famda_ros.messages.frame_index import FrameRecord
 from famda_train.datasets.dataset import GROUND_TRUTH, Dataset
 from famda_train.datasets.label_maps import projection
 from famda_train.world import Rendering, render
-from famda_train.world.domains import OPEN
+from famda_train.world.domains import is_open
 from famda_train.world.render import check_request, focal_of
 
 PREFIX = 'street-world:'
@@ -72,7 +72,7 @@ class StreetWorld(Dataset):
         self._renderings: dict[int, Rendering] = {}
         self._room = MOST_KEPT_BYTES
         self._latest: tuple[int, Rendering] | None = None
-        drawn = focal is None and self.domain == OPEN
+        drawn = focal is None and is_open(self.domain)
         name = 'drawn' if drawn else f'{focal_of(first, self.domain, width, focal):g}'
         default_store = Path('runs', 'street-world', f'{self.domain}-{width}x{height}-{name}')
         self._store = Path(store) if store else default_store

@@ -13,10 +13,9 @@ import numpy as np
 
 from famda_ros.errors import choose
 from famda_train.world.grammar import PLAIN, Grammar, varied_grammar
+from famda_train.world.looks import Color, Look, OpenLook, Sometimes
 from famda_train.world.materials import Material
-
-Range = tuple[float, float]
-Color = tuple[float, float, float]
+from famda_train.world.open_looks import OPEN_LOOKS, OPEN_NIGHT_LOOKS
 
 CLEAN_PALETTE: dict[str, Color] = {
     'ROAD': (0.20, 0.20, 0.21), 'LANE_PAINT': (0.85, 0.85, 0.82), 'SIDEWALK': (0.50, 0.48, 0.46),
@@ -30,8 +29,10 @@ CLEAN_PALETTE: dict[str, Color] = {
     'TYRE': (0.025, 0.025, 0.027), 'RIM': (0.35, 0.35, 0.37), 'TAIL_LIGHT': (0.45, 0.03, 0.03),
     'HEADLIGHT': (0.80, 0.80, 0.78), 'PLATE': (0.75, 0.75, 0.65), 'TWIG': (0.14, 0.10, 0.08),
     'FASCIA': (0.35, 0.28, 0.30), 'YELLOW_PAINT': (0.60, 0.45, 0.12), 'BICYCLE': (0.12, 0.10, 0.10),
-    'ROOF': (0.34, 0.16, 0.12), 'DOOR': (0.25, 0.12, 0.08), 'FIELD': (0.42, 0.36, 0.14), 'DARK_PAINT': (0.05, 0.05, 0.05),
-    'RAIL': (0.30, 0.28, 0.27), 'PUDDLE': (0.10, 0.11, 0.13), 'CANVAS': (0.62, 0.62, 0.62), 'LETTERING': (0.10, 0.15, 0.40),
+    'ROOF': (0.34, 0.16, 0.12), 'DOOR': (0.25, 0.12, 0.08), 'FIELD': (0.42, 0.36, 0.14),
+    'DARK_PAINT': (0.05, 0.05, 0.05),
+    'RAIL': (0.30, 0.28, 0.27), 'PUDDLE': (0.10, 0.11, 0.13), 'CANVAS': (0.62, 0.62, 0.62),
+    'LETTERING': (0.10, 0.15, 0.40),
     'LIVERY': (0.40, 0.30, 0.12), 'HAIR': (0.10, 0.07, 0.05), 'BAG': (0.20, 0.14, 0.10), 'BARRIER': (0.62, 0.60, 0.58),
     'HEDGE': (0.07, 0.26, 0.05), 'GRAVEL': (0.46, 0.43, 0.40), 'OWN_PAINT': (0.30, 0.30, 0.32),
     'OWN_DARK': (0.04, 0.04, 0.04),
@@ -49,79 +50,16 @@ REAL_PALETTE: dict[str, Color] = {
     'TYRE': (0.02, 0.02, 0.02), 'RIM': (0.14, 0.14, 0.145), 'TAIL_LIGHT': (0.28, 0.03, 0.03),
     'HEADLIGHT': (0.55, 0.55, 0.54), 'PLATE': (0.50, 0.50, 0.44), 'TWIG': (0.10, 0.085, 0.07),
     'FASCIA': (0.24, 0.20, 0.21), 'YELLOW_PAINT': (0.44, 0.36, 0.16), 'BICYCLE': (0.07, 0.07, 0.07),
-    'ROOF': (0.20, 0.14, 0.12), 'DOOR': (0.14, 0.10, 0.08), 'FIELD': (0.28, 0.25, 0.13), 'DARK_PAINT': (0.05, 0.05, 0.05),
+    'ROOF': (0.20, 0.14, 0.12), 'DOOR': (0.14, 0.10, 0.08), 'FIELD': (0.28, 0.25, 0.13),
+    'DARK_PAINT': (0.05, 0.05, 0.05),
     'RAIL': (0.17, 0.155, 0.145), 'PUDDLE': (0.10, 0.105, 0.11), 'CANVAS': (0.46, 0.46, 0.46),
-    'LETTERING': (0.10, 0.12, 0.25), 'LIVERY': (0.28, 0.22, 0.14), 'HAIR': (0.06, 0.045, 0.035), 'BAG': (0.12, 0.09, 0.08),
+    'LETTERING': (0.10, 0.12, 0.25), 'LIVERY': (0.28, 0.22, 0.14), 'HAIR': (0.06, 0.045, 0.035),
+    'BAG': (0.12, 0.09, 0.08),
     'BARRIER': (0.44, 0.43, 0.41), 'HEDGE': (0.075, 0.10, 0.04), 'GRAVEL': (0.33, 0.315, 0.29),
     'OWN_PAINT': (0.20, 0.20, 0.21), 'OWN_DARK': (0.03, 0.03, 0.03),
 }  # fmt: skip
 
 PALETTES = {'clean': CLEAN_PALETTE, 'real': REAL_PALETTE}
-
-
-@dataclass(frozen=True)
-class Look:
-    """Ranges of one appearance; see the defaults for units.
-
-    Attributes:
-        palette: 'clean' or 'real'.
-        palette_jitter: relative change of every material's colour channels, uniform +-.
-        object_color, object_saturation: amplitude and saturation of per-object colour differences.
-        texture_fine, texture_large: amplitudes; 1 = 25 % and 14 % of the albedo.
-        texture_scale: pixels of the noise tile per metre; texture_fade: metres at the reference focal.
-        foliage, brick, joints: strength of leaf modulation, brick courses, paving joints and road cracks.
-        ambient_color, ambient: light from everywhere; sun, sun_color: direct light.
-        shadow, occlusion: 0..1 strength of sun shadows and of contact shade.
-        headlights, headlight_width, headlight_reach: own headlights; Gaussian width in azimuth, radians; metres
-            at which the light has halved.
-        lamps, lamp_color: street lamps.
-        emission: strength of everything that glows; window_lit: share of lit window panes.
-        horizon, zenith: low and high colour of the sky; clouds: amplitude.
-        fog: extinction per metre; fog takes the horizon's colour times fog_level.
-        exposure, gain, gain_jitter: scalar, per-channel colour, relative +- per channel.
-        blur: sigma in pixels at width 192; bloom, vignette: strengths.
-        shoulder, saturation, gamma, noise: tone curve, colour, output gamma and noise sigma before it.
-    """
-
-    palette: str = 'clean'
-    palette_jitter: Range = (0.0, 0.0)
-    object_color: Range = (1.0, 1.0)
-    object_saturation: Range = (1.0, 1.0)
-    texture_fine: Range = (0.15, 0.15)
-    texture_large: Range = (0.0, 0.0)
-    texture_scale: Range = (45.0, 45.0)
-    texture_fade: Range = (20.0, 20.0)
-    foliage: Range = (0.0, 0.0)
-    brick: Range = (0.0, 0.0)
-    joints: Range = (0.0, 0.0)
-    ambient_color: Color = (0.50, 0.50, 0.55)
-    ambient: Range = (0.9, 1.1)
-    sun: Range = (0.6, 0.9)
-    sun_color: Color = (1.0, 0.97, 0.90)
-    shadow: Range = (0.0, 0.0)
-    occlusion: Range = (0.0, 0.0)
-    headlights: Range = (0.0, 0.0)
-    headlight_width: Range = (0.42, 0.60)
-    headlight_reach: Range = (7.0, 11.0)
-    lamps: Range = (0.0, 0.0)
-    lamp_color: tuple[Color, Color] = ((1.0, 0.72, 0.38), (1.0, 0.72, 0.38))
-    emission: Range = (0.0, 0.0)
-    window_lit: Range = (0.0, 0.0)
-    horizon: tuple[Color, Color] = ((0.62, 0.74, 0.92), (0.70, 0.80, 0.95))
-    zenith: tuple[Color, Color] = ((0.15, 0.34, 0.78), (0.22, 0.42, 0.85))
-    clouds: Range = (0.0, 0.2)
-    fog: Range = (0.0, 0.0)
-    fog_level: Range = (1.0, 1.0)
-    exposure: Range = (0.9, 1.1)
-    gain: Color = (1.0, 1.0, 1.0)
-    gain_jitter: Range = (0.0, 0.0)
-    blur: Range = (0.0, 0.0)
-    bloom: Range = (0.0, 0.0)
-    vignette: Range = (0.0, 0.0)
-    shoulder: Range = (0.0, 0.0)
-    saturation: Range = (1.15, 1.15)
-    gamma: Range = (1.5, 1.5)
-    noise: Range = (0.0, 0.0)
 
 
 SYNTHETIC = Look()
@@ -184,7 +122,8 @@ DOMAINS: dict[str, tuple[tuple[float, Look], ...]] = {
     'night': ((1.0, NIGHT),),
     'randomised': ((0.45, RANDOM_DAY), (0.55, RANDOM_DARK)),
     'varied': ((0.75, VARIED_DAY), (0.25, VARIED_DUSK)),
-    'open': ((0.65, VARIED_DAY), (0.15, VARIED_DUSK), (0.20, RANDOM_DARK)),
+    'open': OPEN_LOOKS,
+    'open_night': OPEN_NIGHT_LOOKS,
 }
 """Domain -> looks with their probabilities."""
 
@@ -219,6 +158,11 @@ class Style:
     sun_direction: np.ndarray = field(repr=False)
     offsets: np.ndarray = field(repr=False)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is a draw from a look of the open streets."""
+        return 'target' in self.values
+
     def __getattr__(self, name: str):
         try:
             return self.__dict__['values'][name]
@@ -235,8 +179,16 @@ def grammar_of(seed: int, domain: str) -> Grammar:
     return varied_grammar(seed) if domain == VARIED else PLAIN
 
 
-OPEN = 'open'
-"""The domain of open streets and any camera, for students that are to see photographs; see ``open_street``."""
+OPEN, OPEN_NIGHT = 'open', 'open_night'
+"""The domains of open streets and any camera, for students that are to see photographs: any light, and nights alone.
+
+See ``open_street`` and ``open_looks``.
+"""
+
+
+def is_open(domain: str) -> bool:
+    """Tell whether a domain shows the open streets."""
+    return domain in (OPEN, OPEN_NIGHT)
 
 
 def looks_of(domain: str) -> tuple[tuple[float, Look], ...]:
@@ -269,10 +221,14 @@ def draw_style(seed: int, domain: str, instances: int) -> Style:
     jitter, shift = (values['palette_jitter'] * scale * _per_material(rng, later, latest) for scale in (1.0, 0.25))
     base = np.array([PALETTES[look.palette][m.name] for m in Material])
     albedo = np.clip(base * (1 + jitter) + shift * base.mean(1, keepdims=True), 0.005, 0.95)
+    if isinstance(look, OpenLook):
+        albedo = base * np.exp(values['grey_jitter'] * rng.standard_normal((len(Material), 1)))
+        albedo = np.clip(albedo * (1 + values['hue_jitter'] * rng.uniform(-1, 1, (len(Material), 3))), 0.005, 0.95)
     values['gain'] = values['gain'] * (1 + values['gain_jitter'] * rng.uniform(-1, 1, 3).astype(np.float32))
     return Style(
         values, albedo.astype(np.float32), rng.standard_normal(instances).astype(np.float32),
-        rng.standard_normal((instances, 3)).astype(np.float32), _draw_sun(rng),
+        rng.standard_normal((instances, 3)).astype(np.float32),
+        _draw_open_sun(rng, values) if isinstance(look, OpenLook) else _draw_sun(rng),
         rng.uniform(0, 512, 8).astype(np.float32),
     )  # fmt: skip
 
@@ -286,6 +242,9 @@ def _per_material(*generators: np.random.Generator) -> np.ndarray:
 def _draw(rng: np.random.Generator, value):
     if isinstance(value, str):
         return value
+    if isinstance(value, Sometimes):
+        drawn = float(rng.uniform(value.low, value.high))
+        return drawn if rng.random() < value.share else 0.0
     if isinstance(value[0], tuple):
         low, high = np.array(value[0]), np.array(value[1])
         # One common draw and a little per channel: skies differ in brightness more than in hue.
@@ -300,5 +259,12 @@ def _draw_sun(rng: np.random.Generator) -> np.ndarray:
     # Behind or above the camera more often than in front: cameras are rarely blinded.
     azimuth = rng.normal(np.pi, 1.1)
     elevation = rng.uniform(0.45, 1.15)
+    direction = [np.cos(elevation) * np.sin(azimuth), np.sin(elevation), np.cos(elevation) * np.cos(azimuth)]
+    return np.array(direction, np.float32)
+
+
+def _draw_open_sun(rng: np.random.Generator, values: dict) -> np.ndarray:
+    azimuth = rng.uniform(-np.pi / 2, np.pi / 2) + (0 if rng.random() < values['sun_ahead'] else np.pi)
+    elevation = values['sun_elevation']
     direction = [np.cos(elevation) * np.sin(azimuth), np.sin(elevation), np.cos(elevation) * np.cos(azimuth)]
     return np.array(direction, np.float32)

@@ -12,7 +12,7 @@ import numpy as np
 
 from famda_ros.errors import FamdaError
 from famda_train.world.camera import Camera, default_camera
-from famda_train.world.domains import OPEN, Style, draw_style, generator, grammar_of
+from famda_train.world.domains import Style, draw_style, generator, grammar_of, is_open
 from famda_train.world.gbuffer import make_gbuffer
 from famda_train.world.layout import STREET_SPEED, Layout, make_layout
 from famda_train.world.open_street import open_camera, open_layout
@@ -62,17 +62,17 @@ def drive_frame(
 ) -> Rendering:
     """Render one moment of a drive of ``length`` metres; see :func:`drive`."""
     layout, style = _street(seed, domain, length)
-    if domain == OPEN:
+    if is_open(domain):
         start = open_camera(seed, open_layout(seed, length)[1], width, height, focal)
     else:
         start = default_camera(width, height, focal)
-    camera = camera_at(seed, seconds, start, keep_pose=domain == OPEN)
+    camera = camera_at(seed, seconds, start, keep_pose=is_open(domain))
     return picture(make_gbuffer(layout, camera, seconds), layout, style, generator(seed, domain, 2, index))
 
 
 @lru_cache(maxsize=2)
 def _street(seed: int, domain: str, length: float) -> tuple[Layout, Style]:
-    layout = open_layout(seed, length)[0] if domain == OPEN else make_layout(seed, length, grammar_of(seed, domain))
+    layout = open_layout(seed, length)[0] if is_open(domain) else make_layout(seed, length, grammar_of(seed, domain))
     return layout, draw_style(seed, domain, layout.instances)
 
 

@@ -16,9 +16,11 @@ import numpy as np
 from famda_ros.errors import FamdaError
 from famda_train.child_process import end_with_parent
 from famda_train.world.camera import FOCAL_PER_WIDTH, Camera, default_camera
-from famda_train.world.domains import OPEN, VARIED, Style, draw_style, generator, grammar_of, looks_of
+from famda_train.world.domains import VARIED, Style, draw_style, generator, grammar_of, is_open, looks_of
 from famda_train.world.gbuffer import GBuffer, make_gbuffer
 from famda_train.world.layout import Layout, make_layout
+from famda_train.world.open_sensor import develop_open
+from famda_train.world.open_shading import shade_open
 from famda_train.world.open_street import open_focal, open_scene
 from famda_train.world.sensor import develop
 from famda_train.world.shading import shade
@@ -60,7 +62,7 @@ def render(seed: int, domain: str, width: int = 192, height: int = 96, focal: fl
         FamdaError: unknown domain, negative seed, or a size that is no image.
     """
     check_request(seed, domain, width, height, focal)
-    if domain == OPEN:
+    if is_open(domain):
         layout, camera = open_scene(seed, width, height, focal)
     else:
         layout = make_layout(seed, grammar=grammar_of(seed, domain))
@@ -72,7 +74,10 @@ def render(seed: int, domain: str, width: int = 192, height: int = 96, focal: fl
 
 def picture(g: GBuffer, layout: Layout, style: Style, rng: np.random.Generator) -> Rendering:
     """Turn a G-buffer into a rendering; ``rng`` makes the sensor noise."""
-    image = develop(shade(g, layout, style), style, rng)
+    if style.is_open:
+        image = develop_open(shade_open(g, layout, style, rng), style, rng)
+    else:
+        image = develop(shade(g, layout, style), style, rng)
     return Rendering(image, *g.truth(), g.camera)
 
 
@@ -98,7 +103,7 @@ def focal_of(seed: int, domain: str, width: int, focal: float | None) -> float:
     """Return the focal length in pixels of the frame of a seed: ``focal`` unless that is None."""
     if focal is not None:
         return float(focal)
-    return open_focal(seed, width) if domain == OPEN else FOCAL_PER_WIDTH * width
+    return open_focal(seed, width) if is_open(domain) else FOCAL_PER_WIDTH * width
 
 
 def check_request(seed: int, domain: str, width: int, height: int, focal: float | None) -> None:

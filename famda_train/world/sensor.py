@@ -36,7 +36,7 @@ def develop(radiance: np.ndarray, style: Style, rng: np.random.Generator) -> np.
         grain = rng.standard_normal(signal.shape, np.float32)
         grain *= (_f(0.4) + np.sqrt(np.maximum(signal, 0))) * _f(style.noise)
         signal = signal + grain
-    return _to_eight_bits(signal, style)
+    return to_eight_bits(signal, style)
 
 
 def _bloom(signal: np.ndarray, strength: float, scale: float) -> None:
@@ -59,7 +59,8 @@ def vignette(height: int, width: int, strength: float) -> np.ndarray:
     return 1 - _f(strength / 2) * (x * x + y * y)
 
 
-def _to_eight_bits(signal: np.ndarray, style: Style) -> np.ndarray:
+def to_eight_bits(signal: np.ndarray, style: Style) -> np.ndarray:
+    """Apply saturation and gamma; return uint8 [H, W, 3]."""
     if style.saturation != 1:
         grey = signal @ np.array([0.299, 0.587, 0.114], np.float32)
         signal = grey[..., None] + (signal - grey[..., None]) * _f(style.saturation)

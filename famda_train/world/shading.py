@@ -39,7 +39,7 @@ def shade(g: GBuffer, layout: Layout, style: Style) -> np.ndarray:
     if style.headlights > 0:
         light += (own_headlights(g, style) * open_sky)[..., None] * np.array([1.0, 0.96, 0.86], np.float32)
     for spot in nearby_spots(g, layout, style):
-        _add_spot(light, g, spot)
+        add_spot(light, g, spot)
     radiance = albedo(g, style)
     radiance *= light
     _add_reflections(radiance, g, style)
@@ -159,7 +159,8 @@ def nearby_spots(g: GBuffer, layout: Layout, style: Style) -> list[Spot]:
     return spots
 
 
-def _add_spot(light: np.ndarray, g: GBuffer, spot: Spot) -> None:
+def add_spot(light: np.ndarray, g: GBuffer, spot: Spot) -> None:
+    """Add the light of a lamp to float32 [H, W, 3] ``light``, in place."""
     # Light is negligible six reaches away: compute the depth slab around the lamp only.
     near = np.abs(g.point[2] - _f(spot.position[2])) < 6 * spot.reach
     near &= g.material != Material.SKY

@@ -10,6 +10,7 @@ from famda_train.world.camera import REFERENCE_FOCAL
 from famda_train.world.domains import OBJECT_COLOR_AMPLITUDE, Style
 from famda_train.world.gbuffer import GBuffer
 from famda_train.world.materials import Material
+from famda_train.world.open_surface import color_of_things, repaired_road
 
 
 def _per_material(default: float, **values: float) -> np.ndarray:
@@ -55,6 +56,8 @@ def albedo(g: GBuffer, style: Style) -> np.ndarray:
         _lay_bricks(g, style, factor)
     if style.joints > 0:
         _cut_joints(g, style, factor)
+    if style.is_open and style.repairs > 0:
+        repaired_road(g, style, factor)
     color *= factor[..., None]
     return np.clip(color, 0.004, 0.95, out=color)
 
@@ -65,6 +68,8 @@ def _colored(g: GBuffer, style: Style, amplitude: np.ndarray) -> np.ndarray:
     key = g.instance.astype(np.int32) * len(Material) + g.material
     pairs, inverse = _unique(key)
     things, materials = pairs // len(Material), pairs % len(Material)
+    if style.is_open:
+        return color_of_things(things, materials, style)[inverse]
     # Jacket and trousers of one person differ: roll the tint by the material.
     strength = amplitude[materials][:, None]
     turn = (materials == Material.TROUSERS) | (materials == Material.CORNICE)
