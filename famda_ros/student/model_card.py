@@ -17,6 +17,7 @@ from typing import Any
 import onnxruntime
 
 from famda_ros.errors import FamdaError
+from famda_ros.student.external_data import has_external_data
 from famda_ros.student.label_space import IGNORE, LABEL_SPACES, LabelSpace
 from famda_ros.student.parity import Limits
 from famda_ros.student.providers import session_options
@@ -28,9 +29,6 @@ WEIGHTS = ('fp32', 'fp16')
 
 INPUT = ('image', 'tensor(uint8)')
 OUTPUTS = {'labels': 'tensor(uint8)', 'confidence': 'tensor(uint8)', 'depth': 'tensor(float)'}
-
-# First bytes of a StringStringEntryProto {key: 'location', value: ...}, which only external tensors carry.
-_EXTERNAL_DATA_MARK = b'\x0a\x08location\x12'
 
 
 @dataclass(frozen=True)
@@ -210,7 +208,7 @@ def read_model(path: str | Path) -> bytes:
         data = Path(path).read_bytes()
     except OSError as error:
         raise FamdaError(f"cannot read the model '{path}' ({error.strerror}); check the path") from error
-    if _EXTERNAL_DATA_MARK in data:
+    if has_external_data(data):
         raise FamdaError(f"the model '{path}' keeps its weights in another file; export it as a single .onnx file")
     return data
 
