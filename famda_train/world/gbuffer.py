@@ -350,7 +350,8 @@ def _split_coach(s: _Part, material):
     ends = np.abs(s.z) < s.half[2] - 0.12
     doors = side & (np.abs(np.mod(s.z + 3 * salt, 4.2) - 2.1) < 0.55) & (high < 0.5) & (high > -0.85) & (s.x > 0)
     glass = (side & band & pane & ends) | (doors & (np.mod(s.z, 0.6) > 0.06))
-    glass |= front & (np.abs(u) < 0.92) & np.where(decks > 1, (level > 0.3) & (level < 0.86), (high > -0.25) & (high < 0.68))
+    screen = np.where(decks > 1, (level > 0.3) & (level < 0.86), (high > -0.25) & (high < 0.68))
+    glass |= front & (np.abs(u) < 0.92) & screen
     glass |= rear & (np.abs(u) < 0.8) & band & ((decks > 1) | (share > 0.3))
     board = front & (np.abs(u) < 0.6) & (high > 0.74) & (high < 0.93) & (decks < 2)
     lamps = (front | rear) & (np.abs(u) > 0.66) & (np.abs(u) < 0.95) & (high > -0.86) & (high < -0.66)

@@ -680,8 +680,8 @@ class _OpenStreet(Site):
         for side in (-1, 1):
             if self.chance(0.45):
                 add = self.U(30, 120)
-                things.add_tree_belt(self, side * add, side * self.U(5, 60), self.U(60, 150), self.length + self.U(160, 205), self.U(6, 11),
-                                     self.chance(self.bare))  # fmt: skip
+                x1, z0, z1 = side * self.U(5, 60), self.U(60, 150), self.length + self.U(160, 205)
+                things.add_tree_belt(self, side * add, x1, z0, z1, self.U(6, 11), self.chance(self.bare))
             for _ in range(self.count(1.0)):
                 things.add_block(
                     self,
@@ -768,10 +768,9 @@ class _OpenStreet(Site):
         keep = _without_what_is_at_the_camera(primitives, stand)
         number = np.cumsum(keep) - 1
         vehicles = np.array(self.vehicles, np.int64)
-        return Layout(
-            ground, primitives.take(np.flatnonzero(keep)), lamps, number[headlights[keep[headlights]]] if len(headlights) else headlights,
-            number[vehicles[keep[vehicles]]] if len(vehicles) else vehicles, instances,
-        ), stand  # fmt: skip
+        headlights, vehicles = (number[ids[keep[ids]]] for ids in (headlights, vehicles))
+        layout = Layout(ground, primitives.take(np.flatnonzero(keep)), lamps, headlights, vehicles, instances)
+        return layout, stand
 
 
 def _turned(primitives: Primitives, which: np.ndarray) -> Primitives:
@@ -812,8 +811,8 @@ def _with_own_car(layout: Layout, camera: Camera, stand: Stand) -> Layout:
     x = 0.35 * tilt
     own.add(Kind.ELLIPSOID, Material.OWN_PAINT, thing, place(x, top, ahead), (wide, vault, long), camera.yaw)
     own.add(
-        Kind.BOX, Material.OWN_DARK, thing, place(x, top - 0.5, (0.35 + ahead) / 2), (wide * 0.8, 0.5, (ahead - 0.35) / 2),
-        camera.yaw,
+        Kind.BOX, Material.OWN_DARK, thing, place(x, top - 0.5, (0.35 + ahead) / 2),
+        (wide * 0.8, 0.5, ahead / 2 - 0.175), camera.yaw,
     )  # fmt: skip
     return replace(layout, primitives=layout.primitives.joined(own.build()), instances=thing + 1)
 

@@ -20,11 +20,11 @@ def add_person(site: Site, x: float, z: float, yaw: float, speed: float = 0.0) -
     coat = site.chance(0.3)
     for side in (-1, 1):
         leg = place(side * 0.42 * wide, 0.25 * h, side * stride * 0.6)
-        site.ball(Material.TROUSERS, thing, leg, (0.36 * wide + 0.01, 0.29 * h, 0.07 + 0.5 * stride), yaw, moving=moving)
-    low = 0.3 if coat else 0.46
+        half = (0.36 * wide + 0.01, 0.29 * h, 0.07 + 0.5 * stride)
+        site.ball(Material.TROUSERS, thing, leg, half, yaw, moving=moving)
     if coat:
         site.taper(
-            Material.JACKET, thing, place(0, h * (low + 0.62) / 2, 0), (wide * 1.1, h * (0.62 - low) / 2, 0.62 * wide + 0.04),
+            Material.JACKET, thing, place(0, 0.46 * h, 0), (wide * 1.1, h * 0.16, 0.62 * wide + 0.04),
             (0.8, 0.8, 0.0), yaw, Role.TORSO, (), moving,
         )  # fmt: skip
     site.ball(
@@ -103,7 +103,7 @@ def add_tree(site: Site, x: float, z: float, size: float, bare: bool, clear: flo
     parts = int(site.rng.integers(3, 6)) if size < 1.6 else int(site.rng.integers(5, 10))
     first = site.U(0, 2 * math.pi)
     if z > site.detail:
-        parts = 3
+        parts = 3 if z < 2 * site.detail else 1
     for k in range(parts):
         turn, up = first + k * 2.4, site.U(-0.65, 0.75)
         far = size * math.sqrt(1 - up * up) * site.U(0.5, 0.8)
@@ -157,7 +157,7 @@ def add_tree_belt(site: Site, x0: float, x1: float, z0: float, z1: float, step: 
         crown = Material.TWIG if bare and site.chance(0.8) else Material.LEAF
         ragged = site.U(0.3, 0.6)
         site.leaves(crown, thing, (x, tall * 0.45, z), (r, tall * 0.6, r), ragged)
-        for _ in range(2):
+        for _ in range(2 if z < site.detail else 0):
             part, up = r * site.U(0.35, 0.6), tall * site.U(0.5, 0.95)
             center = (x + site.N(0.5 * r), up, z - site.U(0, 0.7) * r)
             site.leaves(crown, thing, center, (part, part * site.U(0.8, 1.5), part), ragged)
@@ -330,9 +330,9 @@ def add_sign(site: Site, x: float, z: float, away: bool = False) -> None:
     """Add a traffic sign on a thin post: round, square, triangular or a large board."""
     thing, radius = site.thing(), site.U(0.022, 0.05)
     high, size = site.U(2.0, 3.2), site.U(0.25, 0.42)
-    kind = site.pick(('round', 'square', 'triangle', 'board'), (0.35, 0.3, 0.2, 0.15))
-    if kind == 'board':
-        size, high = site.U(0.6, 1.5), site.U(2.2, 4.0)
+    kind = site.pick(('round', 'square', 'triangle', 'board'), (0.38, 0.32, 0.22, 0.08))
+    if kind == 'board' and z > 7:
+        size, high = site.U(0.5, 1.3), site.U(2.2, 4.0)
     face = -1 if not away else 1
     at = (x, high - size * 0.6, z + face * (radius + 0.03))
     if kind == 'round':

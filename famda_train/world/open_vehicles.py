@@ -54,8 +54,8 @@ def add_car(site: Site, x: float, z: float, yaw: float, moving) -> float:
     wind = site.U(0.45, 0.62) * long / (2 * glass_half) / 1.4
     top = (site.U(0.78, 0.88), 1 - rear_slope / 2 - wind, (rear_slope / 2 - wind))
     site.taper(
-        Material.GLASS, thing, place(0, (belt + roof) / 2, (front + back) / 2), (0.96 * w, (roof - belt) / 2, glass_half),
-        (top[0], top[1], top[2]), yaw, Role.GLASSHOUSE, (site.U(-0.2, 0.1), 0.0), moving,
+        Material.GLASS, thing, place(0, (belt + roof) / 2, (front + back) / 2),
+        (0.96 * w, (roof - belt) / 2, glass_half), top, yaw, Role.GLASSHOUSE, (site.U(-0.2, 0.1), 0.0), moving,
     )  # fmt: skip
     # Bonnet and boot fall off a little, so the nose is round.
     site.ball(Material.CAR_PAINT, thing, place(0, belt - 0.22, 0), (0.985 * w, 0.27, long * 1.035), yaw, moving=moving)
@@ -65,8 +65,8 @@ def add_car(site: Site, x: float, z: float, yaw: float, moving) -> float:
     add_wheels(site, thing, place, yaw, w, (-0.6 * long, 0.62 * long), site.U(0.29, 0.37), moving)
     if site.chance(0.5) and z < site.detail / 2:  # mirrors
         for side in (-1, 1):
-            site.ball(Material.CAR_PAINT, thing, place(side * (w + 0.08), belt + 0.05, front * 0.72), (0.1, 0.07, 0.06), yaw,
-                      moving=moving)  # fmt: skip
+            mirror = place(side * (w + 0.08), belt + 0.05, front * 0.72)
+            site.ball(Material.CAR_PAINT, thing, mirror, (0.1, 0.07, 0.06), yaw, moving=moving)
     return long
 
 
@@ -144,8 +144,8 @@ def add_lorry(site: Site, x: float, z: float, yaw: float, moving) -> float:
             h = site.U(0.3, 0.9)
             site.box(
                 site.pick((Material.CANVAS, Material.LIVERY, Material.LETTERING)), thing,
-                place(site.U(-0.4, 0.4), floor + h + 0.1, middle + site.U(-0.7, 0.7) * load), (0.6, h, site.U(0.3, 1.0)), yaw,
-                moving=moving,
+                place(site.U(-0.4, 0.4), floor + h + 0.1, middle + site.U(-0.7, 0.7) * load),
+                (0.6, h, site.U(0.3, 1.0)), yaw, moving=moving,
             )  # fmt: skip
     site.taper(
         Material.CAR_PAINT, thing, place(0, (0.45 + cab_high) / 2, long - cab), (0.98 * w, (cab_high - 0.45) / 2, cab),
@@ -194,8 +194,8 @@ def add_tram(site: Site, x: float, z: float, yaw: float, speed: float) -> float:
         middle = -long + (2 * k + 1) * (half + 0.15)
         site.vehicles.append(site.next_id())
         site.taper(
-            Material.CAR_PAINT, thing, place(0, (0.25 + high) / 2, middle), (w, (high - 0.25) / 2, half), (0.94, 0.97, 0),
-            yaw, Role.COACH, params, moving,
+            Material.CAR_PAINT, thing, place(0, (0.25 + high) / 2, middle), (w, (high - 0.25) / 2, half),
+            (0.94, 0.97, 0), yaw, Role.COACH, params, moving,
         )  # fmt: skip
         site.box(Material.UNDERBODY, thing, place(0, 0.25, middle), (w * 0.85, 0.2, half * 0.8), yaw, moving=moving)
         site.box(Material.CANVAS, thing, place(0, high + 0.15, middle), (w * 0.6, 0.18, half * 0.6), yaw, moving=moving)

@@ -73,7 +73,8 @@ def test_normals_are_those_of_the_depth_and_face_the_camera(seed):
     # Neighbours on one flat face lie in the plane that the normal says.
     flat = g.primitive == GROUND
     flat[g.primitive >= 0] = np.isin(g.primitives.kind, (Kind.BOX, Kind.FRUSTUM))[g.primitive[g.primitive >= 0]]
-    same = (g.primitive[:, 1:] == g.primitive[:, :-1]) & (g.normal[:, :, 1:] == g.normal[:, :, :-1]).all(0) & flat[:, 1:]
+    same = (g.primitive[:, 1:] == g.primitive[:, :-1]) & flat[:, 1:]
+    same &= (g.normal[:, :, 1:] == g.normal[:, :, :-1]).all(0)
     point = np.where(np.isfinite(g.depth), g.depth, 0) * g.rays
     step = (point[:, :, 1:] - point[:, :, :-1])[:, same]
     out = np.abs((step * g.normal[:, :, 1:][:, same]).sum(0))
@@ -148,7 +149,8 @@ def test_cameras_are_of_any_kind():
     heights, pitches, rolls, yaws = (
         np.array([getattr(c, name) for c in cameras]) for name in ('y', 'pitch', 'roll', 'yaw')
     )
-    assert 0.3 <= heights.min() < 1.0 and 2.0 < heights.max() <= 2.5 and ((heights > 1.2) & (heights < 1.9)).mean() > 0.7
+    assert 0.3 <= heights.min() < 1.0 and 2.0 < heights.max() <= 2.5
+    assert ((heights > 1.2) & (heights < 1.9)).mean() > 0.7
     assert pitches.std() > 0.03 and rolls.std() > 0.01 and (np.abs(yaws) > 0.5).mean() > 0.05
     views = np.degrees(2 * np.arctan([48 / c.focal for c in cameras]))
     assert FIELD_OF_VIEW[0] <= views.min() < 50 and 90 < views.max() <= FIELD_OF_VIEW[1]
