@@ -251,13 +251,16 @@ class SourceTraining(lightning.LightningModule):
         self.metrics = {task.name: task.metric() for task in self.tasks}
 
     def validation_step(self, batch: Sample, _: int) -> None:
-        """Score frames with ground truth."""
+        """Score frames with ground truth, as the student's file and ``famda evaluate`` answer them."""
         batch = dict(batch)
         for task in self.tasks:
             task.prepare(batch)
-        raw = self.predict(self.network, batch['image'])
+        image = batch['image']
+        raw = self.network(image.contiguous(memory_format=torch.channels_last))
+        size = (image.shape[-2], image.shape[-1])
         for task in self.tasks:
-            task.score(self.metrics[task.name], raw[task.name], batch)
+            values = task.publish(raw[task.name], size, self.network.stride)
+            task.score(self.metrics[task.name], values, batch)
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics of all tasks."""

@@ -15,6 +15,7 @@ from famda_train.evaluation.depth import DepthMetric
 from famda_train.losses.depth_losses import DEPTH_LOSSES, beyond_range, gradient_matching
 from famda_train.losses.reductions import mean_over_processes
 from famda_train.models.pyramid import TYPICAL_LOG_DEPTH
+from famda_train.models.student_graph import metres
 from famda_train.pictures.depth_colors import depth_picture
 from famda_train.pseudo_labels.class_prior import moving_average
 from famda_train.pseudo_labels.depth_alignment import align_disparity, align_to_statistics
@@ -127,6 +128,10 @@ class Depth(Task):
         near, far = self.output_range_m
         return raw[:, 0].float().clamp(math.log(near), math.log(far)).exp()
 
+    def publish(self, raw: torch.Tensor, size: tuple[int, int], stride: int) -> torch.Tensor:
+        """Return float32 [B, H, W] metres for the canonical focal, inside ``output_range_m``."""
+        return metres(raw.float(), size, self.output_range_m, stride)
+
     def picture(self, values: np.ndarray) -> np.ndarray:
         """Return depth in colour, near warm and far cool, by its logarithm."""
         return depth_picture(values)
@@ -180,7 +185,7 @@ class Depth(Task):
         """Return a fresh metric of the protocol ``metric``."""
         return DepthMetric()
 
-    def score(self, metric: DepthMetric, raw: torch.Tensor, sample: Sample) -> None:
+    def score(self, metric: DepthMetric, values: torch.Tensor, sample: Sample) -> None:
         """Add the metres, those of each frame's own camera, to the metric."""
         own = (sample['focal'] / sample['canonical_focal'])[:, None, None]
-        metric.update((self.decode(raw) * own).cpu().numpy(), (sample['depth'] * own).cpu().numpy())
+        metric.update((values * own).cpu().numpy(), (sample['depth'] * own).cpu().numpy())

@@ -71,6 +71,6 @@ class SurfaceNormals(Task):
         """Return a metric of angular errors."""
         return NormalsMetric()
 
-    def score(self, metric: NormalsMetric, raw: torch.Tensor, sample: Sample) -> None:
+    def score(self, metric: NormalsMetric, values: torch.Tensor, sample: Sample) -> None:
         """Add the angles to the metric."""
-        metric.update(self.decode(raw).cpu().numpy(), sample['normals'].cpu().numpy())
+        metric.update(values.cpu().numpy(), sample['normals'].cpu().numpy())

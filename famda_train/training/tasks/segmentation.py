@@ -15,6 +15,7 @@ from famda_ros.student.label_space import LabelSpace
 from famda_train.evaluation.segmentation import SegmentationMetric
 from famda_train.losses.cross_entropy import cross_entropy
 from famda_train.losses.reductions import mean_over_processes
+from famda_train.models.student_graph import decide
 from famda_train.pseudo_labels.class_prior import align_to_prior, label_shares, moving_average
 from famda_train.pseudo_labels.forgotten_classes import ShareAverage, forgotten_classes
 from famda_train.pseudo_labels.mask_vote import vote_in_masks
@@ -109,6 +110,10 @@ class Segmentation(Task):
         """Return int64 [B, H, W] train ids."""
         return raw.argmax(1)
 
+    def publish(self, raw: torch.Tensor, size: tuple[int, int], stride: int) -> torch.Tensor:
+        """Return uint8 [B, H, W] train ids."""
+        return decide(raw.float(), size, stride)[0]
+
     def picture(self, values: np.ndarray) -> np.ndarray:
         """Return the mask in the colours of the label space."""
         return color_mask(values.astype(np.uint8), self.space)
@@ -168,6 +173,6 @@ class Segmentation(Task):
         """Return a confusion matrix."""
         return SegmentationMetric(self.outputs)
 
-    def score(self, metric: SegmentationMetric, raw: torch.Tensor, sample: Sample) -> None:
-        """Add the most probable classes to the confusion matrix."""
-        metric.update(self.decode(raw).cpu().numpy(), sample['labels'].cpu().numpy())
+    def score(self, metric: SegmentationMetric, values: torch.Tensor, sample: Sample) -> None:
+        """Add the train ids to the confusion matrix."""
+        metric.update(values.cpu().numpy(), sample['labels'].cpu().numpy())

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from famda_train.models.blocks import upsample
+
 Sample = dict[str, torch.Tensor]
 
 
@@ -64,6 +66,19 @@ class Task(nn.Module, ABC):
     def decode(self, raw: torch.Tensor) -> torch.Tensor:
         """Return predictions in the task's own terms from [B, outputs, H, W] at image size."""
 
+    def publish(self, raw: torch.Tensor, size: tuple[int, int], stride: int) -> torch.Tensor:
+        """Return predictions as the student's file gives them, in the task's own terms, at image size.
+
+        Here they are decoded at full size; what is in the file does as
+        :class:`~famda_train.models.student_graph.StudentGraph` does.
+
+        Args:
+            raw: [B, outputs, h, w] at the network's stride.
+            size: (H, W) of the image.
+            stride: pixels of the image per value.
+        """
+        return self.decode(upsample(raw, size))
+
     @abstractmethod
     def picture(self, values: np.ndarray) -> np.ndarray:
         """Return uint8 [H, W, 3] RGB of one sample's values (prediction or target)."""
@@ -91,8 +106,8 @@ class Task(nn.Module, ABC):
         """Return a fresh metric for :meth:`score`."""
 
     @abstractmethod
-    def score(self, metric: Any, raw: torch.Tensor, sample: Sample) -> None:
-        """Add one batch with ground truth to a metric."""
+    def score(self, metric: Any, values: torch.Tensor, sample: Sample) -> None:
+        """Add one batch with ground truth to a metric; ``values`` are those of :meth:`publish`."""
 
 
 def constant_like(values: torch.Tensor, weight: float = 1.0) -> torch.Tensor:
