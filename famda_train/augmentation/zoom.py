@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from famda_train.augmentation.sample_rng import SampleRng
 
-NEAREST = ('labels', 'depth', 'reliability')
+NEAREST = ('labels', 'depth', 'normals', 'reliability')
 """Maps of which no values may be mixed."""
 UPRIGHT = 0.25
 """Share of the possible heights that windows lie at: cameras look ahead, with the horizon near the middle."""
@@ -59,14 +59,15 @@ def zoom_windows(
     """Return a random window of every frame of a batch, magnified by a random factor.
 
     Args:
-        sample: ``image`` float [B, 3, H, W]; ``labels`` [B, H, W], ``depth`` and ``reliability`` [B, H, W] where it has
-            them, depth in metres of the canonical focal length; other entries are returned as they are.
+        sample: ``image`` float [B, 3, H, W]; ``labels``, ``depth`` and ``reliability`` [B, H, W] and ``normals``
+            [B, 3, H, W] where it has them, depth in metres of the canonical focal length; ``focal`` [B] and ``centre``
+            [B, 2] (x, y) in pixels; other entries are returned as they are.
         rng: random numbers of the batch.
         zoom: least and largest factor; drawn evenly in its logarithm, and raised where the window would not fit.
         shape: (height, width) of the result, pixels.
 
     Returns:
-        The batch with maps of ``shape``; ``depth`` divided by the factor, and ``focal`` multiplied by it.
+        The batch with maps of ``shape``; ``depth`` divided by the factor, ``focal`` and ``centre`` those of the window.
     """
     high, wide = sample['image'].shape[-2:]
     fits = max(shape[0] / high, shape[1] / wide)
@@ -87,6 +88,8 @@ def zoom_windows(
         result['depth'] = result['depth'] / factor[:, None, None]
     if 'focal' in sample:
         result['focal'] = sample['focal'] * factor.to(sample['focal'].dtype)
+    if 'centre' in sample:
+        result['centre'] = (sample['centre'] + 0.5 - origin.flip(1)) * factor[:, None] - 0.5
     return result
 
 
@@ -102,9 +105,11 @@ def _grid(origin: torch.Tensor, size: torch.Tensor, shape: tuple[int, int], fram
 
 
 def _nearest(array: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
-    """Return [B, h, w] values of [B, H, W] nearest to the places of a grid; NaN and infinity stay what they are."""
+    """Return [B, ..., h, w] values of [B, ..., H, W] nearest to a grid; NaN and infinity stay what they are."""
     high, wide = array.shape[-2:]
     columns = ((grid[:, 0, :, 0] + 1) / 2 * wide).long().clamp(0, wide - 1)
     rows = ((grid[:, :, 0, 1] + 1) / 2 * high).long().clamp(0, high - 1)
     batch = torch.arange(len(array), device=array.device)[:, None, None]
-    return array[batch, rows[:, :, None], columns[:, None, :]]
+    channels_last = array.movedim(1, -1) if array.ndim == 4 else array
+    values = channels_last[batch, rows[:, :, None], columns[:, None, :]]
+    return values.movedim(-1, 1) if array.ndim == 4 else values

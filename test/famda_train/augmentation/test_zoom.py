@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from famda_train.augmentation.sample_rng import SampleRng
 from famda_train.augmentation.zoom import MULTIPLE, window_shape, zoom_windows
+from famda_train.losses.geometry import normals_from_depth, points_from_depth
 
 HIGH, WIDE, FOCAL = 96, 128, 100.0
 
@@ -47,6 +48,29 @@ def test_one_to_one_is_a_crop():
     window = windows((1.0, 1.0), (HIGH, WIDE), sample)
     for name in ('image', 'depth', 'labels', 'focal'):
         torch.testing.assert_close(window[name], sample[name])
+
+
+@given(st.floats(0.75, 2.5), st.sampled_from([(64, 64), (32, 96), (96, 32)]))
+def test_a_window_shows_the_same_points_and_normals(factor, shape):
+    """Depth, focal and centre of a window give the same points of the world and the same surfaces as the frame."""
+    sample = planes()
+    sample['depth'] = sample['depth'].double()
+    sample['centre'] = torch.tensor([[(WIDE - 1) / 2 + 3, (HIGH - 1) / 2 - 2]] * 3)
+    sample['normals'] = normals_from_depth(sample['depth'], FOCAL, *sample['centre'][0])
+    window = windows((factor, factor), shape, sample)
+    used = (window['focal'] / FOCAL).double()
+    points = points_from_depth(window['depth'] * used[:, None, None], window['focal'], *window['centre'].T)
+    # Where the pixel of the frame that gave the depth lies, not the place between pixels that the window looks at.
+    columns = window['image'][:, 1] * WIDE
+    x = (columns - 0.5 - sample['centre'][0, 0]) / FOCAL * points[:, 2]
+    inner = (slice(None), slice(3, -3), slice(3, -3))
+    torch.testing.assert_close(points[:, 0][inner], x[inner].double(), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(points[:, 2], window['depth'] * used[:, None, None])
+    plane = sample['normals'][0, :, HIGH // 2, WIDE // 2]
+    known = window['normals'].isfinite().all(1)
+    assert known.float().mean() > 0.9
+    normals = window['normals'].movedim(1, -1)[known]
+    torch.testing.assert_close(normals, plane.expand_as(normals), rtol=1e-4, atol=1e-4)
 
 
 def test_unknown_and_infinite_depth_stay():

@@ -10,6 +10,7 @@ from small_street import HEIGHT, SMALL_NETWORK, WIDTH, write_street
 from torch.nn import functional
 
 from famda_ros.student.label_space import FLAT7
+from famda_train.augmentation.zoom import Windows
 from famda_train.training import rare_class_sampling, self_training
 from famda_train.training.data_module import AdaptationData, DataSource, RareClassSampling
 from famda_train.training.self_training import SelfTraining
@@ -72,6 +73,13 @@ def test_what_jumps_along_a_paste_edge_is_not_taught_there(street, monkeypatch):
         weight = targets[name].weight[:, 0]
         assert not weight[:, 18:22].any() and weight[:, :18].all()
     assert targets['segmentation'].weight[:, 0, :20].all()
+
+
+@pytest.mark.parametrize('kind', [SourceTraining, SelfTraining])
+def test_windows_and_a_further_task_train_together(street, kind):
+    module = module_of(kind, extra_tasks=[SurfaceNormals()], windows=Windows(pixels=HEIGHT * HEIGHT))
+    options = {'crop': (HEIGHT, HEIGHT)} if kind is SelfTraining else {}
+    assert fit(module, data_of(street, **options), steps=2).global_step == 2
 
 
 def test_the_scale_of_depth_is_compared_with_the_start_of_training(street):
