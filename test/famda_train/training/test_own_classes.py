@@ -25,7 +25,8 @@ EXPORT_AND_SCORE = """
 import sys
 from famda_train.commands.cli import main
 checkpoint, student, frames, scores = sys.argv[1:]
-sys.exit(main(['export', checkpoint, frames, '--out', student]) or main(['evaluate', student, frames, '--json', scores]))
+code = main(['export', checkpoint, frames, '--out', student])
+sys.exit(code or main(['evaluate', student, frames, '--json', scores]))
 """
 
 
