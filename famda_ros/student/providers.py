@@ -36,6 +36,18 @@ BUILDS_ENGINES = ('tensorrt', 'openvino')
 """Providers that compile a model for the device, and keep the result."""
 
 
+FIRST_TO_LOAD_IN_BACKGROUND = (1, 31)
+"""Version of ONNX Runtime from which the rest of Python goes on while a model is loaded."""
+
+
+def loads_in_background(version: str = onnxruntime.__version__) -> bool:
+    """Tell whether services and frames of the active model go on while another one is loaded.
+
+    An older ONNX Runtime holds Python's lock meanwhile: for the student that ships 0.1 s, for large ones longer.
+    """
+    return tuple(int(part) for part in version.split('.')[:2]) >= FIRST_TO_LOAD_IN_BACKGROUND
+
+
 def candidates(wanted: str = AUTO) -> list[str]:
     """Return the providers to try, best first.
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import rclpy
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
@@ -29,6 +30,7 @@ from std_msgs.msg import Header, String
 from famda_ros.harness.play_bag import Process, parameters
 from famda_ros.messages.image_messages import fill_image
 from famda_ros.nodes.dds import environment
+from famda_ros.student.providers import loads_in_background
 from famda_ros.topics import IMAGE_TOPICS, INFO_TOPICS
 
 KINDS = {**dict.fromkeys(IMAGE_TOPICS, Image), **dict.fromkeys(INFO_TOPICS, CameraInfo), 'depth/points': PointCloud2}
@@ -66,6 +68,11 @@ def promised(seconds: float) -> float:
     ``make test-long`` measures promises on a quiet machine.  Elsewhere only what never ends is a fault.
     """
     return seconds if LONG else PATIENCE_S
+
+
+loading_in_background = pytest.mark.skipif(
+    not loads_in_background(), reason="this ONNX Runtime, older than 1.31, holds Python's lock while it loads a model"
+)
 
 
 class Repeatedly:

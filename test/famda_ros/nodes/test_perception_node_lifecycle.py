@@ -13,7 +13,7 @@ from tiny_student import HEIGHT, WIDTH, save_tiny, tiny_card, work_that_takes
 pytest.importorskip('rclpy', reason='no ROS 2: neither a distribution nor the wheels are installed')
 
 from lifecycle_msgs.srv import ChangeState
-from perception_client import LONG, PerceptionClient, Repeatedly, camera_info, constant, promised
+from perception_client import LONG, PerceptionClient, Repeatedly, camera_info, constant, loading_in_background, promised
 from rcl_interfaces.msg import ParameterType, ParameterValue
 from sensor_msgs.msg import CameraInfo, Image
 
@@ -127,6 +127,7 @@ def test_it_ends_within_two_seconds_while_it_infers(tmp_path, monkeypatch, slow_
         assert 'Traceback' not in client.process.output()
 
 
+@loading_in_background
 @pytest.mark.parametrize('autostart', [True, False])
 @pytest.mark.parametrize('way', ['SIGINT', 'SIGTERM'])
 def test_it_ends_at_once_while_it_loads_the_model(tmp_path, monkeypatch, way, autostart):

@@ -14,7 +14,7 @@ from tiny_student import HEIGHT, TINY_SPACE, WIDTH, save_tiny, tiny_card
 
 pytest.importorskip('rclpy', reason='no ROS 2: neither a distribution nor the wheels are installed')
 
-from perception_client import LONG, PerceptionClient, Repeatedly, constant, promised, stamp_of
+from perception_client import LONG, PerceptionClient, Repeatedly, constant, loading_in_background, promised, stamp_of
 from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.msg import ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParametersAtomically
@@ -169,6 +169,7 @@ def test_what_cannot_answer_is_refused(tmp_path, monkeypatch, profiles):
         assert 'exactly one' in client.call(SetParametersAtomically, 'set_profile', wrong)[0].result.reason
 
 
+@loading_in_background
 def test_services_answer_while_a_profile_is_loaded(tmp_path, monkeypatch, profiles):
     """Nor do frames wait; a second request is told to wait."""
     save_tiny(tmp_path / 'heavy.onnx', load_work=2500)
@@ -270,6 +271,7 @@ def test_limits_of_auto_are_checked_at_start(tmp_path, profiles):
         process.end()
 
 
+@loading_in_background
 def test_a_load_that_goes_on_holds_up_no_other(tmp_path, monkeypatch, profiles):
     """Cleaned up while it loads a profile, the node can be configured and activated at once."""
     save_tiny(tmp_path / 'heavy.onnx', load_work=4000)

@@ -7,11 +7,16 @@ from pathlib import Path
 import pytest
 
 from famda_ros.student import providers
-from famda_ros.student.providers import candidates, default_cache, engine_folder, provider_options
+from famda_ros.student.providers import candidates, default_cache, engine_folder, loads_in_background, provider_options
 
 
 def test_the_processor_is_always_there_and_last():
     assert candidates()[-1] == 'cpu' and candidates('cpu') == ['cpu']
+
+
+def test_which_runtimes_load_in_the_background():
+    assert all(loads_in_background(version) for version in ('1.31.0', '1.32.0', '2.0.0'))
+    assert not any(loads_in_background(version) for version in ('1.20.1', '1.23.2', '1.30.0'))
 
 
 def test_every_model_device_and_precision_has_its_own_engines(tmp_path):
