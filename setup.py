@@ -123,7 +123,7 @@ setup(
     data_files=data_files(),
     python_requires='>=3.10',
     install_requires=[
-        'setuptools',
+        'setuptools>=59.6',  # of Ubuntu 22.04
         'numpy>=1.26',
         'opencv-python-headless>=4.9',
         # before 1.31 a model that loads stops the node meanwhile; Python 3.10 gets 1.23 at most
