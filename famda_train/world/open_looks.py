@@ -61,8 +61,8 @@ _BLACK_NIGHT = replace(
     sun_glow=(0.0, 0.0), headlights=Sometimes(0.8, 0.08, 1.2), headlight_width=(0.3, 0.9),
     headlight_reach=(7.0, 22.0), lamps=(0.15, 2.2), lamp_color=((1.0, 0.50, 0.16), (1.0, 0.97, 0.95)),
     street_glow=(0.0, 0.06), emission=(0.3, 1.6), window_lit=(0.02, 0.45),
-    horizon=((0.0006, 0.0006, 0.0007), (0.016, 0.013, 0.012)),
-    zenith=((0.0002, 0.0002, 0.0003), (0.006, 0.006, 0.008)), cover=(1.0, 2.5), cloud_dark=(0.0, 0.3),
+    horizon=((0.0002, 0.0002, 0.0003), (0.007, 0.006, 0.006)),
+    zenith=((0.0001, 0.0001, 0.0002), (0.003, 0.003, 0.004)), cover=(1.0, 2.5), cloud_dark=(0.0, 0.3),
     stars=Sometimes(0.15, 0.0003, 0.002), fog=Sometimes(0.4, 0.0, 0.004), fog_level=(0.6, 1.0),
     wet=Sometimes(0.4, 0.2, 1.0), rain=Sometimes(0.12, 0.05, 0.5), drops=Sometimes(0.2, 5.0, 100.0),
     lamp_dots=(0.0, 28.0), headlight_glare=(6.0, 40.0), flare=Sometimes(0.5, 0.1, 1.0),
@@ -74,13 +74,13 @@ _BLACK_NIGHT = replace(
 )  # fmt: skip
 
 _GLOWING_NIGHT = replace(
-    _BLACK_NIGHT, horizon=((0.02, 0.016, 0.012), (0.14, 0.085, 0.045)),
-    zenith=((0.004, 0.004, 0.005), (0.06, 0.04, 0.026)), cover=(-2.0, 1.5), cloud_light=(0.8, 1.8),
+    _BLACK_NIGHT, horizon=((0.008, 0.006, 0.005), (0.09, 0.055, 0.030)),
+    zenith=((0.002, 0.002, 0.002), (0.04, 0.026, 0.018)), cover=(-2.0, 1.5), cloud_light=(0.8, 1.8),
     cloud_dark=(0.1, 0.7), ambient=(0.003, 0.03), ambient_color=(1.1, 0.92, 0.75),
 )  # fmt: skip
 
 _MOON_NIGHT = replace(
-    _BLACK_NIGHT, horizon=((0.010, 0.012, 0.018), (0.06, 0.065, 0.085)),
+    _BLACK_NIGHT, horizon=((0.005, 0.006, 0.009), (0.05, 0.055, 0.070)),
     zenith=((0.004, 0.006, 0.012), (0.04, 0.05, 0.08)), cover=(-1.5, 1.2), cloud_light=(0.8, 2.5),
     cloud_dark=(0.2, 0.9), ambient=(0.002, 0.02), sun=(0.0, 0.01),
 )  # fmt: skip

@@ -76,7 +76,7 @@ def shade_open(g: GBuffer, layout: Layout, style: Style, rng: np.random.Generato
         radiance += share[..., None] * (style.horizon * _f(style.fog_level) - radiance)
     if is_sky.any():
         radiance[is_sky] = open_sky(g.rays[:, is_sky], style)
-    _see_through_crowns(radiance, g, style)
+    _see_through_leaves(radiance, g, style)
     if wet is not None:
         _mirror_road(radiance, g, wet, style)
     return radiance
@@ -103,7 +103,7 @@ def _leafy_normals(g: GBuffer, foliage: np.ndarray, style: Style) -> tuple[np.nd
 
 
 def _sunlight(g: GBuffer, normal: np.ndarray, foliage: np.ndarray, style: Style) -> np.ndarray:
-    """Return float32 [H, W] direct light: Lambert, shadows of what is in the list and of others, light through leaves."""
+    """Return float32 [H, W] direct light: Lambert, shadows of the street and of others, light through leaves."""
     facing = np.tensordot(style.sun_direction, normal, 1)
     direct = np.maximum(facing, 0)
     direct += foliage * (_f(0.25) * np.maximum(-facing, 0))
@@ -264,30 +264,19 @@ def _far_lights(radiance: np.ndarray, g: GBuffer, style: Style, rng: np.random.G
         radiance[part] += (spot * (g.material[part] != Material.SKY))[..., None] * colors[k]
 
 
-def _see_through_crowns(radiance: np.ndarray, g: GBuffer, style: Style) -> None:
-    """What is behind shows between twigs and at the rim of leaves; crowns are labelled as a whole, as people do."""
-    twigs = np.flatnonzero(g.material == Material.TWIG)
-    leaves = np.flatnonzero(g.material == Material.LEAF) if style.leaf_gaps > 0 else twigs[:0]
-    if not len(twigs) and not len(leaves):
+def _see_through_leaves(radiance: np.ndarray, g: GBuffer, style: Style) -> None:
+    """What is around crowns shows through the gaps at their rims; crowns are labelled as a whole, as people do."""
+    index = np.flatnonzero(g.material == Material.LEAF)
+    if not len(index) or style.leaf_gaps <= 0:
         return
-    behind = _behind_crowns(radiance, g)
-    for index, bare in ((twigs, True), (leaves, False)):
-        if not len(index):
-            continue
-        rays, normal = g.rays.reshape(3, -1)[:, index], g.normal.reshape(3, -1)[:, index]
-        middle = np.clip(-(rays * normal).sum(0) / np.sqrt((rays * rays).sum(0)), 0, 1)
-        salt = g.instance.ravel()[index].astype(np.float32) * 29
-        u, v = g.uv[0].ravel()[index] * 24 + salt, g.uv[1].ravel()[index] * 24
-        if bare:
-            # Branches run along the zero lines of smooth noise; twigs are a haze between them.
-            lines = np.abs(noise.sample(noise.GENERAL, u, v * _f(0.6)))
-            fine = noise.sample(noise.GRAIN, u * 3, v * 2)
-            through = np.clip(lines * _f(1.3) + _f(0.20) * fine, 0, 1) * (_f(0.90) - _f(0.55) * middle)
-        else:
-            holes = noise.sample(noise.GENERAL, u, v) + _f(0.5) * noise.sample(noise.GRAIN, u * 2, v * 2)
-            through = np.clip((holes + _f(1.6 * style.leaf_gaps - 0.6) - _f(1.6) * middle) * 3, 0, 0.9)
-        flat = radiance.reshape(-1, 3)
-        flat[index] += through[:, None] * (behind.reshape(-1, 3)[index] - flat[index])
+    rays, normal = g.rays.reshape(3, -1)[:, index], g.normal.reshape(3, -1)[:, index]
+    middle = np.clip(-(rays * normal).sum(0) / np.sqrt((rays * rays).sum(0)), 0, 1)
+    salt = g.instance.ravel()[index].astype(np.float32) * 29
+    u, v = g.uv[0].ravel()[index] * 24 + salt, g.uv[1].ravel()[index] * 24
+    holes = noise.sample(noise.GENERAL, u, v) + _f(0.5) * noise.sample(noise.GRAIN, u * 2, v * 2)
+    through = np.clip((holes + _f(1.6 * style.leaf_gaps - 0.6) - _f(1.6) * middle) * 3, 0, 0.9)
+    flat = radiance.reshape(-1, 3)
+    flat[index] += through[:, None] * (_behind_crowns(radiance, g).reshape(-1, 3)[index] - flat[index])
 
 
 def _behind_crowns(radiance: np.ndarray, g: GBuffer) -> np.ndarray:
