@@ -25,20 +25,21 @@ from famda_ros.topics import IMAGE_TOPICS, INFO_TOPICS, POINTS
 class CameraOutputs:
     """Publishers of one camera."""
 
-    def __init__(self, node: LifecycleNode, prefix: str, points_stride: int):
+    def __init__(self, node: LifecycleNode, prefix: str, points_stride: int, edge_filter: float):
         """Create the publishers.
 
         Args:
             node: owner of the topics.
             prefix: namespace of the camera with a slash; '' = that of the node.
             points_stride: pixels from point to point; 0 = no point cloud.
+            edge_filter: of the points, degrees; 0 = none, see :func:`famda_ros.messages.point_cloud.flying`.
 
         Raises:
             FamdaError: a ``qos_overrides`` parameter of an output is wrong.
         """
         self._node = node
         self._prefix = prefix
-        self._points_stride = points_stride
+        self._points_stride, self._edge_filter = points_stride, edge_filter
         kinds: dict[str, Any] = {**dict.fromkeys(IMAGE_TOPICS, Image), **dict.fromkeys(INFO_TOPICS, CameraInfo)}
         if points_stride:
             kinds[POINTS] = PointCloud2
@@ -75,7 +76,9 @@ class CameraOutputs:
         intrinsics = intrinsics_of(info, width, height)
         if POINTS in wanted and intrinsics is not None:
             assert outputs.image is not None and outputs.labels is not None and outputs.depth is not None
-            points = organised_points(outputs.image, outputs.labels, outputs.depth, intrinsics, self._points_stride)
+            points = organised_points(
+                outputs.image, outputs.labels, outputs.depth, intrinsics, self._points_stride, self._edge_filter
+            )
             self._publishers[POINTS].publish(fill_point_cloud(PointCloud2(), points, header, PointField))
 
     def close(self) -> None:

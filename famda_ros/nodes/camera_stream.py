@@ -19,10 +19,13 @@ from famda_ros.nodes.camera_watch import CameraWatch
 from famda_ros.nodes.qos_overrides import input_qos, overridable
 from famda_ros.pipeline.camera_statistics import CameraStatistics
 from famda_ros.pipeline.outputs import FrameOutputs
+from famda_ros.pipeline.road_check import RoadCheck
 from famda_ros.pipeline.throttle import Throttle
 from famda_ros.pipeline.worker import Frame
 from famda_ros.student.camera_geometry import shape_warning
+from famda_ros.student.label_space import LabelSpace
 from famda_ros.student.model_card import ModelCard
+from famda_ros.student.runtime import Prediction
 from famda_ros.topics import CAMERA_INFO, COMPRESSED, IMAGE
 
 PATIENCE_S = 0.5
@@ -40,17 +43,19 @@ class CameraStream:
         statistics: counters and times since the node was activated.
         camera_info: the newest calibration; None before the first.
         focal: fx in pixels of the newest frame; None where it is not calibrated.
+        frame_id: of the newest image; '' before the first.
+        road: the road as the student sees it, of measured frames.
         brightness, confidence: of the newest measured frame; None before the first.
     """
 
-    def __init__(self, node: LifecycleNode, name: str, compressed: bool, points_stride: int):
+    def __init__(self, node: LifecycleNode, name: str, compressed: bool, points_stride: int, edge_filter: float):
         """Create the publishers; nothing is subscribed to yet.
 
         Args:
             node: owner of the topics.
             name: namespace of the camera's topics; '' = that of the node.
             compressed: whether to subscribe to image/compressed.
-            points_stride: pixels from point to point; 0 = no point cloud.
+            points_stride, edge_filter: see :class:`CameraOutputs`.
 
         Raises:
             FamdaError: a ``qos_overrides`` parameter of an input or output is wrong.
@@ -61,6 +66,8 @@ class CameraStream:
         self.focal: float | None = None
         self.brightness: float | None = None
         self.confidence: float | None = None
+        self.frame_id = ''
+        self.road = RoadCheck()
         self.statistics = CameraStatistics()
         self._node = node
         self._prefix = f'{name}/' if name else ''
@@ -73,12 +80,13 @@ class CameraStream:
         self._watch = CameraWatch(node, self.statistics, self._prefix, compressed, self._warn_once)
         for topic, latched in ((self._info_name, True), (self._image_name, False)):  # used much later
             overridable(node, 'subscription', topic, input_qos(), durability=latched)
-        self.outputs = CameraOutputs(node, self._prefix, points_stride)
+        self.outputs = CameraOutputs(node, self._prefix, points_stride, edge_filter)
 
     def start(self, on_frame: Callable[[str, Frame], None]) -> None:
         """Begin to listen, as soon as somebody listens to an output."""
         self._on_frame = on_frame
         self.statistics.restart()
+        self.road = RoadCheck()
         self.update()
 
     def stop(self) -> None:
@@ -98,6 +106,10 @@ class CameraStream:
     def publish(self, frame: Frame, wanted: frozenset[str], outputs: FrameOutputs) -> None:
         """Publish the outputs of a frame with the frame's own header."""
         self.outputs.publish(frame, wanted, outputs)
+
+    def look_at_road(self, frame: Frame, prediction: Prediction, space: LabelSpace) -> None:
+        """Measure how high the camera is above the road."""
+        self.road.look(prediction, frame.camera_info, space)
 
     def update(self) -> None:
         """Subscribe or unsubscribe, as there are listeners or not; to be called a few times a second."""
@@ -163,6 +175,7 @@ class CameraStream:
 
     def _on_image(self, msg: Any) -> None:
         self.statistics.received(time.monotonic())
+        self.frame_id = msg.header.frame_id
         if self._on_frame is not None:
             self._on_frame(self.name, Frame(msg, self.camera_info))
 

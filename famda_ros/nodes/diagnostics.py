@@ -11,6 +11,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.lifecycle import LifecycleNode
 
 from famda_ros.nodes.camera_stream import CameraStream
+from famda_ros.nodes.transform_listener import TransformListener
 from famda_ros.pipeline.camera_report import OK, WARN, Report
 from famda_ros.pipeline.scheduler import FrameScheduler
 from famda_ros.pipeline.worker import Frame
@@ -22,12 +23,14 @@ class PerceptionDiagnostics:
     """Publishes what the node knows about itself."""
 
     def __init__(self, node: LifecycleNode):
-        """Create the publisher."""
+        """Create the publisher, and listen to transforms."""
         self._node = node
         self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self._transforms = TransformListener(node)
 
     def close(self) -> None:
-        """Destroy the publisher."""
+        """Destroy the publisher; leave the transforms."""
+        self._transforms.close()
         self._node.destroy_publisher(self._publisher)
 
     def publish(
@@ -45,10 +48,10 @@ class PerceptionDiagnostics:
         model = model_report(profiles, scheduler is not None)
         array = DiagnosticArray(status=[_status(f'{node}: {MODEL_STATUS}', provider, model)])
         if scheduler is not None:
-            array.status += [
-                _status(f'{node}: {camera.name or "camera"}', camera.image_topic, camera_report(camera, scheduler))
-                for camera in cameras
-            ]
+            for camera in cameras:
+                mounted = self._transforms.tree.height(camera.frame_id)
+                report = camera.road.added_to(camera_report(camera, scheduler), mounted)
+                array.status.append(_status(f'{node}: {camera.name or "camera"}', camera.image_topic, report))
         array.header.stamp = self._node.get_clock().now().to_msg()
         self._publisher.publish(array)
 

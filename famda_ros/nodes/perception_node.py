@@ -80,7 +80,8 @@ class PerceptionNode(ManagedNode):
             lambda: ProfileControl(values, self._loader, self._on_switch, self._log), self.context.ok
         )
         compressed = values['image_transport'] == 'compressed'
-        self._cameras = {name: CameraStream(self, name, compressed, values['points.stride']) for name in self._weights}
+        points = values['points.stride'], values['points.edge_filter']
+        self._cameras = {name: CameraStream(self, name, compressed, *points) for name in self._weights}
         self._diagnostics = PerceptionDiagnostics(self)
         self._set_limits()
         self._report_timer = self._steady_timer(REPORT_PERIOD_S, self._report)

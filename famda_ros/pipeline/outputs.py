@@ -117,7 +117,7 @@ def infer(
         image: uint8 [H, W, 3] RGB as the camera gave it.
         focal: (fx, fy) of the camera in pixels of this image; None = not calibrated.
         wanted: topics with subscribers.
-        measure: predict the confidence even if no topic needs it.
+        measure: predict the confidence even if no topic needs it, and labels beside depth.
         on_prepared: called when nothing is left to do but to run the network; not if no topic needs it.
 
     Raises:
@@ -126,6 +126,8 @@ def infer(
     needs: set[str] = set().union(*(_NEEDS.get(topic, set()) for topic in wanted))
     if measure or (settings.min_confidence > 0 and 'labels' in needs):
         needs.add('confidence')
+    if measure and 'depth' in needs:
+        needs.add('labels')
     start = time.perf_counter()
     # Only the student sees the brightened image: pictures for people stay as the camera gave them.
     seen = normalize_exposure(image, settings.target_brightness, settings.max_gamma)

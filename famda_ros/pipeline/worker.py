@@ -26,6 +26,7 @@ from famda_ros.pipeline.camera_statistics import CameraStatistics
 from famda_ros.pipeline.exposure import brightness
 from famda_ros.pipeline.outputs import FrameOutputs, InferenceSettings, OutputStyle, compose, infer
 from famda_ros.pipeline.scheduler import FrameScheduler
+from famda_ros.student.label_space import LabelSpace
 from famda_ros.student.model_card import ModelCard
 from famda_ros.student.runtime import Prediction
 
@@ -64,6 +65,9 @@ class Camera(Protocol):
 
     def publish(self, frame: Frame, wanted: frozenset[str], outputs: FrameOutputs) -> None:
         """Publish the outputs of a frame."""
+
+    def look_at_road(self, frame: Frame, prediction: Prediction, space: LabelSpace) -> None:
+        """Measure how high the camera is above the road, in a frame that is measured."""
 
 
 @dataclass(frozen=True)
@@ -225,6 +229,8 @@ class InferenceWorker:
             camera.confidence = outputs.confidence
         light, confidence = pending.brightness, camera.confidence
         camera.publish(frame, pending.wanted, outputs)
+        if pending.measure:
+            camera.look_at_road(frame, pending.prediction, pending.style.label_space)
         times = dict(outputs.times_ms)
         times['preprocess'] += pending.prepare_ms
         # Whatever it waited for is counted, too.

@@ -109,6 +109,14 @@ PARAMETERS = (
         maximum=64,
     ),
     Parameter(
+        'points.edge_filter',
+        2.6,
+        'points of depth/points at depth edges, where a surface would be seen under fewer degrees than this, become NaN; '
+        '0 = keep them',
+        minimum=0.0,
+        maximum=45.0,
+    ),
+    Parameter(
         'min_confidence',
         0.0,
         'labels with a probability below this become 255 (unlabelled); 0 = keep all',

@@ -25,6 +25,8 @@ TYPES = {1: 'bool', 2: 'integer', 3: 'double', 4: 'string', 8: 'double list', 9:
 
 OF_EVERY_NODE = ('use_sim_time', 'start_type_description_service', 'qos_overrides.')
 STANDARD_TOPICS = {'/rosout', '/parameter_events', '/perception/transition_event'}
+TRANSFORMS = {'/tf', '/tf_static'}
+"""Subscribed to where tf2_msgs is installed."""
 OPTIONAL = set() if importlib.util.find_spec('vision_msgs') else {'/segmentation/label_info'}
 
 
@@ -132,11 +134,12 @@ def test_documented_outputs(seen):
 
 def test_documented_inputs(seen):
     inputs = documented_topics('input')
-    assert set(inputs) - set(seen['subscribes']) == {'/image/compressed'}
+    assert set(inputs) - set(seen['subscribes']) == {'/image/compressed'} | TRANSFORMS - set(seen['subscribes'])
     assert set(seen['subscribes']) <= set(inputs)
     for topic, types in seen['subscribes'].items():
         assert types == [inputs[topic]['type']]
-        assert seen['qos'][topic][0] == 'BEST_EFFORT' and inputs[topic]['QoS'].startswith('best effort')
+        qos = 'RELIABLE' if topic in TRANSFORMS else 'BEST_EFFORT'
+        assert seen['qos'][topic][0] == qos and inputs[topic]['QoS'].startswith(qos.lower().replace('_', ' '))
 
 
 def test_documented_diagnostics(seen):
@@ -158,7 +161,7 @@ def test_named_cameras_have_the_same_topics_below_their_names(seen, tmp_path):
     expected = {f'/{camera}{topic}' for camera in ('front', 'left') for topic in own}
     assert set(other['publishes']) == expected | (set(seen['publishes']) - own)
     # nobody listens to the answers of the other camera
-    assert set(other['subscribes']) == {'/front/camera_info', '/front/image/compressed'}
+    assert set(other['subscribes']) - TRANSFORMS == {'/front/camera_info', '/front/image/compressed'}
 
 
 def policy_names(attribute, kind):
@@ -174,8 +177,9 @@ def policy_names(attribute, kind):
 
 def test_security_policy_allows_what_the_node_does_and_nothing_else(seen):
     assert policy_names('publish', 'topic') == set(seen['publishes']) | {'/segmentation/label_info'}
-    # compressed images instead of raw ones, and simulated time
-    assert policy_names('subscribe', 'topic') == set(seen['subscribes']) | {'/image/compressed', '/clock'}
+    # compressed images instead of raw ones, simulated time, and transforms where tf2_msgs is installed
+    others = {'/image/compressed', '/clock', *TRANSFORMS}
+    assert policy_names('subscribe', 'topic') == set(seen['subscribes']) | others
     assert policy_names('reply', 'service') == set(seen['serves'])
 
 

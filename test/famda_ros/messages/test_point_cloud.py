@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import array
+import time
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial import cKDTree
 
 from famda_ros.messages.camera_info import Intrinsics
-from famda_ros.messages.point_cloud import POINT, fill_point_cloud, organised_points
+from famda_ros.messages.point_cloud import POINT, UNLABELLED, fill_point_cloud, flying, organised_points
+from famda_ros.profiles.parameters import PARAMETERS
+from famda_ros.student.resize import beyond_range, enlarge_depth
+from famda_train.world import render_many
 
 
 def scene(height, width, seed=0):
     rng = np.random.default_rng(seed)
     image = rng.integers(0, 256, (height, width, 3), np.uint8)
-    labels = rng.integers(0, 256, (height, width)).astype(np.uint8)
+    labels = rng.integers(0, UNLABELLED, (height, width)).astype(np.uint8)
     depth = rng.uniform(0.1, 80, (height, width)).astype(np.float32)
     return image, labels, depth
 
@@ -47,6 +53,82 @@ def test_unknown_depth_is_a_nan_point_that_keeps_colour_and_label():
     for name in ('x', 'y', 'z'):
         assert np.isnan(points[name][0, :5]).all() and np.isfinite(points[name][0, 5])
     np.testing.assert_array_equal(points['label'], labels)
+
+
+def test_an_unlabelled_point_is_nan():
+    """So that it wins no tile of a costmap."""
+    image, labels, depth = scene(6, 8)
+    labels[2:4, 3:] = UNLABELLED
+    points = organised_points(image, labels, depth, Intrinsics(100, 100, 3, 2))
+    for name in ('x', 'y', 'z'):
+        np.testing.assert_array_equal(np.isnan(points[name]), labels == UNLABELLED)
+    np.testing.assert_array_equal(points['label'], labels)
+
+
+def smoothed(depth, farthest=80.0):
+    """Return true depth as smooth as a student's: at half the size, blurred by 1.6 of its pixels, and enlarged.
+
+    So wide are the edges of the student that ships, measured at jumps to more than 1.5 times the depth.
+    """
+    height, width = depth.shape
+    small = cv2.resize(np.log(np.fmin(depth, 100)), (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    return enlarge_depth(beyond_range(np.exp(cv2.GaussianBlur(small, (0, 0), 1.6)), farthest), width, height)
+
+
+def test_flying_pixels_of_rendered_scenes():
+    """Of what is farther than a tenth of its distance from every true surface 90 % go, of the rest at most 5 %."""
+    default = next(p.default for p in PARAMETERS if p.name == 'points.edge_filter')
+    gone, times = np.zeros((2, 2)), []
+    for rendering in render_many(range(100, 106), 'day', 640, 480):
+        camera, depth = rendering.camera, smoothed(rendering.depth)
+        intrinsics = Intrinsics(camera.focal, camera.focal, camera.cx, camera.cy)
+        labels = np.zeros(depth.shape, np.uint8)
+        clouds = [organised_points(rendering.image, labels, z, intrinsics) for z in (depth, rendering.depth)]
+        seen, true = (np.stack([cloud[axis] for axis in 'xyz'], -1) for cloud in clouds)
+        there = np.isfinite(seen[..., 2])
+        tree = cKDTree(true[np.isfinite(true[..., 2]) & (true[..., 2] < 100)])
+        points = seen[there][::5]
+        off = tree.query(points)[0] > 0.1 * np.linalg.norm(points, axis=1)
+        start = time.perf_counter()
+        edges = flying(depth, intrinsics, default)
+        times.append(1e3 * (time.perf_counter() - start))
+        gone += [[np.sum(edges[there][::5] & group), group.sum()] for group in (off, ~off)]
+    (flew, good), share = gone[:, 0] / gone[:, 1], gone[0, 1] / gone[:, 1].sum()
+    print(
+        f'{100 * share:.1f} % of the points fly; of these {100 * flew:.1f} % are gone, of the others {100 * good:.1f} %'
+        f'; {np.median(times):.2f} ms at 640x480'
+    )
+    assert flew >= 0.9 and good <= 0.05
+
+
+@pytest.mark.parametrize('stride', [1, 3])
+def test_the_edge_filter_takes_away_edges_and_leaves_surfaces(stride):
+    image, labels, _ = scene(60, 80)
+    camera = Intrinsics(400, 400, 40, 30)
+    depth = np.full((60, 80), 4, np.float32)
+    depth[:, 50:] = 8
+    depth[:, 48:52] = [4.8, 5.6, 6.4, 7.2]  # a ramp between two walls
+    depth[10, 20], depth[40:, 20] = np.nan, np.inf
+    plain, filtered = (organised_points(image, labels, depth, camera, stride, degrees) for degrees in (0.0, 2.5))
+    taken = np.isnan(filtered['z']) & ~np.isnan(plain['z'])
+    expected = np.zeros(depth.shape, bool)
+    expected[:, 47:52] = True
+    expected[9:12, 19:22] = expected[39:, 19:22] = True  # beside what is unknown, too
+    expected[10, 20] = expected[40:, 20] = False  # NaN before
+    np.testing.assert_array_equal(taken, expected[::stride, ::stride])
+    kept = ~np.isnan(filtered['z'])
+    assert (filtered[kept] == plain[kept]).all()
+
+
+def test_level_ground_is_kept_as_far_as_the_angle_says():
+    """The same for every resolution, and for fx unlike fy as nearly as their mean says."""
+    for scale in (1, 2, 3):
+        height, width, focal = 120 * scale, 160 * scale, 130 * scale
+        rows = np.arange(height) - 30 * scale
+        depth = np.where(rows > 0, 1.5 * focal / np.maximum(rows, 1), np.inf)[:, None] * np.ones((1, width))
+        edges = flying(depth.astype(np.float32), Intrinsics(focal, focal, 0, 0), 2.5)
+        farthest = depth[~edges & np.isfinite(depth)].max()
+        assert farthest == pytest.approx(1.5 / np.tan(np.radians(2.5)), rel=0.15)
 
 
 def test_sizes_and_strides_that_make_no_sense():

@@ -37,7 +37,7 @@ def test_the_topic_that_is_reported_is_the_one_that_is_subscribed_to(monkeypatch
     arguments = [word for old, new in remap.items() for word in ('-r', f'{old}:={new}')]
     node = LifecycleNode('camera', context=context, cli_args=['--ros-args', *arguments])
     try:
-        stream = CameraStream(node, camera, compressed, 0)
+        stream = CameraStream(node, camera, compressed, 0, 0.0)
         assert not [s for s in node.subscriptions if 'image' in s.topic_name]  # checked, not created
         listener = node.create_subscription(Image, f'{camera}/segmentation/mask'.lstrip('/'), lambda message: None, 1)
         stream.start(lambda name, frame: None)

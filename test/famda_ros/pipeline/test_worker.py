@@ -31,7 +31,7 @@ class GatedStudent:
         self.card, self._student, self._gate = student.card, student, gate
         self.begun = threading.Semaphore(0)
 
-    def predict(self, image, focal, outputs, on_prepared, fy):
+    def predict(self, image, focal, outputs, on_prepared, fy, scale):
         on_prepared()
         self.begun.release()
         assert self._gate is None or self._gate.wait(PATIENCE_S)
@@ -55,6 +55,9 @@ class GatedCamera:
 
     def age_ms(self, frame):
         return None
+
+    def look_at_road(self, frame, prediction, space):
+        pass
 
     def publish(self, frame, wanted, outputs):
         self.begun.set()
