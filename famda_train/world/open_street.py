@@ -19,7 +19,7 @@ from famda_train.world.open_vehicles import add_car, add_motorcycle, add_trailer
 from famda_train.world.primitives import Kind, PrimitiveList, Primitives
 from famda_train.world.site import Site, placed
 
-PLACES = {'terrace': 0.18, 'suburb': 0.16, 'avenue': 0.19, 'country': 0.13, 'arterial': 0.26, 'car park': 0.08}
+PLACES = {'terrace': 0.23, 'suburb': 0.15, 'avenue': 0.19, 'country': 0.10, 'arterial': 0.25, 'car park': 0.08}
 """Place -> probability."""
 REACH = 170.0
 """How far, in metres, a street reaches ahead of the last camera position."""
@@ -349,7 +349,7 @@ class _OpenStreet(Site):
 
     def _line_terrace(self, side: int, front: float):
         front += self.U(0.1, 2.5) if self.chance(0.4) else 0.1
-        low = self.U(5, 12)
+        low = self.U(5.5, 15)
         shops = self.pick((0.0, 0.4, 0.9))
         gaps = self.U(0.0, 0.25)
         z = self.start - self.U(0, 8)
@@ -457,7 +457,7 @@ class _OpenStreet(Site):
         """Offices, sheds and towers far from the road, with grass, car parks and trees between."""
         setback = self.U(3, 45)
         z = self.start - self.U(0, 20)
-        density = self.U(0.2, 0.9)
+        density = self.U(0.3, 1.0)
         while z < self.end:
             deep = self.U(14, 50)
             if self.chance(density) and self._free(z + deep / 2, deep / 2):
@@ -527,7 +527,7 @@ class _OpenStreet(Site):
         if self.chance(0.75 if place != 'country' else 0.25):
             for z in self.along(self.start + self.U(0, lamp_step), 140, lamp_step * 0.9, lamp_step * 1.1):
                 things.add_lamp(self, side * (kerb + at), z, side)
-        for _ in range(self.count(6.5 * many)):
+        for _ in range(self.count(8.5 * many)):
             x = side * (kerb + self.U(0.25, reach + 0.3))
             things.add_sign(self, x, 4.0 + 60 * self.rng.random() ** 1.3, self.chance(0.3))
         for _ in range(self.count(1.2 * many)):  # bare poles: of wires, flags, cameras
@@ -578,8 +578,8 @@ class _OpenStreet(Site):
         add_vehicle(self, x, z, yaw, 0.0, large)
 
     def _parked(self, side: int, x: float, full: float | None = None):
-        full = self.U(0.15, 0.95) if full is None else full
-        z = self.start + self.U(0, 6) if self.chance(0.5) else self.U(6, 30)
+        full = self.U(0.3, 0.97) if full is None else full
+        z = self.start + self.U(0, 6) if self.chance(0.3) or self.aside else self.U(5, 30)
         end = self.U(50, 130)
         while z < end:
             if self.chance(full) and self._free(z, 3):
@@ -597,7 +597,7 @@ class _OpenStreet(Site):
                 z += self.U(4, 7)
 
     def _traffic(self):
-        busy = self.pick((0.15, 0.5, 0.9), (0.4, 0.4, 0.2))
+        busy = self.pick((0.2, 0.55, 0.9), (0.3, 0.42, 0.28))
         large = self.pick((0.1, 0.25, 0.5), (0.5, 0.35, 0.15))
         rows = [(1, k) for k in range(self.own)] + [(-1, k) for k in range(self.other)]
         for way, k in rows:
@@ -605,7 +605,7 @@ class _OpenStreet(Site):
             forward = way > 0
             speed = self.U(STREET_SPEED - 2, STREET_SPEED + 4) if not (forward and self.driving) else self.U(8, 9)
             # Mostly nobody is close: what stands beside or right ahead would fill the picture.
-            z = self.U(2, 14) if self.chance(0.2) else self.U(8, 60)
+            z = self.U(4, 14) if self.chance(0.2) else self.U(10, 60)
             if self.aside:
                 z -= 30
             end = 140 + (0.15 if forward else 2.2) * self.length
@@ -733,9 +733,9 @@ class _OpenStreet(Site):
         yaw = float(np.clip(self.N(0.10), -0.4, 0.4))
         if self.aside:
             yaw = self.pick((-1, 1)) * self.U(0.5, 2.0)
-        pitch, roll = float(np.clip(self.N(0.05), -0.16, 0.13)), float(np.clip(self.N(0.022), -0.09, 0.09))
+        pitch, roll = float(np.clip(self.N(0.05) - 0.015, -0.17, 0.13)), float(np.clip(self.N(0.022), -0.09, 0.09))
         bonnet = not (self.aside or walk or self.driving) and 1.1 < y < 2.2 and self.chance(0.4)
-        shape = (self.U(0.6, 0.95), self.U(0.6, 1.3), self.U(0.12, 0.45), self.U(-0.3, 0.3))
+        shape = (self.U(0.75, 1.7), self.U(0.6, 1.3), self.U(0.12, 0.45), self.U(-0.3, 0.3))
         return Stand(x, y, yaw, pitch, roll, self.U(0.02, 0.2) if bonnet else 0.0, shape)
 
     def _finish(self, stand: Stand) -> tuple[Layout, Stand]:
