@@ -19,6 +19,7 @@ def run(
     precision: Literal['fp32', 'fp16', 'int8'] = 'fp32',
     weights: Literal['fp32', 'fp16'] = 'fp32',
     calibrate: str | None = None,
+    temperature: tuple[str, ...] = (),
     evaluate: str | None = None,
     check: str | None = None,
     kind: str = 'auto',
@@ -38,6 +39,9 @@ def run(
         precision: numbers that the student computes with: fp32; fp16, for GPUs; int8, for CPUs and accelerators.
         weights: numbers that precision fp32 stores its weights as: fp32; fp16, for half the size, computed in fp32.
         calibrate: with int8, frame folder or data set of the target on which ranges are measured; default: frames.
+        temperature: labelled frame folders or data sets that were not trained on, first that of the domain itself; on
+            them, and on blurred, noisy, dark and hazy copies of the first, one temperature of the confidence is fitted.
+            street-world:night and others are rendered for it at the size of the network.
         evaluate: labelled frame folder or data set; scores on it, and what smaller numbers cost, enter the model card.
         check: provider (tensorrt, cuda, openvino) that must agree with the CPU here on the file's own frames.
         kind: layout of the data sets; auto = detect it.
@@ -52,6 +56,7 @@ def run(
     from famda_train.commands.outputs import check_nothing_is_replaced
     from famda_train.commands.progress import progress_bar
     from famda_train.datasets.catalogue import open_dataset
+    from famda_train.datasets.checks import spread_images
     from famda_train.export.export_student import export_student
     from famda_train.export.weight_storage import check_weights
     from famda_train.label_store.licences import student_notice
@@ -61,17 +66,22 @@ def run(
     if check:
         candidates(check)
     more = options or {}
-    images = open_dataset(frames, kind, split, **more).spread(count)
-    calibration = open_dataset(calibrate, kind, split, **more).spread(count) if calibrate else None
+    images = spread_images(open_dataset(frames, kind, split, **more), count)
+    calibration = spread_images(open_dataset(calibrate, kind, split, **more), count) if calibrate else None
     truth = open_dataset(evaluate, kind, validation_split(evaluate, kind), **more) if evaluate else None
+    confidence = labelled_frames(checkpoint, temperature) if temperature else []
     with progress_bar() as bar:
+        fitting = bar.add_task('calibrating confidence', total=None, visible=bool(confidence))
         task = bar.add_task('evaluating', total=len(truth) if truth else None, visible=truth is not None)
         exported = export_student(
             checkpoint, out, images, name, None, precision, weights, calibration, truth,
             lambda done, total: bar.update(task, completed=done, total=total),
+            confidence, lambda done, total: bar.update(fitting, completed=done, total=total),
         )  # fmt: skip
     halved = '' if weights == 'fp32' else f', weights stored in {weights}'
     print(f'wrote {out} ({precision}{halved}): with torch, {exported.agreement}')
+    if exported.ece:
+        print(f'confidence at temperature {exported.temperature:g}: {ece_text(exported.ece)}')
     if cost := exported.metrics.get('cost'):
         print(f'{precision}{halved} costs {cost_text(cost)} on {exported.metrics["frames"]} frames of {evaluate}')
     checked = {}
@@ -84,8 +94,33 @@ def run(
         print(notice)
     return {
         'out': out, 'precision': precision, 'weights': weights, **asdict(exported.agreement),
-        'metrics': exported.metrics, **checked,
+        'metrics': exported.metrics, 'temperature': exported.temperature, 'ece': exported.ece, **checked,
     }  # fmt: skip
+
+
+def labelled_frames(checkpoint: str, paths: tuple[str, ...]) -> list[Any]:
+    """Open the data sets of ``--temperature``; the street world is rendered as the student's camera sees it.
+
+    Raises:
+        FamdaError: no readable checkpoint, or no such data set.
+    """
+    from famda_train.commands.evaluate import validation_split
+    from famda_train.datasets.catalogue import open_dataset
+    from famda_train.datasets.street_world import StreetWorld
+    from famda_train.export.temperature import FRAMES
+    from famda_train.models.checkpoint import load_student
+
+    spec = load_student(checkpoint)[1]
+    size = {'width': spec.width, 'height': spec.height, 'focal': spec.focal, 'frames': FRAMES}
+    return [
+        open_dataset(path, split=validation_split(path), **(size if StreetWorld.detect(path) else {})) for path in paths
+    ]
+
+
+def ece_text(ece: dict[str, Any]) -> str:
+    """Return in words what a temperature brings."""
+    parts = (f'{name} {ece[name]["after"]:.1f} (before: {ece[name]["before"]:.1f})' for name in ('home', 'shifted'))
+    return f'calibration error in points, {", ".join(parts)}'
 
 
 def cost_text(cost: dict[str, float]) -> str:

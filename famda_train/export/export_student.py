@@ -3,8 +3,8 @@
 """Checkpoint → one self-describing ONNX file, checked against torch."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from famda_train.datasets.dataset import Dataset
 from famda_train.evaluation.evaluate import evaluate
 from famda_train.export.graph_passes import trace
 from famda_train.export.precision import convert
+from famda_train.export.temperature import find_temperature
 from famda_train.export.weight_storage import check_weights, store
 from famda_train.models.card import model_card
 from famda_train.models.checkpoint import load_student
@@ -46,10 +47,13 @@ class Exported:
     Attributes:
         agreement: of the file with torch.
         metrics: measured numbers of the card.
+        temperature, ece: those of the card.
     """
 
     agreement: Agreement
     metrics: dict[str, Any]
+    temperature: float = 1.0
+    ece: dict[str, Any] = field(default_factory=dict)
 
 
 def with_metadata(model: onnx.ModelProto, card: ModelCard, probes: str) -> onnx.ModelProto:
@@ -80,6 +84,8 @@ def export_student(
     calibration: Iterable[np.ndarray] | None = None,
     evaluation: Dataset | None = None,
     progress: Callable[[int, int], None] | None = None,
+    confidence: Sequence[Dataset] = (),
+    confidence_progress: Callable[[int, int], None] | None = None,
 ) -> Exported:
     """Export a checkpoint; the file appears only if it passes the parity check.
 
@@ -94,6 +100,9 @@ def export_student(
         calibration: frames of the target for int8; None = ``images``.
         evaluation: labelled frames; the scores of the file on them, and what smaller numbers cost, go into the card.
         progress: called while evaluating with (frames done, frames in all).
+        confidence: labelled frames that were not trained on, first those of home, on which one temperature of the
+            confidence is fitted, see :func:`find_temperature`; () = the softmax as it is, temperature 1.
+        confidence_progress: called meanwhile with (frames done, frames in all).
 
     Raises:
         FamdaError: no readable checkpoint, no frames, the parity check failed, or a precision whose weights are not
@@ -106,6 +115,10 @@ def export_student(
     make_output_folder(out.parent)
     card = model_card(spec, network, name or out.stem, metrics, precision, weights)
     graph = StudentGraph(network, spec.output_range_m)
+    if confidence:
+        found = find_temperature(graph, card, confidence[0], confidence[1:], confidence_progress)
+        card = replace(card, temperature=found.value, ece=found.ece)
+        graph = StudentGraph(network, spec.output_range_m, found.value)
     size = (card.network_width, card.network_height)
     images = list(images)
     frames = [resize_image(image, *network_size(card, image.shape[1], image.shape[0])) for image in images]
@@ -121,7 +134,7 @@ def export_student(
         if evaluation is not None:
             card = replace(card, metrics=measure(graph, student, evaluation, progress))
             onnx.save(with_metadata(model, card, probes), str(temporary))
-    return Exported(agreement, card.metrics)
+    return Exported(agreement, card.metrics, card.temperature, card.ece)
 
 
 def measure(
