@@ -27,6 +27,8 @@ TEST = [
     'onnx>=1.17',
     'rosbags-image>=0.10.2',
     'mcap>=1.2',
+    'pillow>=10.1',
+    'scipy>=1.11',
 ]
 
 EXTRAS = {
@@ -115,6 +117,7 @@ setup(
     long_description=readme(),
     long_description_content_type='text/markdown',
     license='Apache-2.0',
+    url='https://arxiv.org/abs/2509.23626',
     author='The FAMDA authors',
     maintainer='The FAMDA authors',
     maintainer_email='famda@example.org',

@@ -61,6 +61,46 @@ def test_manifest_and_setup_agree():
     maintainer = manifest.find('maintainer')
     assert maintainer is not None
     assert maintainer.get('email') == setup_argument('maintainer_email')
+    assert manifest.findtext('url') == setup_argument('url')
+
+
+ROSDEP_KEYS = {
+    'cv2': 'python3-opencv',
+    'numpy': 'python3-numpy',
+    'yaml': 'python3-yaml',
+    'onnxruntime': 'python3-onnxruntime-pip',
+    'rosbags': 'python3-rosbags-pip',
+}
+"""Python modules → the names under which rosdep installs them; ROS packages are called as their modules."""
+BROUGHT = {'backports', 'compression', 'lz4'}
+"""By rosbags, or by Python 3.14."""
+USED_WHERE_INSTALLED = {'tensorrt'}
+
+
+def test_the_manifest_names_all_that_a_robot_imports():
+    paths = [*sources('famda_ros'), *sorted((ROOT / 'launch').glob('*.py'))]
+    modules = {name for path in paths for name in top_level(imported_modules(path))} - sys.stdlib_module_names
+    modules -= {'famda_ros', *BROUGHT, *USED_WHERE_INSTALLED}
+    manifest = ElementTree.parse(ROOT / 'package.xml').getroot()
+    named = [dependency.text for dependency in manifest.findall('exec_depend')]
+    assert {ROSDEP_KEYS.get(module, module) for module in modules} <= set(named)
+    assert len(named) == len(set(named))
+    tests = {dependency.text for dependency in manifest.findall('test_depend')}
+    assert {'cv_bridge', 'sensor_msgs_py'} <= tests and not tests & set(named)
+
+
+def test_the_robots_tests_need_nothing_but_the_test_tools():
+    """Else they could not run without the workspace, as `make test-jazzy` has it."""
+    paths = [*sources('test/famda_ros'), *sources('test/launch')]
+    modules = {name for path in paths for name in top_level(imported_modules(path))} - sys.stdlib_module_names
+    manifest = ElementTree.parse(ROOT / 'package.xml').getroot()
+    helpers = {path.stem for path in paths} | {'famda_ros', 'famda_train'}
+    ros = {element.text for kind in ('exec_depend', 'test_depend') for element in manifest.findall(kind)}
+    (extra,) = re.findall(r'^TEST = (\[.*?^\])', (ROOT / 'setup.py').read_text(), re.DOTALL | re.MULTILINE)
+    requirements = [*ast.literal_eval(extra), *setup_argument('install_requires')]
+    tools = {re.split('[<>=]', requirement)[0] for requirement in requirements}
+    names = {'PIL': 'pillow', 'yaml': 'PyYAML', 'cv2': 'opencv-python-headless'}
+    assert {names.get(name, name) for name in modules - helpers - ros} <= tools
 
 
 def test_a_robot_installs_no_torch():
