@@ -12,6 +12,8 @@ COLOR, OVERLAY = 'segmentation/color', 'segmentation/overlay'
 DEPTH = 'depth/image'
 POINTS = 'depth/points'
 LABELS, LABEL_INFO = 'segmentation/labels', 'segmentation/label_info'
+DOMAIN = 'domain'
+"""Below the node's own name: whether the cameras see what the student was adapted to."""
 
 IMAGE_TOPICS = {MASK: 'mono8', CONFIDENCE: 'mono8', COLOR: 'rgb8', OVERLAY: 'rgb8', DEPTH: '32FC1'}
 """Image outputs and their encodings."""

@@ -12,7 +12,8 @@ Subscriptions, below each camera's name: ``image`` (sensor_msgs/Image) or ``imag
 
 Publishers, below each camera's name: the image topics of :data:`famda_ros.topics.IMAGE_TOPICS`, ``depth/points``
 (PointCloud2), ``segmentation/camera_info`` and ``depth/camera_info`` (CameraInfo), latched ``segmentation/labels``
-(std_msgs/String, JSON) and, where vision_msgs is installed, ``segmentation/label_info``; ``/diagnostics``.
+(std_msgs/String, JSON) and, where vision_msgs is installed, ``segmentation/label_info``; ``/diagnostics``;
+``~/domain`` (String, JSON, latched): whether the cameras see what the student was adapted to.
 
 Services: those of a lifecycle node; ``~/set_profile`` (rcl_interfaces/SetParametersAtomically with the parameter
 ``profile``, and ``force`` to take a student that is less sure); ``~/rollback`` (std_srvs/Trigger).
@@ -34,6 +35,7 @@ from famda_ros.nodes.camera_stream import CameraStream
 from famda_ros.nodes.dds import send_in_background
 from famda_ros.nodes.declare_parameters import declare_parameters
 from famda_ros.nodes.diagnostics import PerceptionDiagnostics
+from famda_ros.nodes.domain_publisher import DomainPublisher
 from famda_ros.nodes.managed_node import ManagedNode
 from famda_ros.nodes.profile_service import ProfileService
 from famda_ros.nodes.run_node import run_node
@@ -59,6 +61,7 @@ class PerceptionNode(ManagedNode):
         super().__init__('perception')
         self._profiles: ProfileControl | None = None
         self._diagnostics: PerceptionDiagnostics | None = None
+        self._domain: DomainPublisher | None = None
         self._weights: dict[str, float] = {}
         self._cameras: dict[str, CameraStream] = {}
         self._scheduler: FrameScheduler[Frame] | None = None
@@ -82,20 +85,21 @@ class PerceptionNode(ManagedNode):
         compressed = values['image_transport'] == 'compressed'
         points = values['points.stride'], values['points.edge_filter']
         self._cameras = {name: CameraStream(self, name, compressed, *points) for name in self._weights}
-        self._diagnostics = PerceptionDiagnostics(self)
+        self._diagnostics, self._domain = PerceptionDiagnostics(self), DomainPublisher(self)
         self._set_limits()
         self._report_timer = self._steady_timer(REPORT_PERIOD_S, self._report)
 
     def _activate(self) -> None:
-        assert self._profiles is not None
+        assert self._profiles is not None and self._domain is not None
         self._inferences = [goes_on for goes_on in self._inferences if goes_on()]
         if self._inferences:  # a student infers in one thread at a time
             raise FamdaError('an inference from before still runs; activate again when it has ended')
         profiles, card = self._profiles, self._profiles.student.card
         scheduler = self._scheduler = FrameScheduler(self._weights, profiles.settings.max_rate_hz)
         self._worker = InferenceWorker(
-            self._cameras, scheduler, lambda: profiles.settings, profiles.measured, self._on_crash
+            self._cameras, scheduler, lambda: profiles.settings, profiles.measured, self._on_crash, self._domain.watch
         )
+        self._domain.start(self._cameras, card)
         self._publish_labels(card)
         for camera in self._cameras.values():
             camera.start(scheduler.put)
@@ -128,11 +132,11 @@ class PerceptionNode(ManagedNode):
         if self._report_timer is not None:
             self.destroy_timer(self._report_timer)
             self._report_timer = None
-        for entity in (*self._cameras.values(), self._diagnostics, self._profiles):
+        for entity in (*self._cameras.values(), self._diagnostics, self._domain, self._profiles):
             if entity is not None:
                 entity.close()
         self._loader.abandon()
-        self._cameras, self._diagnostics, self._profiles = {}, None, None
+        self._cameras, self._diagnostics, self._domain, self._profiles = {}, None, None, None
 
     def _update_cameras(self) -> None:
         for camera in self._cameras.values():

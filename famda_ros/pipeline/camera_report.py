@@ -65,6 +65,7 @@ class CameraState:
         image_fault, calibration_fault, shape_fault: the last one of each, in a sentence.
         silence, no_calibration: why no image, or no calibration arrives, where the graph shows it.
         faint_fault: that no image uses the upper of its 16 bits.
+        domain_fault: that the camera does not see what the student was adapted to.
     """
 
     new: Counter[str]
@@ -78,6 +79,7 @@ class CameraState:
     silence: str = ''
     no_calibration: str = ''
     faint_fault: str = ''
+    domain_fault: str = ''
 
 
 def find_problems(state: CameraState, limits: DiagnosticLimits) -> list[tuple[int, str]]:
@@ -126,6 +128,8 @@ def find_problems(state: CameraState, limits: DiagnosticLimits) -> list[tuple[in
         problems.append((WARN, state.faint_fault))
     if newest and state.shape_fault:
         problems.append((WARN, state.shape_fault))
+    if newest and state.domain_fault:
+        problems.append((WARN, state.domain_fault))
     return sorted(problems, key=lambda problem: -problem[0])
 
 

@@ -17,6 +17,7 @@ from famda_ros.pipeline.camera_report import (
     number,
     timing_values,
 )
+from famda_ros.pipeline.drift import ALARMS, WAITING, DomainState
 
 COUNTERS = ('received', 'answered', 'dropped', 'stale', 'malformed', 'idle')
 """Frames: taken from the topic; published; replaced by a newer one or too many for the rate
@@ -61,6 +62,7 @@ class CameraStatistics:
         self._input_age_ms: float | None = None
         self._latency_ms: float | None = None
         self._brightness: float | None = None
+        self._domain = DomainState(WAITING, 0.0, '')
         self._confidence: float | None = None
         self._last_fault = self._last_calibration_fault = self._shape_fault = ''
         self._silence = self._no_calibration = self._faint = ''
@@ -133,6 +135,11 @@ class CameraStatistics:
         with self._lock:
             self._shape_fault = fault
 
+    def domain(self, domain: DomainState) -> None:
+        """Tell whether the camera sees what the student was adapted to."""
+        with self._lock:
+            self._domain = domain
+
     def answered(
         self,
         now: float,
@@ -181,6 +188,7 @@ class CameraStatistics:
                 new, newest, late_s, self._silent_s(now), focal,
                 self._last_fault, self._last_calibration_fault, self._shape_fault,
                 self._silence, self._no_calibration, self._faint_fault(),
+                self._domain.reason if self._domain.state in ALARMS else '',
             )  # fmt: skip
             problems = find_problems(state, self.limits)
             values = {f'frames_{name}': str(counts[name]) for name in COUNTERS}
@@ -192,6 +200,8 @@ class CameraStatistics:
                 'camera_focal_px': number(focal, 1),
                 'brightness': number(self._brightness, 1),
                 'mean_confidence': number(self._confidence, 3),
+                'domain': self._domain.state,
+                'domain_score': number(self._domain.score),
             }
             listening = self._listening_since is not None
         if problems:

@@ -80,6 +80,7 @@ class PendingFrame:
         prediction: of the student, at the image's size.
         wanted: topics with subscribers.
         style: how outputs are made of the prediction.
+        card: of the student.
         age_ms: age of the frame when work on it began; None = unknown.
         prepare_ms: time before the student ran, milliseconds.
         begun: when work on it began, seconds of the performance counter.
@@ -93,6 +94,7 @@ class PendingFrame:
     prediction: Prediction
     wanted: frozenset[str]
     style: OutputStyle
+    card: ModelCard
     age_ms: float | None
     prepare_ms: float
     begun: float
@@ -113,6 +115,7 @@ class InferenceWorker:
         settings: Callable[[], InferenceSettings],
         on_measured: Callable[[str, float, float, Any], None],
         on_crash: Callable[[Exception], None],
+        on_published: Callable[[PendingFrame], None] = lambda frame: None,
     ):
         """Start the threads.
 
@@ -122,12 +125,14 @@ class InferenceWorker:
             settings: returns the settings for the next frame.
             on_measured: called with (camera, brightness 0..255, confidence 0..1, image) twice a second.
             on_crash: called, in one of the threads, with the reason why they ended.
+            on_published: called with every frame, in the publishing thread, when its outputs are published.
         """
         self._cameras = cameras
         self._scheduler = scheduler
         self._settings = settings
         self._on_measured = on_measured
         self._on_crash = on_crash
+        self._on_published = on_published
         self._stopping = False
         self._newest: PendingFrame | None = None
         self._measured: dict[str, float] = {}
@@ -218,7 +223,7 @@ class InferenceWorker:
             camera.malformed(str(error))
             return None
         return PendingFrame(
-            camera, frame, image, prediction, wanted, OutputStyle.of(settings),
+            camera, frame, image, prediction, wanted, OutputStyle.of(settings), settings.student.card,
             age, 1e3 * (prepared - start), start, camera.brightness, measure,
         )  # fmt: skip
 
@@ -239,6 +244,7 @@ class InferenceWorker:
         camera.statistics.answered(time.monotonic(), times, pending.age_ms, camera.age_ms(frame), light, confidence)
         if pending.measure and light is not None and confidence is not None:
             self._on_measured(camera.name, light, confidence, pending.image)
+        self._on_published(pending)
 
     def _is_due(self, camera: str) -> bool:
         now = time.monotonic()

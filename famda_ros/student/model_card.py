@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import onnxruntime
 
 from famda_ros.errors import FamdaError
+from famda_ros.student.drift_reference import DriftReference
 from famda_ros.student.external_data import has_external_data
 from famda_ros.student.label_space import IGNORE, LABEL_SPACES, LabelSpace
 from famda_ros.student.parity import Limits
@@ -54,10 +55,11 @@ class ModelCard:
         limits: how far the outputs of a provider may be from those of the CPU.
         temperature: that logits were divided by before the softmax of the confidence; 1 = not calibrated.
         ece: expected calibration error of the confidence in points, on frames that were not trained on:
-            ``home`` and ``shifted`` → ``before`` (at temperature 1) and ``after``; and ``data``, what it was measured
-            on. Empty = not measured.
+            ``home`` and ``shifted`` (mean over several sets) → ``before`` (at temperature 1) and ``after``; and ``data``,
+            what it was measured on. Empty = not measured.
         stride: network heights and widths are multiples of it; 0 = the file has the one fixed shape.
         pixels: pixels in all that the network sees of an image, about; 0 = those of the training size.
+        reference: what frames of the domain look like, for the drift monitor; None = not measured.
         schema_version: layout of this card.
     """
 
@@ -79,6 +81,7 @@ class ModelCard:
     ece: dict[str, Any] = field(default_factory=dict)
     stride: int = 0
     pixels: int = 0
+    reference: DriftReference | None = None
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -125,7 +128,10 @@ class ModelCard:
     def to_json(self) -> str:
         """Return the card as JSON text for the ONNX metadata; validates it first."""
         self.validate()
-        return json.dumps(asdict(self), ensure_ascii=False, allow_nan=False)
+        values = asdict(replace(self, reference=None))
+        if self.reference is not None:
+            values['reference'] = self.reference.to_dict()
+        return json.dumps(values, ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> ModelCard:
@@ -149,6 +155,8 @@ class ModelCard:
             near, far = values['depth_range_m']
             values['depth_range_m'] = (float(near), float(far))
             values['limits'] = Limits(**values.get('limits', {}))
+            if values.get('reference') is not None:
+                values['reference'] = DriftReference.from_dict(values['reference'])
             known = {f.name for f in fields(cls)}
             return cls(**{k: v for k, v in values.items() if k in known}).validate()
         except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from famda_ros.pipeline.camera_report import ERROR, NOT_YET, OK, WARN, DiagnosticLimits
 from famda_ros.pipeline.camera_statistics import COUNTERS, FAINT_IMAGES, CameraStatistics
+from famda_ros.pipeline.drift import DomainState
 
 TIMES = {'preprocess': 1.0, 'inference': 20.0, 'postprocess': 4.0}
 SLOW = {'preprocess': 1.0, 'inference': 300.0, 'postprocess': 4.0}
@@ -26,8 +27,9 @@ def test_before_the_first_frame():
     assert (report.level, report.message) == (OK, 'waiting for images')
     counts = {key: value for key, value in report.values.items() if key.startswith(('frames_', 'calibrations_'))}
     assert set(counts.values()) == {'0'}
-    times = [value for key, value in report.values.items() if key not in counts]
-    assert len(times) == 20 and set(times) == {NOT_YET}  # never 0 where nothing was measured
+    assert report.values['domain'] == 'waiting'
+    times = [value for key, value in report.values.items() if key not in {*counts, 'domain'}]
+    assert len(times) == 21 and set(times) == {NOT_YET}  # never 0 where nothing was measured
     assert report.values['inference_time_ms'] == report.values['brightness'] == NOT_YET
 
 
@@ -274,3 +276,18 @@ def test_a_stream_of_faint_images_is_a_warning_and_one_dark_image_is_not():
     assert statistics.faint_fault == statistics.report(1.0, 0, 100.0).message == 'never exceed 4095'
     statistics.faint('')
     assert statistics.faint_fault == ''
+
+
+def test_another_domain_is_a_warning_once_frames_are_answered():
+    statistics = listening()
+    statistics.domain(DomainState('unlike', 1.0, "looks unlike what this student was adapted to ('day'): x", 2.5))
+    assert statistics.report(0.5, 0, 100.0).level == OK  # nothing was published yet
+    statistics.received(0.6)
+    statistics.answered(0.6, {'preprocess': 1.0, 'inference': 1.0, 'postprocess': 1.0})
+    report = statistics.report(0.7, 0, 100.0)
+    assert (report.level, report.message) == (WARN, "looks unlike what this student was adapted to ('day'): x")
+    assert (report.values['domain'], report.values['domain_score']) == ('unlike', '2.50')
+    statistics.domain(DomainState('home', 2.0, 'looks like it', 0.0))
+    assert statistics.report(0.8, 0, 100.0).level == OK
+    statistics.restart()
+    assert statistics.report(0.9, 0, 100.0).values['domain'] == 'waiting'
