@@ -734,6 +734,8 @@ class _OpenStreet(Site):
         if self.aside:
             yaw = self.pick((-1, 1)) * self.U(0.5, 2.0)
         pitch, roll = float(np.clip(self.N(0.05) - 0.015, -0.17, 0.13)), float(np.clip(self.N(0.022), -0.09, 0.09))
+        if self.driving:  # mounted straight, as a drive's transform says
+            yaw = roll = 0.0
         bonnet = not (self.aside or walk or self.driving) and 1.1 < y < 2.2 and self.chance(0.4)
         shape = (self.U(0.75, 1.7), self.U(0.6, 1.3), self.U(0.12, 0.45), self.U(-0.3, 0.3))
         return Stand(x, y, yaw, pitch, roll, self.U(0.02, 0.2) if bonnet else 0.0, shape)

@@ -211,7 +211,13 @@ def frustum_planes(half: np.ndarray, taper: np.ndarray) -> tuple[np.ndarray, np.
 def hit_frustum(
     origin: np.ndarray, direction: tuple, half: np.ndarray, taper: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Box that tapers upwards, in local axes; return (ray parameter, hit mask).
+    """Box that tapers upwards, in local axes; return (ray parameter, hit mask)."""
+    enter, leave = cross_frustum(origin, direction, half, taper)
+    return enter, enter <= leave
+
+
+def cross_frustum(origin, direction, half: np.ndarray, taper: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ray parameters at which lines enter and leave a frustum; they miss it where enter > leave.
 
     Either the origin or the direction may be arrays.
     """
@@ -225,7 +231,7 @@ def hit_frustum(
     inwards = speed < 0
     enter = np.where(inwards, t, np.float32(-np.inf)).max(0)
     leave = np.where(inwards, np.float32(np.inf), t).min(0)
-    return enter, enter <= leave
+    return enter, leave
 
 
 def hit_cylinder(origin: np.ndarray, direction: tuple, half: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ import numpy as np
 from famda_train.world.gbuffer import GBuffer
 from famda_train.world.materials import Material
 from famda_train.world.primitives import Kind, Role
-from famda_train.world.raycast import hit_frustum, image_bounds
+from famda_train.world.raycast import cross_frustum, image_bounds
 
 LEAF_TRANSMISSION = np.float32(0.3)
 _CASTERS = (
@@ -91,7 +91,7 @@ def _crosses(p, i: int, center: np.ndarray, direction: np.ndarray, x, y, z) -> n
             enter, leave = np.maximum(enter, middle - reach), np.minimum(leave, middle + reach)
         return leave > enter
     if p.kind[i] == Kind.FRUSTUM:
-        enter, leave = hit_frustum((ox, oy, oz), (dx, dy, dz), p.half[i], p.taper[i])
+        enter, leave = cross_frustum((ox, oy, oz), (dx, dy, dz), p.half[i], p.taper[i])
         return leave > np.maximum(enter, 0)
     a, b, c = np.float32(1) / p.half[i]
     ox, oy, oz, dx, dy, dz = ox * a, oy * b, oz * c, dx * a, dy * b, dz * c

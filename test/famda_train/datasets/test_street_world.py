@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from famda_ros.errors import FamdaError
+from famda_ros.student.label_space import IGNORE
 from famda_train.datasets.catalogue import detect_kind, open_dataset
 from famda_train.datasets.street_world import StreetWorld
 from famda_train.world import render
@@ -24,6 +25,19 @@ def test_frames_are_renderings_of_their_seeds(tmp_path, monkeypatch):
     assert dataset.frames[1].focal == ground_truth.camera.focal
     assert len(dataset) == 3 and dataset.info['label_space'] == 'flat7'
     assert not os.listdir(tmp_path)
+
+
+def test_open_streets_have_a_focal_of_their_own_and_an_ignored_car():
+    dataset = StreetWorld('open', frames=40, width=64, height=48)
+    focals = {frame.focal for frame in dataset.frames}
+    assert len(focals) == 40 and 'drawn' in dataset.store.name
+    for index in (0, 7, 31):
+        assert dataset.frames[index].focal == render(index, 'open', 64, 48).camera.focal
+    own = [index for index in range(40) if (dataset.labels(index) == IGNORE).any()]
+    assert 3 <= len(own) <= 25
+    for index in own:
+        assert (np.isnan(dataset.depth(index)) == (dataset.labels(index) == IGNORE)).all()
+    assert {frame.focal for frame in StreetWorld('open', focal=50.0, **SMALL).frames} == {50.0}
 
 
 def test_a_frame_is_rendered_once(monkeypatch):

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from famda_ros.student.label_space import FLAT7, IGNORE
-from famda_train.world import render
+from famda_train.world import drive, render
 from famda_train.world.gbuffer import GROUND, SKY, GBuffer, make_gbuffer
 from famda_train.world.materials import CLASS_OF_MATERIAL, Material
 from famda_train.world.open_ground import Shape
@@ -196,3 +196,16 @@ def test_a_bent_road_is_painted_where_it_bends_to(seed):
         assert (CLASS_OF_MATERIAL[material] == FLAT7.classes.index('flat')).all()
     if ground.bend:
         assert abs(float(ground.shift(np.array(80.0)))) == pytest.approx(abs(ground.bend) * 3200)
+
+
+def test_a_drive_goes_straight_ahead_through_one_street():
+    frames = [r for _, r in drive(11, 'open', 3, rate_hz=2.0, width=96, height=72)]
+    cameras = [r.camera for r in frames]
+    assert [c.z for c in cameras] == [0.0, 4.0, 8.0] and len({(c.y, c.pitch, c.focal) for c in cameras}) == 1
+    assert all(c.roll == 0 and abs(c.yaw) < 0.1 and abs(c.x - cameras[0].x) < 0.4 for c in cameras)
+    assert all((r.labels != IGNORE).all() and not np.isnan(r.depth).any() for r in frames)
+    first, second = (set(np.unique(r.instances).tolist()) for r in frames[:2])
+    assert len(first & second) > 10
+    layout = open_layout(11, 12.0)[0]
+    assert layout.ground.bend == 0 and len(layout.vehicles) > 0
+    assert (np.abs(layout.primitives.velocity[:, 2]) > 0).any()
