@@ -18,6 +18,7 @@ import numpy as np
 
 from famda_ros.errors import FamdaError
 from famda_ros.files import write_atomically
+from famda_ros.messages.compressed_image import read_header
 
 INDEX = 'frames.jsonl'
 FOCAL_WIDTHS = (0.2, 10.0)
@@ -185,11 +186,9 @@ def read_picture(path: str | Path) -> np.ndarray:
     Grey becomes three equal channels, transparency is dropped, 16-bit values are divided by 256.
 
     Raises:
-        FamdaError: missing, damaged, or of values that are no picture: floats, or 12 bits in 16.
+        FamdaError: missing, cut off, damaged, or of values that are no picture: floats, or 12 bits in 16.
     """
-    array = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if array is None:
-        raise FamdaError(f"cannot read '{path}': missing or damaged image file")
+    array = decode_file(path)
     if array.dtype == np.uint16:
         if 0 < array.max() <= TWELVE_BITS:
             raise FamdaError(
@@ -204,6 +203,25 @@ def read_picture(path: str | Path) -> np.ndarray:
     if array.shape[2] not in (3, 4):
         raise FamdaError(f"'{path}' has {array.shape[2]} channels instead of three colours; convert it")
     return cv2.cvtColor(array, cv2.COLOR_BGR2RGB if array.shape[2] == 3 else cv2.COLOR_BGRA2RGB)
+
+
+def decode_file(path: str | Path) -> np.ndarray:
+    """Return the pixels of an image file as OpenCV gives them: BGR, BGRA or one channel, of any type.
+
+    Raises:
+        FamdaError: missing, no image, or cut off: OpenCV would paint the rest grey.
+    """
+    try:
+        data = Path(path).read_bytes()
+        header = read_header(data)
+        if header is not None and not header.whole:
+            raise FamdaError(f"cannot read '{path}': cut off or damaged image file")
+        array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except (OSError, ValueError, cv2.error):
+        array = None
+    if array is None:
+        raise FamdaError(f"cannot read '{path}': missing or damaged image file")
+    return array
 
 
 def load_json(text: str | bytes) -> Any:

@@ -180,7 +180,7 @@ def open_source(
         return count_frames(path, topic), iter_frames(path, topic, on_malformed, on_calibration, on_loss)
     if topic is not None:
         raise FamdaError(f"'{source}' is a folder of images, which has no topics; leave --topic out")
-    if (path / INDEX).is_file():
+    if (path / INDEX).is_file() or (path / 'dataset.yaml').is_file():
         entries: list[Entry] = [(path / record.image, record) for record in read_frame_index(path)]
         if not entries:
             raise FamdaError(f"'{source}' holds no frames; copy or write them again")

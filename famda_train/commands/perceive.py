@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from famda_ros.resources import DEFAULT_MODEL
@@ -42,6 +43,7 @@ def run(
     from famda_ros.pipeline.offline import perceive
     from famda_train.commands.progress import progress_bar
 
+    check_source(source)
     draw = picture_writer(pictures) if pictures else None
     with progress_bar() as progress:
         task = progress.add_task('perceive', total=None)
@@ -66,6 +68,18 @@ def run(
     for sentence in result['malformed_images'][:MOST_NAMED]:
         print(f'left out: {sentence}')
     return result
+
+
+def check_source(source: str | Path) -> None:
+    """Refuse a frame folder that no other verb would take: its dataset.yaml is damaged or contradicts its files.
+
+    Raises:
+        FamdaError: what is wrong.
+    """
+    if (Path(source) / 'dataset.yaml').is_file():
+        from famda_train.datasets.frame_folder import FrameFolder
+
+        FrameFolder(source)
 
 
 def picture_writer(folder: str):

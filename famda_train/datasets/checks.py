@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from famda_ros.errors import FamdaError
-from famda_ros.messages.frame_index import picture_fault, same_view
+from famda_ros.messages.frame_index import decode_file, picture_fault, same_view
 from famda_ros.student.label_space import IGNORE
 from famda_train.datasets.dataset import Dataset
 
@@ -34,8 +34,9 @@ def header_size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             return image.size
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # some damaged PNG: SyntaxError
-        raise FamdaError(f"cannot read '{path}': missing or damaged image file") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # some damaged PNG: SyntaxError
+        height, width = decode_file(path).shape[:2]  # or the reason why nobody reads it
+        return width, height
 
 
 def check_ids(ids: np.ndarray, known: Iterable[int], where: str, space: str) -> None:
@@ -78,6 +79,17 @@ def checked_image(dataset: Dataset, index: int, whole: bool = False) -> np.ndarr
     if path is not None and dataset.ONE_SIZE:
         _refuse(picture_fault(dataset.frames[index], path, image.shape[1], image.shape[0]))
     return image
+
+
+def spread_images(dataset: Dataset, count: int) -> Iterator[np.ndarray]:
+    """Yield ``count`` images from all over a data set, in order, or all where there are fewer.
+
+    Raises:
+        FamdaError: there are no frames, an image cannot be read, or it has another shape than its record.
+    """
+    dataset.require()
+    places = sample_indices(len(dataset), min(count, len(dataset)))
+    return (checked_image(dataset, index) for index in places)
 
 
 def checked_layer(dataset: Dataset, kind: str, index: int, image: np.ndarray) -> np.ndarray:
@@ -153,8 +165,7 @@ def check_files(dataset: Dataset, kinds: Sequence[str] = ()) -> None:
     Raises:
         FamdaError: the first fault.
     """
-    if not len(dataset):
-        raise FamdaError(f"'{dataset.path}' holds no frames; copy or write them again")
+    dataset.require()
     faults = file_faults(dataset, kinds)
     if faults:
         more = f' ({len(faults) - 1} more faults: famda doctor {dataset.path})' if len(faults) > 1 else ''
@@ -193,6 +204,23 @@ def check_one_size(dataset: Dataset) -> None:
     sizes = sorted({f'{frame.width}x{frame.height}' for frame in dataset.frames})
     if dataset.ONE_SIZE and len(sizes) > 1:
         raise FamdaError(f"'{dataset.path}' has {several_sizes(sizes)}, or give the size that training resizes to")
+
+
+def check_images(dataset: Dataset, frames: int = FRAMES_READ) -> None:
+    """Refuse images that cannot be read, or have another shape than their records, among some of all over a data set.
+
+    Args:
+        dataset: whose images are read where they lie on disk.
+        frames: how many, as many as ``famda doctor`` reads; 0 = all.
+
+    Raises:
+        FamdaError: the first fault.
+    """
+    if dataset.image_path(0) is None:
+        return
+    places = sample_indices(len(dataset), frames)
+    with ThreadPoolExecutor(READERS) as pool:
+        list(pool.map(lambda index: checked_image(dataset, index, whole=True).shape, places))
 
 
 def check_ground_truth(dataset: Dataset, kind: str, frames: int = FRAMES_READ) -> None:

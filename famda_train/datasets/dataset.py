@@ -100,11 +100,6 @@ class Dataset(abc.ABC):
         """Yield the first ``count`` images, or all where there are fewer."""
         return map(self.image, range(min(count, len(self))))
 
-    def spread(self, count: int) -> Iterator[np.ndarray]:
-        """Yield ``count`` images from all over the data, in order, or all where there are fewer."""
-        places = np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(int)
-        return map(self.image, places.tolist())
-
     def labels(self, index: int) -> np.ndarray:
         """Return uint8 [H, W] train ids; 255 = ignore."""
         raise self._lack('labels')
@@ -135,7 +130,7 @@ class Dataset(abc.ABC):
             FamdaError: names what is missing.
         """
         if not len(self):
-            raise FamdaError(f"'{self.path}' holds no frames")
+            raise FamdaError(f"'{self.path}' holds no frames; copy or write them again")
         missing = [kind for kind in kinds if not self.has(kind)]
         if missing:
             raise self._lack(' and no '.join(missing))

@@ -27,6 +27,7 @@ from famda_ros.errors import FamdaError
 from famda_ros.files import atomic_path, make_output_folder, write_atomically
 from famda_ros.messages.frame_index import (
     FrameRecord,
+    decode_file,
     read_frame_index,
     read_picture,
     record_fault,
@@ -50,9 +51,7 @@ from famda_train.datasets.label_maps import projection
 
 def read_png(path: Path) -> np.ndarray:
     """Read a PNG as stored: RGB, or a single channel, uint8 or uint16.  Images are read by ``read_picture``."""
-    array = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if array is None:
-        raise FamdaError(f"cannot read '{path}': missing or damaged image file")
+    array = decode_file(path)
     return cv2.cvtColor(array, cv2.COLOR_BGR2RGB) if array.ndim == 3 else array
 
 

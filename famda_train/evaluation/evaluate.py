@@ -143,6 +143,7 @@ def score_frames(
         FamdaError: nothing to score, files that are missing or of another shape, no pixel with ground truth, label
             spaces that do not fit, or a prediction that has not the size of its frame.
     """
+    data.require()
     rules = get_protocol(protocol)
     scores_depth, scores_labels = data.has('depth'), data.label_space is not None and data.has('labels')
     if not (scores_depth or scores_labels):

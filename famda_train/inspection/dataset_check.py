@@ -122,8 +122,9 @@ def check_part(
         'depth': reading.depth_statistics(),
         'stores': stores,
     }
-    if dataset.ONE_SIZE and len(sizes) > 1:
-        problems.append(several_sizes(sizes))
+    recorded = sorted({f'{frame.width}x{frame.height}' for frame in dataset.frames})
+    if dataset.ONE_SIZE and len(recorded) > 1:
+        problems.append(several_sizes(recorded))
     problems += [*reading.problems(), *store_problems]
     notes = [*reading.notes(), *_notes(dataset)]
     return part, [f'{name}: {sentence}' for sentence in problems], [f'{name}: {sentence}' for sentence in notes]

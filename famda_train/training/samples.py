@@ -13,6 +13,7 @@ from famda_ros.messages.frame_index import focal_at, focal_fault
 from famda_train.datasets.checks import (
     check_files,
     check_ground_truth,
+    check_images,
     check_one_size,
     check_view,
     checked_image,
@@ -75,6 +76,7 @@ class Samples:
         whole, dataset = len(dataset), labelled_part(dataset) if ground_truth else dataset
         self.left_out = whole - len(dataset)
         check_files(dataset, ('labels', 'depth') if ground_truth else ())
+        check_images(dataset)
         if size is None:
             check_one_size(dataset)
         self.dataset = dataset

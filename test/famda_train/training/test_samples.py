@@ -121,8 +121,8 @@ def test_memory_is_limited_and_reading_twice_gives_the_same(source, monkeypatch)
     image = source.image
     monkeypatch.setattr(source, 'image', lambda index: (reads.append(index), image(index))[1])
     one = sum(array.nbytes for array in Samples(source, ground_truth=True)[0].values())
-    reads.clear()
     samples = Samples(source, ground_truth=True, cache_gb=2.5 * one / 1e9)
+    reads.clear()  # images were looked at already, when it began
     first = [samples[i] for i in range(3)]
     again = [samples[i] for i in range(3)]
     assert reads == [0, 1, 2, 2]
