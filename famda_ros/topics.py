@@ -9,6 +9,8 @@ COMPRESSED = '/compressed'
 
 MASK, CONFIDENCE = 'segmentation/mask', 'segmentation/confidence'
 COLOR, OVERLAY = 'segmentation/color', 'segmentation/overlay'
+OVERLAY_COMPRESSED = f'{OVERLAY}{COMPRESSED}'
+"""The overlay as JPEG, for narrow networks."""
 DEPTH = 'depth/image'
 POINTS = 'depth/points'
 LABELS, LABEL_INFO = 'segmentation/labels', 'segmentation/label_info'

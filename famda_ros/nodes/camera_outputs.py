@@ -9,7 +9,7 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
 
 from famda_ros.messages.camera_info import calibrated_size, fill_camera_info, intrinsics_of
 from famda_ros.messages.image_messages import fill_image
@@ -19,7 +19,10 @@ from famda_ros.nodes.qos_overrides import overridable
 from famda_ros.pipeline.outputs import FrameOutputs
 from famda_ros.pipeline.worker import Frame
 from famda_ros.student.model_card import ModelCard
-from famda_ros.topics import IMAGE_TOPICS, INFO_TOPICS, POINTS
+from famda_ros.topics import IMAGE_TOPICS, INFO_TOPICS, OVERLAY_COMPRESSED, POINTS
+
+JPEG_FORMAT = 'rgb8; jpeg compressed bgr8'
+"""As image_transport names a JPEG of an rgb8 image."""
 
 
 class CameraOutputs:
@@ -41,6 +44,7 @@ class CameraOutputs:
         self._prefix = prefix
         self._points_stride, self._edge_filter = points_stride, edge_filter
         kinds: dict[str, Any] = {**dict.fromkeys(IMAGE_TOPICS, Image), **dict.fromkeys(INFO_TOPICS, CameraInfo)}
+        kinds[OVERLAY_COMPRESSED] = CompressedImage
         if points_stride:
             kinds[POINTS] = PointCloud2
         self._publishers = {topic: self._publisher(kind, topic) for topic, kind in kinds.items()}
@@ -55,9 +59,9 @@ class CameraOutputs:
         """Return the topics with subscribers."""
         return frozenset(topic for topic, output in self._publishers.items() if output.get_subscription_count())
 
-    def publish_labels(self, card: ModelCard) -> None:
-        """Tell the classes, to everybody who ever listens."""
-        self._labels.publish(card)
+    def publish_labels(self, card: ModelCard, threshold: float) -> None:
+        """Tell the classes, and the confidence 0..1 below which pixels have none, to everybody who ever listens."""
+        self._labels.publish(card, threshold)
 
     def publish(self, frame: Frame, wanted: frozenset[str], outputs: FrameOutputs) -> None:
         """Publish the outputs of a frame with the frame's own header."""
@@ -66,6 +70,10 @@ class CameraOutputs:
         images = {t: fill_image(Image(), array, IMAGE_TOPICS[t], header) for t, array in outputs.images.items()}
         for topic, message in images.items():
             self._publishers[topic].publish(message)
+        if outputs.jpeg is not None:
+            jpeg = CompressedImage(header=header, format=JPEG_FORMAT)
+            jpeg.data.frombytes(outputs.jpeg)
+            self._publishers[OVERLAY_COMPRESSED].publish(jpeg)
         if info is None:
             return
         (width, height), (info_width, info_height) = outputs.size, calibrated_size(info)

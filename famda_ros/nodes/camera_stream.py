@@ -29,7 +29,9 @@ from famda_ros.student.runtime import Prediction
 from famda_ros.topics import CAMERA_INFO, COMPRESSED, IMAGE
 
 PATIENCE_S = 0.5
-"""So long the first image waits for the calibration, without which its depth would not be metric."""
+"""So long the first image, or a newer one in its place, waits for the calibration, without which metres are wrong."""
+DISCOVERY_S = 0.2
+"""So long it waits where nobody is seen to publish a calibration: who does may not have been discovered yet."""
 WARN_PERIOD_S = 5.0
 """A camera repeats a warning of one kind after so long."""
 
@@ -75,7 +77,8 @@ class CameraStream:
         self._on_frame: Callable[[str, Frame], None] | None = None
         self._info_subscription: Subscription | None = None
         self._image_subscription: Subscription | None = None
-        self._waiting_since = 0.0
+        self._held: Any = None
+        self._first_image_at: float | None = None
         self._throttle = Throttle()
         self._watch = CameraWatch(node, self.statistics, self._prefix, compressed, self._warn_once)
         for topic, latched in ((self._info_name, True), (self._image_name, False)):  # used much later
@@ -118,17 +121,21 @@ class CameraStream:
         if not self.wanted():
             self._unsubscribe()
         elif self._info_subscription is None:
-            self._waiting_since = time.monotonic()
             self._info_subscription = self._subscribe(CameraInfo, self._info_name, self._on_camera_info, latched=True)
-        elif self._image_subscription is None and self._may_begin():
-            self._subscribe_images()
+            kind = CompressedImage if self.compressed else Image
+            self._image_subscription = self._subscribe(kind, self._image_name, self._on_image)
+            self.statistics.listen(True, time.monotonic())
+        self._take_held()
         self._watch.look(self.image_topic, self._info_topic, self.camera_info is not None)
 
     def _may_begin(self) -> bool:
-        """Tell whether images are of use: the calibration is known, or is not to be expected."""
-        if self.camera_info is not None or time.monotonic() - self._waiting_since > PATIENCE_S:
+        """Tell whether images are of use: the calibration is known, or was waited for since the first image."""
+        if self.camera_info is not None:
             return True
-        return bool(self._node.count_publishers(self.image_topic)) and not self._node.count_publishers(self._info_topic)
+        now = time.monotonic()
+        self._first_image_at = now if self._first_image_at is None else self._first_image_at
+        waited = now - self._first_image_at
+        return waited > (PATIENCE_S if self._node.count_publishers(self._info_topic) else DISCOVERY_S)
 
     @property
     def image_topic(self) -> str:
@@ -151,17 +158,13 @@ class CameraStream:
         options = overridable(self._node, 'subscription', topic, qos, durability=latched)
         return self._node.create_subscription(kind, topic, callback, qos, qos_overriding_options=options)
 
-    def _subscribe_images(self) -> None:
-        kind = CompressedImage if self.compressed else Image
-        self._image_subscription = self._subscribe(kind, self._image_name, self._on_image)
-        self.statistics.listen(True, time.monotonic())
-
     def _unsubscribe(self) -> None:
         self.statistics.listen(False, time.monotonic())
         for subscription in (self._image_subscription, self._info_subscription):
             if subscription is not None:
                 self._node.destroy_subscription(subscription)
         self._image_subscription = self._info_subscription = None
+        self._held = self._first_image_at = None
 
     def _on_camera_info(self, msg: CameraInfo) -> None:
         if fault := calibration_fault(msg):
@@ -170,10 +173,18 @@ class CameraStream:
             self._warn('calibration', fault)
             return
         self.camera_info = msg
-        if self._image_subscription is None and self._info_subscription is not None:
-            self._subscribe_images()
+        self._take_held()
 
     def _on_image(self, msg: Any) -> None:
+        self._held = msg
+        self._take_held()
+
+    def _take_held(self) -> None:
+        """Take the newest image, unless its calibration is waited for."""
+        msg = self._held
+        if msg is None or not self._may_begin():
+            return
+        self._held = None
         self.statistics.received(time.monotonic())
         self.frame_id = msg.header.frame_id
         if self._on_frame is not None:

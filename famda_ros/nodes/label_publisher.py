@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
@@ -30,16 +31,13 @@ class LabelPublisher:
         self._labels = node.create_publisher(String, f'{prefix}{LABELS}', _latched_qos())
         self._label_info = _label_info_publisher(node, f'{prefix}{LABEL_INFO}')
 
-    def publish(self, card: ModelCard) -> None:
-        """Publish the classes, latched."""
+    def publish(self, card: ModelCard, threshold: float) -> None:
+        """Publish the classes, latched, and the confidence 0..1 below which pixels are unlabelled."""
         self._labels.publish(String(data=card.labels_json()))
         if self._label_info is not None:
             publisher, label_info, vision_class = self._label_info
-            message = label_info()
+            message = fill_label_info(label_info(), vision_class, card.label_space.classes, threshold)
             message.header.stamp = self._node.get_clock().now().to_msg()
-            message.class_map = [
-                vision_class(class_id=i, class_name=name) for i, name in enumerate(card.label_space.classes)
-            ]
             publisher.publish(message)
 
     def close(self) -> None:
@@ -47,6 +45,20 @@ class LabelPublisher:
         self._node.destroy_publisher(self._labels)
         if self._label_info is not None:
             self._node.destroy_publisher(self._label_info[0])
+
+
+def fill_label_info(message: Any, vision_class: Any, classes: Sequence[str], threshold: float) -> Any:
+    """Fill a fresh vision_msgs/LabelInfo and return it.
+
+    Args:
+        message: a new message.
+        vision_class: the class vision_msgs/VisionClass.
+        classes: names, train id 0 first.
+        threshold: confidence 0..1 below which pixels are unlabelled.
+    """
+    message.class_map = [vision_class(class_id=i, class_name=name) for i, name in enumerate(classes)]
+    message.threshold = float(threshold)
+    return message
 
 
 def _latched_qos() -> QoSProfile:

@@ -46,7 +46,6 @@ from famda_ros.profiles.loading_thread import LoadingThread
 from famda_ros.profiles.parameters import PARAMETERS, camera_weights, check_choices, group
 from famda_ros.profiles.profile_control import ProfileControl
 from famda_ros.profiles.student_switch import Attempt
-from famda_ros.student.model_card import ModelCard
 
 LISTENER_PERIOD_S, REPORT_PERIOD_S = 0.2, 1.0
 STOP_TIMEOUT_S = 1.0
@@ -100,7 +99,7 @@ class PerceptionNode(ManagedNode):
             self._cameras, scheduler, lambda: profiles.settings, profiles.measured, self._on_crash, self._domain.watch
         )
         self._domain.start(self._cameras, card)
-        self._publish_labels(card)
+        self._publish_labels()
         for camera in self._cameras.values():
             camera.start(scheduler.put)
         self._listener_timer = self._steady_timer(LISTENER_PERIOD_S, self._update_cameras)
@@ -160,14 +159,19 @@ class PerceptionNode(ManagedNode):
             self._profiles.set_values(self._values)
         self._set_limits()
         self._set_rate()
+        if 'min_confidence' in changed:
+            self._publish_labels()
         return SetParametersResult(successful=True)
 
     def _log(self, sentence: str) -> None:
         self.get_logger().info(sentence)
 
-    def _publish_labels(self, card: ModelCard) -> None:
+    def _publish_labels(self) -> None:
+        if self._profiles is None or self._scheduler is None:
+            return
+        settings = self._profiles.settings
         for camera in self._cameras.values():
-            camera.outputs.publish_labels(card)
+            camera.outputs.publish_labels(settings.student.card, settings.min_confidence)
 
     def _set_limits(self) -> None:
         for camera in self._cameras.values():
@@ -201,8 +205,7 @@ class PerceptionNode(ManagedNode):
             return
         self._set_rate()
         self.get_logger().info(f"profile '{name}' with model '{profiles.student.card.name}'")
-        if self._scheduler is not None:
-            self._publish_labels(profiles.student.card)
+        self._publish_labels()
 
     def destroy_node(self) -> None:
         """End the inference thread, then the node."""

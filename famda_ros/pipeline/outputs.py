@@ -16,22 +16,27 @@ from typing import Any
 import cv2
 import numpy as np
 
+from famda_ros.messages.image_messages import encode_image
 from famda_ros.pipeline.exposure import normalize_exposure
 from famda_ros.student.colorize import color_mask, overlay
 from famda_ros.student.label_space import IGNORE, LabelSpace
 from famda_ros.student.resize import enlarge_depth, resize_image, resize_nearest
 from famda_ros.student.runtime import Prediction, Student
-from famda_ros.topics import COLOR, CONFIDENCE, DEPTH, IMAGE_TOPICS, MASK, OVERLAY, POINTS
+from famda_ros.topics import COLOR, CONFIDENCE, DEPTH, IMAGE_TOPICS, MASK, OVERLAY, OVERLAY_COMPRESSED, POINTS
 
 _NEEDS = {
     MASK: {'labels'},
     CONFIDENCE: {'confidence'},
     COLOR: {'labels'},
     OVERLAY: {'labels'},
+    OVERLAY_COMPRESSED: {'labels'},
     DEPTH: {'depth'},
     POINTS: {'labels', 'depth'},
 }
 """Outputs of the student that a topic is made of; calibration needs none."""
+
+JPEG_QUALITY = 80
+"""Of the compressed overlay; image_transport's default."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,7 @@ class FrameOutputs:
     Attributes:
         size: (width, height) of the outputs.
         images: arrays of the wanted topics of :data:`famda_ros.topics.IMAGE_TOPICS`.
+        jpeg: the overlay as JPEG; None where it is not wanted.
         image: uint8 [H, W, 3] RGB at output size; None where no topic needs it.
         labels, depth: at output size; None where no topic needs them.
         confidence: mean confidence 0..1 of this frame; None where it was not wanted.
@@ -95,6 +101,7 @@ class FrameOutputs:
 
     size: tuple[int, int]
     images: dict[str, np.ndarray]
+    jpeg: bytes | None
     image: np.ndarray | None
     labels: np.ndarray | None
     depth: np.ndarray | None
@@ -153,11 +160,15 @@ def compose(prediction: Prediction, image: np.ndarray, wanted: Collection[str], 
     labels, confidence, depth = _at_size(prediction, size)
     if labels is not None and confidence is not None and style.min_confidence > 0:
         labels = np.where(confidence < style.min_confidence * 255, np.uint8(IGNORE), labels)
-    picture = resize_image(image, *size) if OVERLAY in wanted or POINTS in wanted else None
+    picture = resize_image(image, *size) if {OVERLAY, OVERLAY_COMPRESSED, POINTS} & {*wanted} else None
     images = _images(wanted, picture, labels, confidence, depth, style.label_space)
+    jpeg = None
+    if OVERLAY_COMPRESSED in wanted:
+        shown = images[OVERLAY] if OVERLAY in images else overlay(picture, labels, style.label_space)
+        jpeg = encode_image(shown, '.jpg', JPEG_QUALITY)
     times = dict(prediction.times_ms)
     times['postprocess'] += 1e3 * (time.perf_counter() - start)
-    return FrameOutputs(size, images, picture, labels, depth, mean, times)
+    return FrameOutputs(size, images, jpeg, picture, labels, depth, mean, times)
 
 
 def scaled_size(width: int, height: int, scale: float) -> tuple[int, int]:

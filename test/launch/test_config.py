@@ -17,7 +17,11 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
+from famda_ros.profiles.parameters import PARAMETERS
 from famda_ros.profiles.profile_file import KEYS, SETTINGS, load_profile
+from famda_ros.resources import resource
+from famda_ros.student.model_card import read_card
+from famda_ros.topics import CONFIDENCE, LABEL_INFO, MASK, POINTS
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / 'config'
@@ -41,7 +45,7 @@ def test_every_file_is_installed():
     assert {f'share/famda_ros/{file}': file for file in files}.items() <= installed.items()
     assert not any('research' in file for file in installed)  # models whose licence allows research only
     folders = {Path(file).parent.name for file in files}
-    assert folders >= {'profiles', 'rviz', 'foxglove', 'sros2', 'train', 'launch', 'models'}
+    assert folders >= {'profiles', 'rviz', 'foxglove', 'nav2', 'sros2', 'train', 'launch', 'models'}
 
 
 @pytest.fixture
@@ -110,6 +114,33 @@ def test_the_examples_in_shipped_profiles_are_valid_when_uncommented(name, tmp_p
     assert profile.model == tmp_path / f'{name}.onnx'
     assert set(profile.overrides) == set(SETTINGS)
     assert set(yaml.safe_load(text)) == set(KEYS)
+
+
+def test_nav2_layers_take_what_one_node_publishes():
+    content = yaml.safe_load((CONFIG / 'nav2' / 'local_costmap.yaml').read_text())
+    costmap = content['local_costmap']['local_costmap']['ros__parameters']
+    assert [costmap[name]['plugin'].partition('::')[2] for name in costmap['plugins']] == [
+        'SemanticSegmentationLayer', 'VoxelLayer', 'InflationLayer',
+    ]  # fmt: skip
+    semantic, voxels = (costmap[name][costmap[name]['observation_sources']] for name in costmap['plugins'][:2])
+    topics = {name: f'/camera/{topic}' for name, topic in (
+        ('segmentation_topic', MASK), ('confidence_topic', CONFIDENCE), ('labels_topic', LABEL_INFO),
+        ('pointcloud_topic', POINTS),
+    )}  # fmt: skip
+    assert {name: semantic[name] for name in topics} == topics and voxels['topic'] == topics['pointcloud_topic']
+    named = [name for kind in semantic['class_types'] for name in semantic[kind]['classes']]
+    assert sorted(named) == sorted(read_card(resource('models/street.onnx')).label_space.classes)
+
+
+def test_nav2_parameters_are_ones_of_the_node():
+    (given,) = yaml.safe_load((CONFIG / 'nav2' / 'perception.yaml').read_text()).values()
+    known = {parameter.name: parameter for parameter in PARAMETERS}
+    values = given['ros__parameters']
+    points = {f'points.{name}': value for name, value in values.pop('points').items()}
+    for name, value in {**values, **points}.items():
+        assert isinstance(value, type(known[name].default)), name
+        assert known[name].minimum <= value <= known[name].maximum, name
+    assert points['points.edge_filter'] == known['points.edge_filter'].default
 
 
 def test_fastdds_profile():

@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which topics a camera subscribes to, of a node in this process."""
+"""Which topics a camera subscribes to, and how long its first image waits, of a node in this process."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import pytest
 pytest.importorskip('rclpy', reason='no ROS 2: neither a distribution nor the wheels are installed')
 
 import rclpy
+from perception_client import camera_info, header, stamp_of
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CameraInfo, Image
 
-from famda_ros.nodes.camera_stream import CameraStream
+from famda_ros.nodes.camera_stream import DISCOVERY_S, PATIENCE_S, CameraStream
 from famda_ros.nodes.dds import environment
 
 
@@ -51,3 +53,83 @@ def test_the_topic_that_is_reported_is_the_one_that_is_subscribed_to(monkeypatch
     finally:
         node.destroy_node()
         context.try_shutdown()
+
+
+@pytest.fixture
+def stream(monkeypatch):
+    """A camera that somebody listens to, the frames that it hands on, another node to publish, and how to wait."""
+    for name, value in environment(86).items():
+        monkeypatch.setenv(name, value)
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=86)
+    node, driver = LifecycleNode('camera', context=context), rclpy.create_node('driver', context=context)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    executor.add_node(driver)
+    stream, frames = CameraStream(node, '', False, 0, 0.0), []
+
+    def wait_for(condition, seconds=20.0):
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end:
+                return False
+            executor.spin_once(timeout_sec=0.02)
+            stream.update()
+        return True
+
+    try:
+        driver.create_subscription(Image, 'segmentation/mask', print, 1)
+        assert wait_for(stream.wanted)
+        stream.start(lambda name, frame: frames.append(frame))
+        yield stream, frames, driver, wait_for
+        stream.close()
+    finally:
+        executor.shutdown()
+        node.destroy_node()
+        driver.destroy_node()
+        context.try_shutdown()
+
+
+def test_the_first_image_has_its_calibration(stream):
+    """Also where who listens was there long before the camera, and the driver publishes the image first."""
+    camera, frames, driver, wait_for = stream
+    assert not wait_for(lambda: frames, 3 * PATIENCE_S)
+    images, infos = driver.create_publisher(Image, 'image', 1), driver.create_publisher(CameraInfo, 'camera_info', 1)
+    assert wait_for(lambda: images.get_subscription_count() and infos.get_subscription_count())
+    for stamp_ns in (1, 2):
+        images.publish(Image(header=header(stamp_ns)))
+    assert not wait_for(lambda: frames, 0.1)
+    infos.publish(camera_info(1, 4, 3, 100.0))
+    assert wait_for(lambda: frames)
+    assert [(stamp_of(frame.message), frame.camera_info.k[0]) for frame in frames] == [(2, 100.0)]
+    images.publish(Image(header=header(3)))
+    assert wait_for(lambda: len(frames) == 2)
+    assert frames[1].camera_info is frames[0].camera_info
+    report = camera.statistics.report(time.monotonic(), 0, None)
+    assert report.values['frames_received'] == '2'  # the one that a newer one replaced was never taken
+
+
+@pytest.mark.parametrize('promised', [True, False], ids=['of which none comes', 'that nobody publishes'])
+def test_an_image_waits_for_a_calibration_only_so_long(stream, promised):
+    _, frames, driver, wait_for = stream
+    images = driver.create_publisher(Image, 'image', 1)
+    others = [driver.create_publisher(CameraInfo, 'camera_info', 1)] if promised else []
+    assert wait_for(lambda: images.get_subscription_count() and all(p.get_subscription_count() for p in others))
+    start = time.monotonic()
+    images.publish(Image(header=header(1)))
+    assert wait_for(lambda: frames)
+    assert time.monotonic() - start > (PATIENCE_S if promised else DISCOVERY_S)
+    assert frames[0].camera_info is None
+    images.publish(Image(header=header(2)))
+    assert wait_for(lambda: len(frames) == 2)
+
+
+def test_what_waits_is_forgotten_when_nobody_listens_any_more(stream):
+    camera, frames, driver, wait_for = stream
+    images, infos = driver.create_publisher(Image, 'image', 1), driver.create_publisher(CameraInfo, 'camera_info', 1)
+    assert wait_for(lambda: images.get_subscription_count() and infos.get_subscription_count())
+    images.publish(Image(header=header(1)))
+    assert not wait_for(lambda: frames, 0.1)
+    camera.stop()
+    camera.start(lambda name, frame: frames.append(frame))
+    assert not wait_for(lambda: frames, 2 * PATIENCE_S)

@@ -58,9 +58,8 @@ def test_points_fall_on_their_pixels(tmp_path, monkeypatch, scale, rectified):
     info.p = [350.0, 0.0, 150.0, -40.0, 0.0, 345.0, 95.5, 0.0, 0.0, 0.0, 1.0, 0.0] if rectified else [0.0] * 12
     info.roi = RegionOfInterest(x_offset=40, y_offset=24, width=4 * WIDTH, height=4 * HEIGHT)
     stride = 3
-    with PerceptionClient(
-        tmp_path, 36, monkeypatch, model=model, output_scale=scale, **{'points.stride': stride}
-    ) as client:
+    points = {'points.stride': stride, 'points.edge_filter': 0.0}
+    with PerceptionClient(tmp_path, 36, monkeypatch, model=model, output_scale=scale, **points) as client:
         client.listen(*TOPICS)
         answer = ask(client, image, info)
         client.fresh_report()

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,9 +11,9 @@ from tiny_student import FOCAL, HEIGHT, TINY_SPACE, WIDTH, expected, save_tiny
 
 from famda_ros.pipeline.outputs import InferenceSettings, OutputStyle, compose, infer, scaled_size
 from famda_ros.student.runtime import Student
-from famda_ros.topics import IMAGE_TOPICS, INFO_TOPICS, POINTS
+from famda_ros.topics import IMAGE_TOPICS, INFO_TOPICS, OVERLAY_COMPRESSED, POINTS
 
-TOPICS = (*IMAGE_TOPICS, *INFO_TOPICS, POINTS)
+TOPICS = (*IMAGE_TOPICS, *INFO_TOPICS, OVERLAY_COMPRESSED, POINTS)
 
 
 FOCALS = (FOCAL, FOCAL)
@@ -64,9 +65,20 @@ def test_only_what_is_wanted(student, wanted, measure):
     (outputs,) = predicted
     assert ('depth' in outputs) == bool(wanted & {'depth/image', POINTS})
     assert ('confidence' in outputs) == (measure or 'segmentation/confidence' in wanted)
-    colored = {'segmentation/mask', 'segmentation/color', 'segmentation/overlay', POINTS}
+    colored = {'segmentation/mask', 'segmentation/color', 'segmentation/overlay', OVERLAY_COMPRESSED, POINTS}
     assert ('labels' in outputs) == bool(wanted & colored or (measure and 'depth' in outputs))
     assert (made.confidence is None) == ('confidence' not in outputs)
+    assert (made.jpeg is None) == (OVERLAY_COMPRESSED not in wanted)
+
+
+def test_the_compressed_overlay_is_the_overlay(student):
+    image = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8), (0, 0), 6) // 2
+    made = run(InferenceSettings(student, output_scale=0.5), image, FOCALS, [OVERLAY_COMPRESSED])
+    assert made.images == {}
+    picture = cv2.imdecode(np.frombuffer(made.jpeg, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    plain = run(InferenceSettings(student, output_scale=0.5), image, FOCALS, ['segmentation/overlay'])
+    assert plain.jpeg is None and picture.shape == (48, 64, 3)
+    assert np.abs(picture.astype(int) - plain.images['segmentation/overlay']).mean() < 4
 
 
 @settings(max_examples=30)
