@@ -11,6 +11,7 @@ import numpy as np
 from famda_ros.errors import FamdaError
 from famda_train.world.grammar import PLAIN, Grammar
 from famda_train.world.materials import Material
+from famda_train.world.open_ground import OpenGround
 from famda_train.world.primitives import Kind, PrimitiveList, Primitives, Role
 
 FIRST_OBJECT_INSTANCE = 6
@@ -62,7 +63,7 @@ class Layout:
         instances: number of instance ids in use, sky's 0 included.
     """
 
-    ground: Ground
+    ground: Ground | OpenGround
     primitives: Primitives
     lamps: np.ndarray
     headlights: np.ndarray

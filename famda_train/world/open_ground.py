@@ -107,9 +107,9 @@ class OpenGround:
             material[on] = line.material
         for strips, beyond in ((self.strips_left, self.left - x), (self.strips_right, x - self.right)):
             for start, what, thing in strips:
-                on = beyond > start
-                material[on] = what
-                instance[on] = thing
+                outside = beyond > start
+                material[outside] = what
+                instance[outside] = thing
         for area in self.areas:
             on = np.flatnonzero((z > area.z0) & (z < area.z1))
             on = on[(x[on] > area.x0) & (x[on] < area.x1)]

@@ -14,8 +14,8 @@ from famda_train.world import open_things as things
 from famda_train.world.camera import Camera
 from famda_train.world.layout import FIRST_OBJECT_INSTANCE, MOST_INSTANCES, STREET_SPEED, Layout
 from famda_train.world.materials import Material
-from famda_train.world.open_ground import ROAD_INSTANCE, Area, Line, Mark, OpenGround, Shape, mirrored
-from famda_train.world.open_vehicles import add_car, add_motorcycle, add_trailer, add_tram, add_vehicle
+from famda_train.world.open_ground import Area, Line, Mark, OpenGround, Shape, mirrored
+from famda_train.world.open_vehicles import add_motorcycle, add_trailer, add_tram, add_vehicle
 from famda_train.world.primitives import Kind, PrimitiveList, Primitives
 from famda_train.world.site import Site, placed
 
@@ -242,17 +242,8 @@ class _OpenStreet(Site):
                 )
             )
         if self.chance(0.15):
-            x = self.kerb(1) - 1.2
-            self.marks.append(
-                Mark(
-                    Shape.RECTANGLE,
-                    x,
-                    40,
-                    0.9,
-                    60,
-                    int(self.pick((Material.ROOF, Material.PAVED))) if False else int(Material.PAVED),
-                )
-            )
+            # A lane for bicycles or buses in another colour.
+            self.marks.append(Mark(Shape.RECTANGLE, self.kerb(1) - 1.2, 40, 0.9, 60, int(Material.PAVED)))
 
     def _zebra(self, z: float):
         x0, x1 = self.kerb(-1) + 0.3, self.kerb(1) - 0.3
@@ -495,7 +486,7 @@ class _OpenStreet(Site):
         x = front + self.U(2.8, 6)
         full = self.U(0.35, 0.95)
         while x < front + wide - 4:
-            self.lines_beside(side * x)
+            self._mark_places(side * x)
             for z in self.along(self.start + 2, self.U(40, 90), 2.45, 2.75):
                 if self.chance(full):
                     self._still_vehicle(
@@ -514,7 +505,7 @@ class _OpenStreet(Site):
                 self, side * (front + wide + 12), z + 12, 11, self.U(9, 16), self.U(4.5, 9), self.chance(0.5)
             )
 
-    def lines_beside(self, x: float):
+    def _mark_places(self, x: float):
         """Mark parking places around x, square to the street."""
         for z in np.arange(self.start, 60.0, 2.6):
             self.marks.append(Mark(Shape.RECTANGLE, x, float(z), 2.4, 0.05, int(Material.LANE_PAINT)))
@@ -625,9 +616,8 @@ class _OpenStreet(Site):
         for z, half in self.junctions:  # across
             for _ in range(self.count(0.5)):
                 x = self.U(-30, 30)
-                add_car(self, x, z + self.U(-half, half) * 0.6, math.pi / 2 * self.pick((-1, 1)), (0, 0, 0)) if abs(
-                    x - self.own_x
-                ) > 5 or not self.driving else None
+                if abs(x - self.own_x) > 5 or not self.driving:
+                    self._still_vehicle(x, z + self.U(-half, half) * 0.6, math.pi / 2 * self.pick((-1, 1)), 0.15)
 
     def _median(self):
         """Fill what lies between the carriageways: grass, paving or rails, trees, barriers, posts."""
@@ -658,7 +648,8 @@ class _OpenStreet(Site):
                 )
             )
             if m < 0.7:
-                things.add_fence(self, 0.0, z0, min(z1, 120)) if self.chance(0.6) else None
+                if self.chance(0.6):
+                    things.add_fence(self, 0.0, z0, min(z1, 120))
             elif not self.tram and self.chance(0.6):
                 size = min(self.U(1.0, 3.0), m + 1.5)
                 for z in self.along(z0 + 2, z1, 7, 16):
@@ -817,6 +808,3 @@ def _with_own_car(layout: Layout, camera: Camera, stand: Stand) -> Layout:
         (wide * 0.8, 0.5, ahead / 2 - 0.175), camera.yaw,
     )  # fmt: skip
     return replace(layout, primitives=layout.primitives.joined(own.build()), instances=thing + 1)
-
-
-__all__ = ['PLACES', 'ROAD_INSTANCE', 'Stand', 'open_focal', 'open_layout', 'open_scene']

@@ -178,7 +178,7 @@ def test_what_reality_has_is_there():
     materials = set(np.unique(np.stack([g.material for g in gallery()])).tolist())
     wanted = 'ROOF FIELD DARK_PAINT RAIL CANVAS LETTERING HAIR BARRIER HEDGE GRAVEL OWN_PAINT TWIG BICYCLE FASCIA'
     assert {Material[name] for name in wanted.split()} <= materials
-    grounds = [open_layout(seed)[0].ground for seed in range(40)]
+    grounds = [open_layout(seed)[0].ground for seed in SEEDS]
     shapes = {mark.shape for ground in grounds for mark in ground.marks}
     assert shapes == set(Shape)
     assert {math.copysign(1, ground.bend) for ground in grounds if ground.bend} == {-1, 1}
