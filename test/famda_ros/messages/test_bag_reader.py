@@ -315,7 +315,7 @@ def test_messages_of_several_publishers_are_added_up(tmp_path):
     [('std_msgs/String', 'std_msgs/msg/String'), ('std_msgs/msg/String', 'std_msgs/msg/String'), ('odd', 'odd')],
 )
 def test_type_names_with_and_without_msg(name, full):
-    assert bag_reader._full_name(name) == full
+    assert bag_reader.full_type_name(name) == full
 
 
 @pytest.mark.parametrize('side', ['wal', 'journal'])
