@@ -103,7 +103,7 @@ def make_gbuffer(layout: Layout, camera: Camera, seconds: float = 0.0) -> GBuffe
     return g
 
 
-def _fill_ground(g: GBuffer, ground: Ground) -> None:
+def _fill_ground(g: GBuffer, ground: Ground | OpenGround) -> None:
     """Split the ground plane into road, paint, sidewalk and verge by x and z."""
     index = np.flatnonzero(g.primitive.ravel() == GROUND)
     x = g.point[0].ravel()[index] + np.float32(g.camera.x)
