@@ -171,7 +171,8 @@ class DriftMonitor:
         self.domain = replace(self.domain, score=round(found.score, 2))
 
     def _tell(self, now: float) -> None:
-        quiet = NO_REFERENCE if self._test is None else WAITING if self.domain.score is None else HOME
+        at_home = self.domain.score is not None and (self._beyond == 0 or self.domain.state == HOME)
+        quiet = NO_REFERENCE if self._test is None else HOME if at_home else WAITING
         state = self._fault or self._drift or quiet
         since = self.domain.since if state == self.domain.state else now
         self.domain = DomainState(state, since, self._sentence(state), self.domain.score)

@@ -26,6 +26,7 @@ from famda_ros.messages.frame_index import (
     read_picture,
 )
 from famda_ros.messages.image_messages import MalformedImage
+from famda_ros.pipeline.drift import DriftMonitor
 from famda_ros.student.camera_geometry import shape_warning
 from famda_ros.student.colorize import color_mask
 from famda_ros.student.label_space import LabelSpace
@@ -74,12 +75,14 @@ def perceive(
         about files that are cut off and are read as far as they are whole, images that are stored turned, and 16-bit
         images that hold 12 bits), ``calibration`` (what is wrong with it, sentence → number of frames or messages),
         ``seconds``, ``fps`` (reading and writing included), ``milliseconds`` (mean of each stage of the student),
-        ``provider``, ``model``, ``bag``.
+        ``provider``, ``model``, ``bag``; ``domain``: what the drift monitor thought, state → ``frames`` and ``reason``,
+        see :mod:`famda_ros.pipeline.drift`.
 
     Raises:
         FamdaError: the source has no images, the model is no student, or ``out`` exists.
     """
     student = Student(model, threads, provider)
+    monitor, domains = DriftMonitor(student.card), {}
     malformed: list[MalformedImage] = []
     calibration: dict[str, int] = {}
 
@@ -105,7 +108,11 @@ def perceive(
                 continue
             if sentence := _focal_warning(frame, student):
                 count_calibration(sentence)
-            with bag.at(frame.stamp_ns if frame.time_ns is None else frame.time_ns):
+            time_ns = frame.stamp_ns if frame.time_ns is None else frame.time_ns
+            domain = monitor.update(frame.image, prediction, 1e-9 * time_ns)
+            seen = domains.get(domain.state, {'frames': 0})
+            domains[domain.state] = {'frames': seen['frames'] + 1, 'reason': domain.reason}
+            with bag.at(time_ns):
                 if not done:
                     labels_topic = f'{namespace_of(frame.topic)}/{LABELS}'
                     bag.write_string(labels_topic, frame.stamp_ns, student.card.labels_json(), latched=True)
@@ -133,6 +140,7 @@ def perceive(
         'provider': student.provider,
         'model': student.card.name,
         'bag': str(out),
+        'domain': domains,
     }
 
 

@@ -20,6 +20,7 @@ def run(
     weights: Literal['fp32', 'fp16'] = 'fp32',
     calibrate: str | None = None,
     temperature: tuple[str, ...] = (),
+    reference: str | None = None,
     evaluate: str | None = None,
     check: str | None = None,
     kind: str = 'auto',
@@ -42,6 +43,8 @@ def run(
         temperature: labelled frame folders or data sets that were not trained on, first that of the domain itself; on
             them, and on blurred, noisy, dark and hazy copies of the first, one temperature of the confidence is fitted.
             street-world:night and others are rendered for it at the size of the network.
+        reference: frame folder or data set of the domain that the student was adapted to, 100 frames or more, that the
+            robot compares with to notice another one; default: frames, where there are enough.
         evaluate: labelled frame folder or data set; scores on it, and what smaller numbers cost, enter the model card.
         check: provider (tensorrt, cuda, openvino) that must agree with the CPU here on the file's own frames.
         kind: layout of the data sets; auto = detect it.
@@ -70,18 +73,23 @@ def run(
     calibration = spread_images(open_dataset(calibrate, kind, split, **more), count) if calibrate else None
     truth = open_dataset(evaluate, kind, validation_split(evaluate, kind), **more) if evaluate else None
     confidence = labelled_frames(checkpoint, temperature) if temperature else []
+    home = reference_frames(checkpoint, reference or frames, kind, split, more, must=reference is not None)
     with progress_bar() as bar:
         fitting = bar.add_task('calibrating confidence', total=None, visible=bool(confidence))
         task = bar.add_task('evaluating', total=len(truth) if truth else None, visible=truth is not None)
+        looking = bar.add_task('reference for drift', total=None, visible=home is not None)
         exported = export_student(
             checkpoint, out, images, name, None, precision, weights, calibration, truth,
             lambda done, total: bar.update(task, completed=done, total=total),
             confidence, lambda done, total: bar.update(fitting, completed=done, total=total),
+            home, lambda done, total: bar.update(looking, completed=done, total=total),
         )  # fmt: skip
     halved = '' if weights == 'fp32' else f', weights stored in {weights}'
     print(f'wrote {out} ({precision}{halved}): with torch, {exported.agreement}')
     if exported.ece:
         print(f'confidence at temperature {exported.temperature:g}: {ece_text(exported.ece)}')
+    if home is None:
+        print(f'no reference for the drift monitor: {frames} has too few frames; name others with --reference')
     if cost := exported.metrics.get('cost'):
         print(f'{precision}{halved} costs {cost_text(cost)} on {exported.metrics["frames"]} frames of {evaluate}')
     checked = {}
@@ -96,6 +104,43 @@ def run(
         'out': out, 'precision': precision, 'weights': weights, **asdict(exported.agreement),
         'metrics': exported.metrics, 'temperature': exported.temperature, 'ece': exported.ece, **checked,
     }  # fmt: skip
+
+
+def reference_frames(
+    checkpoint: str, path: str, kind: str, split: str | None, more: dict[str, Any], must: bool
+) -> Any:
+    """Open the frames that the drift monitor's reference is taken of.
+
+    The street world is rendered as the student's camera sees it.
+
+    Args:
+        checkpoint: of the student.
+        path: frame folder or data set.
+        kind, split, more: its layout, its part, and what else the layout takes.
+        must: whether too few frames are an error.
+
+    Returns:
+        The data set; None = it has too few frames.
+
+    Raises:
+        FamdaError: no such data set, no readable checkpoint, or too few frames where there must be enough.
+    """
+    from famda_ros.errors import FamdaError
+    from famda_ros.student.drift_reference import FEWEST_FRAMES
+    from famda_train.datasets.catalogue import open_dataset
+    from famda_train.datasets.street_world import StreetWorld
+    from famda_train.export.reference import REFERENCE_FRAMES
+    from famda_train.models.checkpoint import load_student
+
+    if StreetWorld.detect(path):
+        spec = load_student(checkpoint)[1]
+        more = {'width': spec.width, 'height': spec.height, 'focal': spec.focal, 'frames': REFERENCE_FRAMES, **more}
+    data = open_dataset(path, kind, split, **more)
+    if len(data) >= FEWEST_FRAMES:
+        return data
+    if must:
+        raise FamdaError(f"--reference '{path}' has {len(data)} frames; a reference needs {FEWEST_FRAMES} or more")
+    return None
 
 
 def labelled_frames(checkpoint: str, paths: tuple[str, ...]) -> list[Any]:

@@ -67,7 +67,20 @@ def run(
         print(f'warning: {sentence} ({times} times)')
     for sentence in result['malformed_images'][:MOST_NAMED]:
         print(f'left out: {sentence}')
+    for sentence in domain_sentences(result['domain'], result['frames']):
+        print(sentence)
     return result
+
+
+def domain_sentences(domains: dict[str, Any], frames: int) -> list[str]:
+    """Return what there is to say about the domain: every alarm with its share, or that there was none."""
+    from famda_ros.pipeline.drift import ALARMS, HOME
+
+    alarms = [state for state in ALARMS if state in domains]
+    if alarms:
+        return [f'warning: {domains[s]["frames"]} of {frames} frames: {domains[s]["reason"]}' for s in alarms]
+    quiet = domains.get(HOME) or next(iter(domains.values()))
+    return [f'domain: {quiet["reason"]}']
 
 
 def check_source(source: str | Path) -> None:

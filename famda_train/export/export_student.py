@@ -23,6 +23,7 @@ from famda_train.datasets.dataset import Dataset
 from famda_train.evaluation.evaluate import evaluate
 from famda_train.export.graph_passes import trace
 from famda_train.export.precision import convert
+from famda_train.export.reference import drift_reference
 from famda_train.export.temperature import find_temperature
 from famda_train.export.weight_storage import check_weights, store
 from famda_train.models.card import model_card
@@ -86,6 +87,8 @@ def export_student(
     progress: Callable[[int, int], None] | None = None,
     confidence: Sequence[Dataset] = (),
     confidence_progress: Callable[[int, int], None] | None = None,
+    reference: Dataset | None = None,
+    reference_progress: Callable[[int, int], None] | None = None,
 ) -> Exported:
     """Export a checkpoint; the file appears only if it passes the parity check.
 
@@ -103,6 +106,8 @@ def export_student(
         confidence: labelled frames that were not trained on, first those of home, on which one temperature of the
             confidence is fitted, see :func:`find_temperature`; () = the softmax as it is, temperature 1.
         confidence_progress: called meanwhile with (frames done, frames in all).
+        reference: frames of the domain that the student was adapted to, for the drift monitor; None = no reference.
+        reference_progress: called meanwhile with (frames done, frames in all).
 
     Raises:
         FamdaError: no readable checkpoint, no frames, the parity check failed, or a precision whose weights are not
@@ -133,6 +138,9 @@ def export_student(
             raise FamdaError(f'the exported file differs from the checkpoint: {fault}; nothing was written')
         if evaluation is not None:
             card = replace(card, metrics=measure(graph, student, evaluation, progress))
+        if reference is not None:
+            card = replace(card, reference=drift_reference(student, reference, reference_progress))
+        if evaluation is not None or reference is not None:
             onnx.save(with_metadata(model, card, probes), str(temporary))
     return Exported(agreement, card.metrics, card.temperature, card.ece)
 

@@ -10,17 +10,20 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_student import FOCAL, HEIGHT, WIDTH, expected, save_tiny
+from tiny_student import FOCAL, HEIGHT, WIDTH, expected, save_tiny, tiny_card
 
 from famda_ros.errors import FamdaError
-from famda_ros.messages.bag_reader import custom_data, read_messages, topics_of
+from famda_ros.messages.bag_reader import custom_data, iter_frames, read_messages, topics_of
 from famda_ros.messages.bag_types import message_type, stamp_ns_of
 from famda_ros.messages.bag_writer import BagWriter
 from famda_ros.messages.image_messages import image_to_array
+from famda_ros.pipeline.frame_statistics import frame_statistics, scalar_names
 from famda_ros.pipeline.offline import FOLDER_PERIOD_NS, perceive
 from famda_ros.resources import resource
 from famda_ros.student.colorize import overlay
+from famda_ros.student.drift_reference import reference_of
 from famda_ros.student.model_card import read_card
+from famda_ros.student.runtime import Student
 
 PHOTOGRAPHS = Path(__file__).resolve().parents[4] / 'shared' / 'data' / 'camvid' / 'dusk_val' / 'images'
 STAMP = 1_700_000_000_000_000_007
@@ -240,3 +243,37 @@ def test_folders_without_images_are_told_as_what_they_are(files, what, tmp_path,
         (tmp_path / 'folder' / name).write_bytes(b'')
     with pytest.raises(FamdaError, match=what):
         perceive(tmp_path / 'folder', model, tmp_path / 'out')
+
+
+def test_a_recording_of_another_domain_is_told(tmp_path, capsys):
+    """By `famda perceive`, at its end, and only where the card has a reference."""
+    pytest.importorskip('jsonargparse', reason='the workspace ([train]) is not installed')
+    from famda_train.commands.cli import main
+
+    rng = np.random.default_rng(3)
+
+    def write(name, sky):
+        with BagWriter(tmp_path / name) as bag:
+            for i in range(60):
+                image = np.full((HEIGHT, WIDTH, 3), 90.0) + rng.normal(0, 5) + rng.normal(0, 2, (HEIGHT, WIDTH, 3))
+                image[: HEIGHT // 2] += sky
+                bag.write_image('/cam/image', STAMP + i * 10**8, 'optical', np.clip(image, 0, 255).astype(np.uint8))
+
+    write('home', 100)
+    write('other', -60)
+    plain = Student(save_tiny(tmp_path / 'plain.onnx'), provider='cpu')
+    frames = [frame.image for frame in iter_frames(tmp_path / 'home')]
+    table = np.array([frame_statistics(image, plain.predict(image), 2) for image in frames * 2])
+    reference = reference_of(scalar_names(plain.card.label_space), table, 'home')
+    model = save_tiny(tmp_path / 'tiny.onnx', card=tiny_card(reference=reference, domain='noon'))
+    for name, state, said in (
+        ('home', 'home', "domain: looks like what this student was adapted to ('noon')"),
+        ('other', 'unlike', "of 60 frames: looks unlike what this student was adapted to ('noon'): "),
+    ):
+        out = str(tmp_path / f'{name}_out')
+        assert main(['perceive', str(tmp_path / name), '--model', str(model), '--out', out]) == 0
+        assert said in capsys.readouterr().out
+        domains = perceive(tmp_path / name, model, tmp_path / f'{name}_again')['domain']
+        assert set(domains) == {'waiting', state} and sum(seen['frames'] for seen in domains.values()) == 60
+    main(['perceive', str(tmp_path / 'other'), '--model', str(plain.path), '--out', str(tmp_path / 'last')])
+    assert 'domain: the model card has no reference' in capsys.readouterr().out
