@@ -51,3 +51,20 @@ def update_teacher(teacher: nn.Module, student: nn.Module, decay: float) -> None
     theirs: list[torch.Tensor] = list(student.parameters())
     torch._foreach_mul_(ours, decay)
     torch._foreach_add_(ours, theirs, alpha=1.0 - decay)
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move parameters and statistics of an average towards a network's: a = decay * a + (1 - decay) * n.
+
+    Args:
+        average: made by :func:`make_teacher`; changed in place.
+        network: the network that is trained.
+        decay: 0 = copy the network, 1 = stay.
+    """
+    update_teacher(average, network, decay)
+    for ours, theirs in zip(average.buffers(), network.buffers(), strict=True):
+        if ours.is_floating_point():
+            ours.lerp_(theirs, 1.0 - decay)
+        else:
+            ours.copy_(theirs)

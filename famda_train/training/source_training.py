@@ -31,6 +31,7 @@ from famda_train.models.checkpoint import (
 from famda_train.models.encoders import SMALL, weights_licence
 from famda_train.training.callbacks.checkpoints import kept_step
 from famda_train.training.data_module import AdaptationData
+from famda_train.training.ema import ema_decay, make_teacher, update_average
 from famda_train.training.schedule import poly_factor
 from famda_train.training.stream import SOURCE
 from famda_train.training.tasks import Depth, DepthSettings, Segmentation, SegmentationSettings, Target, Task
@@ -75,6 +76,8 @@ class SourceTraining(lightning.LightningModule):
             they are.
         network_size: width and height in pixels of the images that the robot gives the student; None = the size of
             the target's images in this training, or of the source's without a target.
+        average: decay per step of a moving average of the weights, 0.998 for example, that becomes the student
+            (arXiv 1803.05407 for why); 0 = the student is what was trained last. For training on the source alone.
     """
 
     def __init__(
@@ -94,8 +97,11 @@ class SourceTraining(lightning.LightningModule):
         domain: str = 'unknown',
         windows: Windows | None = None,
         network_size: tuple[int, int] | None = None,
+        average: float = 0.0,
     ):
         super().__init__()
+        if not 0 <= average < 1:
+            raise FamdaError(f'model.init_args.average is {average:g}; give 0 for none, or a decay such as 0.998')
         self.settings = plain_settings(locals(), SourceTraining)
         self.learning_rate, self.encoder_rate, self.weight_decay = learning_rate, encoder_rate, weight_decay
         self.ramp_steps, self.power, self.source_strength = ramp_steps, power, source_strength
@@ -112,6 +118,8 @@ class SourceTraining(lightning.LightningModule):
             self.spec = StudentSpec(label_space, 0, 0, 0.0, network=network_options(network), heads=heads)
             self.network = build_network(self.spec, fresh=True)
         self.network.to(memory_format=torch.channels_last).train()
+        self.average = average
+        self.averaged = make_teacher(self.network) if average else None
         self.seed = 0
 
     @property
@@ -187,6 +195,11 @@ class SourceTraining(lightning.LightningModule):
         self.check_finite(loss, batch)
         self.log('loss', loss.detach(), prog_bar=True, sync_dist=True)
         return loss
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Follow the weights with their average."""
+        if self.averaged is not None:
+            update_average(self.averaged, self.network, ema_decay(self.global_step - 1, self.average))
 
     def prepare(self, sample: Sample, stream: int) -> tuple[Sample, SampleRng]:
         """Return a batch, mirrored by chance, and its random numbers."""
@@ -307,7 +320,7 @@ class SourceTraining(lightning.LightningModule):
             raise FamdaError(
                 f'the weights are not finite after step {self.global_step}; lower {LEARNING_RATE}{self.what_is_left()}'
             )
-        return {KEY: checkpoint_entry(self.spec, self.network)}
+        return {KEY: checkpoint_entry(self.spec, self.network if self.averaged is None else self.averaged)}
 
 
 def network_options(network: dict[str, Any] | None) -> dict[str, Any]:

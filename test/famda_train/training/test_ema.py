@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torchvision.ops import StochasticDepth
 
-from famda_train.training.ema import ema_decay, make_teacher, teacher_mode, update_teacher
+from famda_train.training.ema import ema_decay, make_teacher, teacher_mode, update_average, update_teacher
 
 
 def test_first_update_copies_the_student():
@@ -80,3 +80,15 @@ def test_without_batch_norm_a_teacher_is_plainly_evaluated(norm):
     together = teacher(image)
     torch.testing.assert_close(together, torch.cat([teacher(one[None]) for one in image]))
     assert torch.equal(together, teacher.eval()(image))
+
+
+def test_an_average_follows_parameters_and_statistics():
+    network, decay = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)), 0.75
+    average = make_teacher(network)
+    nn.init.normal_(network[0].weight)
+    network(torch.rand(2, 3, 4, 4) + 5)
+    before = {name: value.clone() for name, value in average.state_dict().items()}
+    update_average(average, network, decay)
+    for name, now in network.state_dict().items():
+        expected = decay * before[name] + (1 - decay) * now if now.is_floating_point() else now
+        torch.testing.assert_close(average.state_dict()[name], expected)

@@ -20,6 +20,7 @@ from famda_train.training.batch_norm_statistics import reestimate_batch_norm
 from famda_train.training.data_module import AdaptationData
 from famda_train.training.samples import Samples
 from famda_train.training.self_training import SelfTraining
+from famda_train.training.source_training import SourceTraining
 from famda_train.training.stream import to_tensors
 from famda_train.training.training_cli import main
 
@@ -239,3 +240,25 @@ def test_random_windows_of_source_frames(street):
     pairs = zip(network.state_dict().values(), again.state_dict().values(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
     assert spec.focal == pytest.approx(0.7 * 64)
+
+
+def test_the_average_of_the_weights_becomes_the_student(street):
+    """It is the mean over the steps, in the checkpoint and in what training goes on from, not what was trained last."""
+    kept = []
+
+    class Watch(lightning.Callback):
+        def on_train_batch_end(self, trainer, module, *_):
+            kept.append({name: value.clone() for name, value in module.network.named_parameters()})
+
+    main([*SOURCE, '--model.average=0.5', f'--data.source={street / "source"}', f'--out={street / "average.ckpt"}',
+          '--trainer.max_steps=3', '--trainer.logger=false', '--keep_every=0'], [Watch()])  # fmt: skip
+    network, _ = load_student(street / 'average.ckpt')
+    for name, value in network.named_parameters():
+        first, second, third = (step[name] for step in kept)
+        torch.testing.assert_close(value, 0.25 * first + 0.25 * second + 0.5 * third)
+
+
+@pytest.mark.parametrize('value', [1.0, -0.1])
+def test_an_average_that_cannot_be(value):
+    with pytest.raises(FamdaError, match='give 0 for none, or a decay'):
+        SourceTraining(average=value)
