@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 
+import onnxruntime
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.lifecycle import LifecycleNode
 
@@ -17,6 +18,11 @@ from famda_ros.pipeline.scheduler import FrameScheduler
 from famda_ros.pipeline.worker import Frame
 from famda_ros.profiles.parameters import MODEL_STATUS
 from famda_ros.profiles.profile_control import ProfileControl
+from famda_ros.student.providers import loads_in_background
+
+RUNTIME = onnxruntime.__version__
+if not loads_in_background():
+    RUNTIME += ' (older than 1.31: the node stands still while it loads a model)'
 
 
 class PerceptionDiagnostics:
@@ -68,6 +74,7 @@ def model_report(profiles: ProfileControl, active: bool) -> Report:
         'label_space': card.label_space.name,
         'precision': card.precision,
         'provider': student.provider,
+        'onnxruntime': RUNTIME,
         'providers_passed_over': '; '.join(f'{name}: {why}' for name, why in student.passed_over.items()) or 'none',
         'depth_scale': f'{profiles.settings.depth_scale:.3f}',
         'agreement_with_cpu': str(student.agreement) if student.agreement else 'n/a',

@@ -8,6 +8,9 @@ of the ROS wheels, too: docs/integration.md says how to run this file with it.
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -126,3 +129,18 @@ def test_sensor_msgs_py_writes_the_same_bytes(point_cloud2, messages):
     theirs = point_cloud2.create_cloud(ours.header, ours.fields, row, ours.point_step)
     assert bytes(theirs.data) == bytes(ours.data) and theirs.fields == ours.fields
     assert (theirs.point_step, theirs.is_bigendian) == (ours.point_step, ours.is_bigendian)
+
+
+def test_the_documented_way_to_read_the_nodes_topics(bridge, point_cloud2, messages):
+    page = (Path(__file__).resolve().parents[3] / 'docs' / 'integration.md').read_text(encoding='utf-8')
+    (block,) = [code for code in re.findall(r'```python\n(.*?)```', page, re.DOTALL) if 'cv_bridge' in code]
+    names = {}
+    exec(block, names)
+    points, cloud = cloud_of(messages)
+    mask, depth = (
+        fill_image(messages.Image(), pixels_of(encoding), encoding, cloud.header) for encoding in ('mono8', '32FC1')
+    )
+    labels, metres, read = names['read'](mask, depth, cloud)
+    np.testing.assert_array_equal(labels, pixels_of('mono8'))
+    np.testing.assert_array_equal(metres, pixels_of('32FC1'))
+    np.testing.assert_array_equal(read['label'], points['label'])
