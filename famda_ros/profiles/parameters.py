@@ -110,9 +110,9 @@ PARAMETERS = (
     ),
     Parameter(
         'points.edge_filter',
-        2.6,
-        'points of depth/points at depth edges, where a surface would be seen under fewer degrees than this, become NaN; '
-        '0 = keep them',
+        2.7,
+        'points of depth/points at depth edges, where a surface would be seen under fewer degrees than this, become '
+        'NaN; 0 = keep them',
         minimum=0.0,
         maximum=45.0,
     ),

@@ -50,8 +50,17 @@ VERBS = {
     'bench label': 'how many images a second teachers label, on one and two workers of each engine',
     'bench runtime': 'what the student costs where it runs, beside the networks one would run instead',
     'bench node': 'what the running perception node makes of its network: rate, latency, processor time, memory',
+    'node status': 'what a running perception node says about itself',
+    'node profile': 'switch a running perception node to another profile',
+    'node rollback': 'take a running perception node back to the profile it had before',
+    'node params': 'the parameters of a running perception node',
     'doctor': 'check data trees, or the installation: what is there, what is wrong, what to do',
 }
+
+OF_THE_COMMAND_LINE = {
+    'jsonargparse': 'jsonargparse', 'docstring_parser': 'docstring-parser', 'rich': 'rich', 'PIL': 'pillow',
+}  # fmt: skip
+"""Python modules that every verb may need → their packages, which rosdep does not bring into a colcon workspace."""
 
 
 def main(args: list[str] | None = None) -> int:
@@ -74,7 +83,8 @@ def main(args: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name and error.name.split('.')[0] in ('famda_ros', 'famda_train'):
             raise
-        return _fail(f"'{error.name}' is not installed; get it with: pip install 'famda_ros[train]'", verb)
+        package = OF_THE_COMMAND_LINE.get(error.name or '', "'famda_ros[train]'")
+        return _fail(f"'{error.name}' is not installed; get it with: pip install {package}", verb)
 
 
 def split_verb(args: list[str]) -> tuple[str, list[str]]:

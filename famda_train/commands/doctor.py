@@ -3,6 +3,7 @@
 """``famda doctor``."""
 from __future__ import annotations
 
+import importlib.util
 import platform
 import shutil
 import subprocess
@@ -112,7 +113,9 @@ def environment() -> dict[str, Any]:
 def _print_environment(result: dict[str, Any]) -> None:
     torch, runtime, ros = result['torch'], result['onnxruntime'], result['ros']
     print(f'python       {result["python"]["version"]}')
-    print(f'torch        {torch["version"] or "not installed"}: {", ".join(torch["devices"]) or "no devices"}')
+    devices = ', '.join(torch['devices'])
+    missing = 'not installed; only the workspace needs it (docs/install.md)'
+    print(f'torch        {torch["version"]}: {devices}' if torch['version'] else f'torch        {missing}')
     print(f'onnxruntime  {runtime["version"] or "not installed"}: {", ".join(runtime["providers"]) or "no providers"}')
     print(f'rclpy        {ros["rclpy"] or "not importable; only the nodes need it (docs/install.md)"}')
     for name, size in result['weights']['files'].items():
@@ -134,7 +137,7 @@ def _torch() -> dict[str, Any]:
         import torch
     except ImportError as error:
         problem = f"torch cannot be imported ({error}); get it with: pip install 'famda_ros[train]'"
-        return {'version': None, 'devices': [], 'problems': [problem]}
+        return {'version': None, 'devices': [], 'problems': [problem] if is_workspace() else []}
     devices = [f'cuda:{i} {torch.cuda.get_device_name(i)}' for i in range(torch.cuda.device_count())]
     problems = []
     if not devices and shutil.which('nvidia-smi') and _output(['nvidia-smi', '-L']):
@@ -142,6 +145,11 @@ def _torch() -> dict[str, Any]:
     if torch.backends.mps.is_available():
         devices.append('mps')
     return {'version': torch.__version__, 'devices': [*devices, 'cpu'], 'problems': problems}
+
+
+def is_workspace() -> bool:
+    """Tell whether more is installed than a robot needs: then what training needs must be whole."""
+    return importlib.util.find_spec('lightning') is not None
 
 
 def _onnxruntime() -> dict[str, Any]:
