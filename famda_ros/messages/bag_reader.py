@@ -229,7 +229,10 @@ def _damaged(path: str | Path, error: Exception) -> FamdaError:
 
 
 def read_messages(
-    path: str | Path, topics: Iterable[str] | None = None, on_loss: OnLoss = warn
+    path: str | Path,
+    topics: Iterable[str] | None = None,
+    on_loss: OnLoss = warn,
+    on_damaged: Callable[[str, FamdaError], None] | None = None,
 ) -> Iterator[tuple[str, str, int, Any]]:
     """Yield (topic, message type, time in the bag in ns, message) in the order of recording.
 
@@ -237,9 +240,11 @@ def read_messages(
         path: bag folder or file.
         topics: only these; None = all.  Topics whose type is not known are left out.
         on_loss: see :func:`open_bag`.
+        on_damaged: called with (topic, why) for messages that are not of their type, which are then left out; None =
+            such a message raises.
 
     Raises:
-        FamdaError: the bag is missing or damaged.
+        FamdaError: the bag is missing or damaged, or a message is.
     """
     wanted = None if topics is None else set(topics)
     with open_bag(path, on_loss) as reader:
@@ -248,24 +253,31 @@ def read_messages(
             for c in reader.connections
             if full_type_name(c.msgtype) in reader.typestore.types and (wanted is None or c.topic in wanted)
         ]
-        yield from _read(path, reader, connections)
+        yield from _read(path, reader, connections, on_damaged)
 
 
-def _read(path, reader, connections) -> Iterator[tuple[str, str, int, Any]]:
+def _read(path, reader, connections, on_damaged) -> Iterator[tuple[str, str, int, Any]]:
     if not connections:
         return
     messages = reader.messages(connections=connections)
     while True:
         try:
             connection, time_ns, data = next(messages)
-            kind = full_type_name(connection.msgtype)
-            message = reader.deserialize(data, kind)
-            if not reader.is2 and kind == CAMERA_INFO:
-                message = ros2_camera_info(message)
         except StopIteration:
             return
         except Exception as error:  # see open_bag
             raise _damaged(path, error) from error
+        kind = full_type_name(connection.msgtype)
+        try:
+            message = reader.deserialize(data, kind)
+            if not reader.is2 and kind == CAMERA_INFO:
+                message = ros2_camera_info(message)
+        except Exception as error:  # bytes that are no such message can raise anything, too
+            what = f"'{path}', topic {connection.topic}, recorded at {time_ns / 1e9:.9f} s: damaged, it is no {kind}"
+            if on_damaged is None:
+                raise FamdaError(f'{what}; leave that topic out, or copy the bag again') from error
+            on_damaged(connection.topic, FamdaError(what))
+            continue
         yield connection.topic, kind, time_ns, message
 
 
@@ -391,13 +403,25 @@ def _frames_of_bag(path, image_topic, on_malformed, on_calibration, on_loss) -> 
     topics = topics_of(path)
     topic = choose_image_topic(path, topics, image_topic)
     info_topic = info_topic_of(topic)
+    damaged: list[FamdaError] = []
+
+    def on_damaged(of: str, fault: FamdaError) -> None:
+        if of == info_topic:
+            on_calibration(str(fault))
+        elif on_malformed is None:
+            raise MalformedImage(str(fault))
+        else:
+            damaged.append(fault)
+            on_malformed(MalformedImage(str(fault)))
+
     info, wanted = None, [topic]
     if topics.get(info_topic, ('', 0))[0] == CAMERA_INFO:
         wanted.append(info_topic)
         # A driver often publishes the image first: let the first frames have the first good calibration.
-        info = next((m for _, _, _, m in read_messages(path, [info_topic], _silent) if _usable(m)), None)
+        infos = (info for *_, info in read_messages(path, [info_topic], _silent, lambda *_: None))
+        info = next(filter(_usable, infos), None)
     read, faint = 0, set()
-    for name, kind, time_ns, message in read_messages(path, wanted, on_loss):
+    for name, kind, time_ns, message in read_messages(path, wanted, on_loss, on_damaged):
         if name == info_topic:
             if _usable(message):
                 info = message
@@ -406,7 +430,7 @@ def _frames_of_bag(path, image_topic, on_malformed, on_calibration, on_loss) -> 
             continue
         read += 1
         try:
-            frame = _frame(topic, kind, time_ns, message, info, read - 1)
+            frame = _frame(topic, kind, time_ns, message, info, read + len(damaged) - 1)
         except MalformedImage as error:
             fault = MalformedImage(f"'{path}', topic {topic}, stamp {stamp_ns_of(message.header)}: {error}")
             if on_malformed is None:
@@ -417,6 +441,7 @@ def _frames_of_bag(path, image_topic, on_malformed, on_calibration, on_loss) -> 
             on_loss(turned)
         faint.add(faint_fault(message, frame.image))
         yield frame
+    read += len(damaged)
     if not read and not topics[topic][1]:
         raise FamdaError(_without_images(path, topics))
     if len(faint) == 1 and (fault := faint.pop()):
