@@ -1,0 +1,77 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from famda_train.adapt.gate import (
+    ASK,
+    CLEAR,
+    FALL,
+    HOLD,
+    PROMOTE,
+    SPREADS,
+    Term,
+    decide,
+    decide_on_labels,
+    depth_alarms,
+    home_alarms,
+    latency_alarms,
+    share_alarms,
+    temporal_alarms,
+)
+
+
+def terms(*gains):
+    return [Term(name, 1.0, 1.0 + gain * SPREADS[name]) for name, gain in zip(SPREADS, gains, strict=False)]
+
+
+@pytest.mark.parametrize(('gains', 'verdict', 'words'), [
+    ((1.0, 1.0, 0.0), PROMOTE, 'is +2.00, above 0.3'),
+    ((2.0, 2.0, -FALL - 0.1), ASK, 'labelled_miou falls by 0.90 spreads, more than 0.8: the scores disagree'),
+    ((2.0, 2.0, -FALL + 0.1), PROMOTE, 'no score falls'),
+    ((0.1, 0.1, 0.0), ASK, 'too near to tell'),
+    ((-0.2, 0.1, 0.0), ASK, 'too near to tell'),
+    ((-1.0, 0.2, 0.0), HOLD, 'below -0.3: worse'),
+    ((1.0, 1.0), PROMOTE, 'the sum of 2 scores'),
+])  # fmt: skip
+def test_verdicts(gains, verdict, words):
+    found = decide(terms(*gains))
+    assert found.verdict == verdict and words in found.reasons[0]
+    assert len(found.reasons) == 1 + len(gains)  # every score with its numbers
+
+
+@given(st.lists(st.floats(-5, 5), min_size=3, max_size=3))
+def test_what_is_promoted_would_not_be_promoted_back(gains):
+    there, back = decide(terms(*gains)), decide([Term(t.name, t.new, t.old) for t in terms(*gains)])
+    if there.verdict == PROMOTE:
+        assert back.verdict == HOLD and sum(gains) > CLEAR
+
+
+def test_an_alarm_holds_the_best_of_scores():
+    found = decide(terms(5.0, 5.0, 5.0), ['depth is 1.60 times that of the old student'])
+    assert found.verdict == HOLD and found.reasons[0].startswith('depth is 1.60')
+
+
+@pytest.mark.parametrize(('difference', 'interval', 'verdict'), [
+    (2.0, [0.5, 3.0], PROMOTE), (2.0, [-0.1, 4.0], HOLD), (-2.0, [-3.0, -1.0], HOLD), (2.0, None, ASK),
+])  # fmt: skip
+def test_labels_decide_for_what_is_better_for_sure(difference, interval, verdict):
+    assert decide_on_labels(difference, interval, 10).verdict == verdict
+    if interval:
+        assert decide_on_labels(difference, interval, 10, ['too slow']).verdict == HOLD
+
+
+def test_alarms_name_what_is_wrong():
+    shares = np.array([0.5, 0.3, 0.01, 0.001]), np.array([0.6, 0.4, 0.0005, 0.0])
+    assert share_alarms(*shares, ['flat', 'sky', 'human', 'object']) == [
+        "the class 'human' vanishes: 1.00 % of the pixels -> 0.05 %"
+    ]
+    assert depth_alarms(1.1) == depth_alarms(float('nan')) == [] and '1.60 times' in depth_alarms(1.6)[0]
+    assert '0.60 times' in depth_alarms(0.6)[0]
+    assert temporal_alarms(0.95, 0.94) == temporal_alarms(float('nan'), 0.5) == []
+    assert 'instead of 95.0 %' in temporal_alarms(0.95, 0.90)[0]
+    assert home_alarms(-1.0, [-1.5, -0.5]) == home_alarms(-3.0, [-6.0, 0.5]) == []
+    assert '3.0 points' in home_alarms(-3.0, [-4.0, -2.0])[0]
+    assert latency_alarms(10, 12) == [] and 'times as long' in latency_alarms(10, 13)[0]
