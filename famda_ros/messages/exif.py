@@ -8,6 +8,7 @@ Images are read as they are stored, never turned: labels, depth and focal length
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
 from famda_ros.messages.compressed_image import JPEG_SIGNATURE, PNG_SIGNATURE
 
@@ -28,6 +29,16 @@ def orientation(data: bytes) -> int:
     except (struct.error, IndexError):
         return UPRIGHT
     return value if 1 <= value <= 8 else UPRIGHT
+
+
+def is_turned(path: Path) -> bool:
+    """Tell whether an image file says that it is stored turned or mirrored.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open('rb') as file:
+        return orientation(file.read(HEAD_BYTES)) != UPRIGHT
 
 
 def turned_fault(data: bytes, where: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from famda_ros.errors import FamdaError
+from famda_ros.messages.exif import is_turned
 from famda_train.datasets.catalogue import KINDS, detect_kind, open_dataset, what_is_missing
 from famda_train.datasets.checks import (
     checked_image,
@@ -203,6 +204,7 @@ class _Reading:
         self._silent: dict[str, list[str]] = {'labels': [], 'depth': []}
         self._read: Counter[str] = Counter()
         self._smaller: list[str] = []
+        self._turned: list[Path] = []
         self._ids: Counter[int] = Counter()
         self._depth: list[np.ndarray] = []
         self._unknown, self._beyond, self._pixels = 0, 0, 0
@@ -215,6 +217,8 @@ class _Reading:
         image = self._try('images cannot be read', lambda: checked_image(self.dataset, index, whole=True))
         if image is None:
             return
+        if path is not None and is_turned(path):
+            self._turned.append(path)
         self.sizes.add(f'{image.shape[1]}x{image.shape[0]}')
         if self.dataset.ONE_SIZE and image.shape[:2] != (frame.height, frame.width):
             self._smaller.append(frame.stem)
@@ -248,6 +252,11 @@ class _Reading:
             if 0 < len(stems) < self._read[kind]:
                 what = 'nothing is labelled' if kind == 'labels' else 'no depth is known'
                 notes.append(f"{what} in {len(stems)} of the frames that were read (the first: '{stems[0]}')")
+        if self._turned:
+            notes.append(
+                f'{len(self._turned)} of the images that were read say by EXIF that they are to be turned or mirrored '
+                f"(the first: '{self._turned[0]}'); they are taken as they are stored"
+            )
         if self._smaller:
             notes.append(
                 f'{len(self._smaller)} of the images that were read are larger or smaller than their records say '

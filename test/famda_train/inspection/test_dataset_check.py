@@ -181,6 +181,18 @@ def test_some_frames_without_ground_truth_or_focal_are_notes(tmp_path):
         assert [bool(re.search(sentence, note)) for note in result['notes']].count(True) == 1, sentence
 
 
+def test_images_that_are_stored_turned_are_a_note(tmp_path):
+    write_street(tmp_path, 'day', 2)
+    assert not any('EXIF' in note for note in check_data(tmp_path)['notes'])
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / 'images' / '000001.png'
+    Image.open(path).save(path, exif=exif)
+    result = check_data(tmp_path)
+    assert result['problems'] == []
+    assert [bool(re.search(r"1 of the images .* by EXIF .*000001\.png", note)) for note in result['notes']] == [True]
+
+
 def test_stores_that_fit_training_are_no_problem_and_all_others_are(tmp_path):
     folder = FrameFolder(write_street(tmp_path, 'day', 2, truth=False))
     label_frames(folder, 'masks', 'felzenszwalb')
