@@ -31,6 +31,8 @@ TEST = [
     'scipy>=1.11',
 ]
 
+VIDEO = ['av>=14']
+
 EXTRAS = {
     'ros': [
         'ros-rclpy>=9.1.2,<10',
@@ -70,12 +72,14 @@ EXTRAS = {
         'jinja2>=3.1',
         'mcap>=1.2',
     ],
+    'video': VIDEO,
     'docs': ['mkdocs-material>=9.6', 'mkdocstrings-python>=1.16'],
     'scale': ['ray[data]>=2.40'],
     # colcon runs pytest only where this extra names it; otherwise it runs no test and reports success
     'test': TEST,
     'dev': [
         *TEST,
+        *VIDEO,
         'ruff>=0.8',
         'mypy>=1.13',
         'types-PyYAML',
@@ -121,7 +125,7 @@ setup(
     maintainer='The FAMDA authors',
     maintainer_email='famda@example.org',
     packages=find_packages(include=['famda_ros', 'famda_ros.*', 'famda_train', 'famda_train.*']),
-    package_data={'famda_train': ['weights/*.safetensors', 'weights/*.json', 'demo/templates/*']},
+    package_data={'famda_train': ['weights/*.safetensors', 'weights/*.json', 'demo/templates/*', 'adapt/templates/*', 'pictures/templates/*']},
     data_files=data_files(),
     python_requires='>=3.10',
     install_requires=[

@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from famda_ros.resources import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from famda_train.pictures.video import VideoWriter
 
 POSITIONALS = ('source',)
 HAS_RESULT = True
@@ -23,6 +27,7 @@ def run(
     threads: int = 0,
     provider: str = 'cpu',
     pictures: str | None = None,
+    video: str | None = None,
 ) -> dict[str, Any]:
     """Run a student over a recording, without a ROS graph.
 
@@ -39,13 +44,15 @@ def run(
         pictures: folder for one PNG per frame, called after the picture file, or after the number and stamp of the
             bag's image: the image with its mask, beside the depth from 2 m (red) to 80 m (blue); black = beyond range
             or unknown
+        video: .mp4, .mkv or .webm file of the same pictures at the images' times; plays in every browser
     """
     from famda_ros.pipeline.offline import perceive
     from famda_train.commands.progress import progress_bar
+    from famda_train.pictures.video import VideoWriter
 
     check_source(source)
-    draw = picture_writer(pictures) if pictures else None
-    with progress_bar() as progress:
+    with contextlib.ExitStack() as stack, progress_bar() as progress:
+        draw = drawing(pictures, stack.enter_context(VideoWriter(video)) if video else None)
         task = progress.add_task('perceive', total=None)
         result = perceive(
             source,
@@ -95,18 +102,22 @@ def check_source(source: str | Path) -> None:
         FrameFolder(source)
 
 
-def picture_writer(folder: str):
-    """Return a function that writes the prediction of an image as a PNG file that is called after the image."""
+def drawing(folder: str | None, video: VideoWriter | None):
+    """Return a function that draws the prediction of an image into a PNG file called after it, and into a video."""
     import numpy as np
 
+    if not (folder or video):
+        return None
     from famda_ros.files import make_output_folder
     from famda_ros.student.colorize import overlay
     from famda_train.datasets.frame_folder import write_png
     from famda_train.pictures.depth_colors import depth_picture
 
     def write(frame, prediction, label_space) -> None:
-        out = make_output_folder(folder)  # at the first picture: a run that fails leaves no empty folder
-        pair = overlay(frame.image, prediction.labels, label_space), depth_picture(prediction.depth)
-        write_png(out / f'{frame.name}.png', np.hstack(pair))
+        pair = np.hstack([overlay(frame.image, prediction.labels, label_space), depth_picture(prediction.depth)])
+        if folder:  # made at the first picture: a run that fails leaves no empty folder
+            write_png(make_output_folder(folder) / f'{frame.name}.png', pair)
+        if video:
+            video.write(pair, frame.stamp_ns if frame.time_ns is None else frame.time_ns)
 
     return write
