@@ -94,6 +94,7 @@ class OpenLook(Look):
     Attributes:
         grey_jitter, hue_jitter: deviation of the logarithm of a material's brightness, relative change of its channels.
         repairs: share of the road that was laid anew, in another grey.
+        detail: amplitude of texture that is as fine as the pixels at every distance, as real surfaces have it.
         foliage_depth: strength of light and dark clumps in leaves; leaf_gaps: how much is seen through a crown's rim.
         sun_elevation: radians; sun_ahead: share of images in which the sun is before the camera.
         sun_glow: brightness of the sky around the sun, and of the veil that it lays over the picture.
@@ -117,6 +118,7 @@ class OpenLook(Look):
     grey_jitter: Range = (0.05, 0.35)
     hue_jitter: Range = (0.0, 0.08)
     repairs: Range | Sometimes = (0.0, 0.0)
+    detail: Range | Sometimes = (0.0, 0.0)
     foliage_depth: Range = (0.5, 1.4)
     leaf_gaps: Range | Sometimes = (0.0, 0.0)
     sun_elevation: Range = (0.35, 1.25)

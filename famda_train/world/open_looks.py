@@ -9,14 +9,15 @@ from famda_train.world.looks import OpenLook, Sometimes
 
 _CLEAR = OpenLook(
     palette='real', object_color=(0.6, 1.2), object_saturation=(0.3, 1.2), texture_fine=(0.3, 1.6),
-    texture_large=(0.2, 1.6), texture_scale=(20.0, 120.0), texture_fade=(8.0, 40.0), foliage=(0.6, 1.8),
+    texture_large=(0.2, 1.6), texture_scale=(20.0, 120.0), texture_fade=(10.0, 120.0), foliage=(0.6, 1.8),
     brick=(0.0, 1.0), joints=(0.0, 1.0), ambient_color=(0.86, 0.96, 1.16), ambient=(0.12, 0.40), sun=(0.6, 1.2),
     sun_color=(1.0, 0.94, 0.84), shadow=(0.85, 1.0), occlusion=(0.4, 1.0), emission=(0.0, 0.4),
     window_lit=(0.0, 0.05), horizon=((0.50, 0.62, 0.80), (1.15, 1.18, 1.20)),
     zenith=((0.09, 0.18, 0.42), (0.40, 0.58, 0.95)), clouds=(1.0, 1.0), fog=Sometimes(0.5, 0.0, 0.003),
     fog_level=(0.7, 1.0), exposure=(1.0, 1.0), gain_jitter=(0.02, 0.10), blur=(0.0, 0.45), bloom=(0.0, 0.5),
     vignette=(0.0, 0.5), shoulder=(0.0, 1.2), saturation=(0.5, 1.4), gamma=(1.8, 2.4), noise=(0.0, 0.015),
-    repairs=Sometimes(0.5, 0.1, 0.5), leaf_gaps=Sometimes(0.6, 0.1, 0.5), gobo=Sometimes(0.4, 0.6, 1.0),
+    repairs=Sometimes(0.5, 0.1, 0.5), detail=Sometimes(0.7, 0.3, 1.5),
+    leaf_gaps=Sometimes(0.6, 0.1, 0.5), gobo=Sometimes(0.4, 0.6, 1.0),
     wet=Sometimes(0.15, 0.2, 1.0), rain=Sometimes(0.06, 0.05, 0.6), drops=Sometimes(0.08, 5.0, 90.0),
     flare=Sometimes(0.2, 0.1, 1.0), veil=Sometimes(0.3, 0.0, 0.12), black=Sometimes(0.4, 0.0, 0.03),
     chroma_noise=Sometimes(0.3, 0.0, 0.02), smear=Sometimes(0.25, 0.5, 2.5), sharpen=Sometimes(0.5, 0.1, 1.2),
@@ -56,6 +57,16 @@ _DUSK = replace(
     black=Sometimes(0.6, 0.0, 0.03), street_glow=(0.0, 0.02), headlight_glare=(3.0, 8.0), saturation=(0.3, 1.2),
 )  # fmt: skip
 
+# A camera that exposes for the sky: everything below the roofs is nearly black.
+_GLOOM = replace(
+    _DUSK, ambient=(0.02, 0.14), lamps=Sometimes(0.2, 0.02, 0.15), emission=(0.0, 0.6), window_lit=(0.0, 0.08),
+    headlights=(0.0, 0.0), horizon=((0.35, 0.38, 0.42), (1.00, 0.95, 0.85)),
+    zenith=((0.18, 0.22, 0.28), (0.70, 0.76, 0.85)),
+    cover=(-2.2, 0.6), cloud_dark=(0.3, 0.9), target=(0.06, 0.20), noise=(0.0, 0.012), read_noise=(0.0, 0.004),
+    black=Sometimes(0.3, 0.0, 0.008), contrast=(-0.2, 0.3), saturation=(0.3, 1.0), lamp_dots=(0.0, 1.0),
+    street_glow=(0.0, 0.0), fog=Sometimes(0.3, 0.0, 0.003),
+)  # fmt: skip
+
 _BLACK_NIGHT = replace(
     _CLEAR, ambient_color=(0.90, 0.95, 1.15), ambient=(0.0005, 0.012), sun=(0.0, 0.0), gobo=(0.0, 0.0),
     sun_glow=(0.0, 0.0), headlights=Sometimes(0.8, 0.08, 1.2), headlight_width=(0.3, 0.9),
@@ -86,7 +97,7 @@ _MOON_NIGHT = replace(
 )  # fmt: skip
 
 OPEN_LOOKS = (
-    (0.24, _CLEAR), (0.10, _LOW_SUN), (0.22, _OVERCAST), (0.09, _HAZE), (0.03, _SNOW), (0.13, _DUSK),
+    (0.22, _CLEAR), (0.09, _LOW_SUN), (0.19, _OVERCAST), (0.08, _HAZE), (0.03, _SNOW), (0.10, _DUSK), (0.10, _GLOOM),
     (0.10, _BLACK_NIGHT), (0.05, _GLOWING_NIGHT), (0.04, _MOON_NIGHT),
 )  # fmt: skip
 """(probability, look) of all of them."""

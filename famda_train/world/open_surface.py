@@ -104,3 +104,18 @@ def repaired_road(g: GBuffer, style: Style, factor: np.ndarray) -> None:
     edge = inside & (((u - cu) < 0.03) | ((u - cu) > 0.97) | ((end - (v - cv)) < 0.012))
     shade = _f(0.55) + _f(0.8) * noise.hash_unit(cu, cv, 5)
     factor.ravel()[road] *= np.where(edge, _f(0.55), np.where(inside, shade, _f(1)))
+
+
+def fine_detail(g: GBuffer, style: Style) -> np.ndarray:
+    """Return float32 [H, W] relative changes of reflectance about as fine as the pixels, whatever the distance.
+
+    A texture with one grain would give the distance away, and the student would rely on it.
+    """
+    facing = np.abs((g.normal * g.rays).sum(0)) / np.sqrt((g.rays * g.rays).sum(0))
+    octave = np.log2(_f(g.camera.focal / 3.0) / np.clip(g.depth, _f(0.5), _f(400)) * np.maximum(facing, _f(0.1)))
+    whole = np.floor(octave)
+    part, scale = octave - whole, np.exp2(whole)
+    u, v = g.uv[0] * scale, g.uv[1] * scale
+    coarse = noise.sample(noise.GENERAL, u * _f(4), v * _f(4) + style.offsets[1])
+    finer = noise.sample(noise.GENERAL, u * _f(8) + _f(130), v * _f(8))
+    return (coarse + part * (finer - coarse)) * np.sqrt(facing) * _f(0.14 * style.detail)

@@ -10,7 +10,7 @@ from famda_train.world.camera import REFERENCE_FOCAL
 from famda_train.world.domains import OBJECT_COLOR_AMPLITUDE, Style
 from famda_train.world.gbuffer import GBuffer
 from famda_train.world.materials import Material
-from famda_train.world.open_surface import color_of_things, repaired_road
+from famda_train.world.open_surface import color_of_things, fine_detail, repaired_road
 
 
 def _per_material(default: float, **values: float) -> np.ndarray:
@@ -47,6 +47,8 @@ def albedo(g: GBuffer, style: Style) -> np.ndarray:
     if style.texture_large > 0:
         large = noise.sample(noise.LARGE, u * 9 + shift_u, v * 9 + style.offsets[2])
         modulation += large * np.float32(0.14 * style.texture_large)
+    if style.is_open and style.detail > 0:
+        modulation += fine_detail(g, style)
     modulation *= TEXTURE_AMPLITUDE[material]
     if style.foliage > 0:
         grain = noise.sample(noise.GRAIN, u * 60 + shift_u, v * 60)
