@@ -182,7 +182,7 @@ class NodeClient:
         Raises:
             FamdaError: no answer comes.
         """
-        client = self._node.create_client(kind, f'{self.name}/{service}')
+        client: Any = self._node.create_client(kind, f'{self.name}/{service}')
         try:
             if not self._spin_until(client.service_is_ready, self._timeout_s):
                 raise FamdaError(f'{self.name} offers no service {service}; is it another version, or ending?')

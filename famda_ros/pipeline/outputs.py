@@ -160,7 +160,7 @@ def compose(prediction: Prediction, image: np.ndarray, wanted: Collection[str], 
     labels, confidence, depth = _at_size(prediction, size)
     if labels is not None and confidence is not None and style.min_confidence > 0:
         labels = np.where(confidence < style.min_confidence * 255, np.uint8(IGNORE), labels)
-    picture = resize_image(image, *size) if {OVERLAY, OVERLAY_COMPRESSED, POINTS} & {*wanted} else None
+    picture: Any = resize_image(image, *size) if {OVERLAY, OVERLAY_COMPRESSED, POINTS} & {*wanted} else None
     images = _images(wanted, picture, labels, confidence, depth, style.label_space)
     jpeg = None
     if OVERLAY_COMPRESSED in wanted:
