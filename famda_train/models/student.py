@@ -93,3 +93,10 @@ class StudentNetwork(nn.Module):
         """Return the same for an image that is normalised."""
         features = self.decoder(self.encoder(image)[self.finest :])
         return {name: head(features) for name, head in self.heads.items()}
+
+
+@torch.no_grad()
+def scale_log_depth(network: StudentNetwork, shift: float) -> None:
+    """Add a number to the logarithm of all metres that a student predicts, in place; without depth, do nothing."""
+    if 'depth' in network.heads:
+        network.heads['depth'][-1].bias.add_(shift)

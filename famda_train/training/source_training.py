@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, is_dataclass, replace
 from typing import Any
@@ -29,6 +30,7 @@ from famda_train.models.checkpoint import (
     load_student,
 )
 from famda_train.models.encoders import SMALL, weights_licence
+from famda_train.models.student import StudentNetwork, scale_log_depth
 from famda_train.training.callbacks.checkpoints import kept_step
 from famda_train.training.data_module import AdaptationData
 from famda_train.training.ema import ema_decay, make_teacher, update_average
@@ -140,6 +142,11 @@ class SourceTraining(lightning.LightningModule):
         # The canonical focal is in pixels, the same for source and target whatever their sizes.
         focal = source.focal or (target and target.focal) or DEFAULT_FOCAL * source.size[0]
         width, height = self.network_size or (target or source).size
+        if self.spec.focal and self.spec.focal != focal:
+            # The start learned metres of another canonical camera: keep what it says of any camera.
+            for network in self.children():
+                if isinstance(network, StudentNetwork):
+                    scale_log_depth(network, math.log(focal / self.spec.focal))
         self.spec = replace(
             self.spec,
             width=width,

@@ -1,13 +1,14 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
 """Both Lightning modules, driven through ``famda fit`` as a user would."""
+import math
 from types import SimpleNamespace
 
 import lightning
 import numpy as np
 import pytest
 import torch
-from small_street import SMALL_NETWORK, write_street
+from small_street import SMALL_NETWORK, write_checkpoint, write_street
 
 from famda_ros.errors import FamdaError
 from famda_train.datasets.frame_folder import FrameFolder
@@ -262,3 +263,19 @@ def test_the_average_of_the_weights_becomes_the_student(street):
 def test_an_average_that_cannot_be(value):
     with pytest.raises(FamdaError, match='give 0 for none, or a decay'):
         SourceTraining(average=value)
+
+
+def test_a_start_with_another_canonical_focal_keeps_its_metres(street):
+    """Its raw depth is scaled by the two focal lengths, so that it says the same of every camera."""
+    start = write_checkpoint(street / 'other_focal.ckpt')
+    before, spec = load_student(start)
+    modules = [SourceTraining(init_from=str(start), average=0.9), SelfTraining(init_from=str(start))]
+    for module in modules:
+        data = AdaptationData(str(street / 'source'), str(street / 'target'), focal=80.0)
+        module.trainer = SimpleNamespace(datamodule=data, max_steps=1, global_step=0)
+        module.setup('fit')
+        assert module.spec.focal == 80.0
+        image = torch.rand(1, 3, 32, 64)
+        for network in (module.network, module.averaged if module.averaged is not None else module.teacher):
+            now, then = (n.eval()(image)['depth'] for n in (network, before))
+            torch.testing.assert_close(now, then + math.log(80.0 / spec.focal))
