@@ -55,7 +55,7 @@ class PerceptionDiagnostics:
         array = DiagnosticArray(status=[_status(f'{node}: {MODEL_STATUS}', provider, model)])
         if scheduler is not None:
             for camera in cameras:
-                mounted = self._transforms.tree.height(camera.frame_id)
+                mounted = self._transforms.height(camera.frame_id)
                 report = camera.road.added_to(camera_report(camera, scheduler), mounted)
                 array.status.append(_status(f'{node}: {camera.name or "camera"}', camera.image_topic, report))
         array.header.stamp = self._node.get_clock().now().to_msg()

@@ -77,21 +77,26 @@ def test_the_scale_takes_effect_at_once_and_the_road_is_as_far_below(client):
     client.wait_for(lambda: road_height(client) == pytest.approx(1.4 * MOUNTED, rel=0.03), 30, 'the other height')
 
 
-def test_a_road_elsewhere_than_the_mounting_says_is_warned_of(client):
+@pytest.mark.parametrize('topic', ['/tf_static', '/tf'])
+def test_a_road_elsewhere_than_the_mounting_says_is_warned_of(client, topic):
     messages = pytest.importorskip('tf2_msgs.msg', reason='tf2_msgs is not installed')
     from geometry_msgs.msg import TransformStamped
 
     mounting = TransformStamped()
     mounting.header.frame_id, mounting.child_frame_id = 'base_footprint', 'cam'
     mounting.transform.translation.z = MOUNTED
-    client.publisher(messages.TFMessage, '/tf_static', LATCHED).publish(messages.TFMessage(transforms=[mounting]))
+    message = messages.TFMessage(transforms=[mounting])
+    if topic == '/tf':  # not latched, and listened to only where /tf_static is silent
+        client.publisher(messages.TFMessage, topic)
+        client.wait_for(lambda: client.subscribers(topic), 30, 'the node to listen')
+    client.publisher(messages.TFMessage, topic, LATCHED).publish(message)
     client.wait_for(lambda: client.values().get('camera_height_m') == f'{MOUNTED:.2f}', 20, 'the transform')
     client.wait_for(lambda: road_height(client) == pytest.approx(MOUNTED, rel=0.03), 20, 'the height above the road')
-    assert client.reports[-1]['perception: camera'][:2] == (0, 'running')
+    assert 'the road lies' not in client.reports[-1]['perception: camera'][1]
     set_scale(client, 1.4)
-    client.wait_for(lambda: client.reports[-1]['perception: camera'][0] == 1, 30, 'the warning')
-    message = client.reports[-1]['perception: camera'][1]
-    assert 'm below the camera, which TF has at 3.00 m: metres are off by a factor of 1.' in message
+    warning = 'm below the camera, which TF has at 3.00 m: metres are off by a factor of 1.'
+    client.wait_for(lambda: warning in client.reports[-1]['perception: camera'][1], 30, 'the warning')
+    assert client.reports[-1]['perception: camera'][0] >= 1
 
 
 def test_the_compressed_overlay(client):
