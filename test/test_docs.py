@@ -65,6 +65,12 @@ def test_page_opens_with_a_short_quick_start(page):
     assert title == 'Quick start' and len(block.splitlines()) <= 15
 
 
+@pytest.mark.parametrize('page', PAGES, ids=name_of)
+def test_what_sets_the_dds_profile_sets_it_for_every_distribution(page):
+    for block in re.findall(r'```bash\n(.*?)```', page.read_text(), re.DOTALL):
+        assert ('FASTDDS_DEFAULT_PROFILES_FILE=' in block) == ('FASTRTPS_DEFAULT_PROFILES_FILE=' in block), block
+
+
 def test_architecture_page_lists_the_rooms_in_their_order():
     page = (ROOT / 'docs' / 'architecture.md').read_text()
     robot, workspace = page.split('### famda_ros')[1].split('### famda_train')
