@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from rosbags.interfaces import Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
-from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
 from famda_ros.errors import FamdaError
 from famda_ros.messages.bag_types import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, STRING, TF, message_type, typestore
@@ -51,12 +51,13 @@ class BagWriter:
     error, there is at most a hidden folder beside it.
     """
 
-    def __init__(self, path: str | Path, custom_data: dict[str, str] | None = None):
+    def __init__(self, path: str | Path, custom_data: dict[str, str] | None = None, compress: bool = False):
         """Prepare a bag.
 
         Args:
             path: folder of the bag; must not exist, or be empty.
             custom_data: written into the bag's metadata.yaml.
+            compress: compress chunks of the file with zstd, which every reader of MCAP undoes; for raw images.
 
         Raises:
             FamdaError: ``path`` exists and is not an empty folder.
@@ -67,7 +68,7 @@ class BagWriter:
         # The data file carries the folder's name and metadata.yaml names the data file.  So the bag is
         # written under its own name inside a temporary folder, and moved out as a whole.
         self._temporary = self.path.with_name(f'.{self.path.name}.{os.getpid()}.tmp')
-        self._custom_data = dict(custom_data or {})
+        self._custom_data, self._compress = dict(custom_data or {}), compress
         self._connections: dict[str, Any] = {}
         self._time_ns: int | None = None
         self._writer: Writer | None = None
@@ -78,6 +79,8 @@ class BagWriter:
             self._writer = Writer(self._temporary / self.path.name, version=9, storage_plugin=StoragePlugin.MCAP)
             for key, value in self._custom_data.items():
                 self._writer.set_custom_data(key, str(value))
+            if self._compress:
+                self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
             self._writer.open()
         except OSError as error:
             raise FamdaError(f"cannot write the bag '{self.path}' ({error.strerror}); choose another place") from error

@@ -99,7 +99,7 @@ def perceive(
         'source': str(source),
     }
     start = time.perf_counter()
-    with BagWriter(out, custom_data) as bag:
+    with BagWriter(out, custom_data, compress=True) as bag:
         for frame in frames:
             try:
                 prediction = student.predict(frame.image, frame.focal, fy=frame.fy)
