@@ -153,6 +153,7 @@ setup(
             'famda = famda_train.commands.cli:main',
             'perception_node = famda_ros.nodes.executables:perception_node',
             'bag_player_node = famda_ros.nodes.executables:bag_player_node',
+            'recorder_node = famda_ros.nodes.executables:recorder_node',
             'prepare_student = famda_ros.student.prepare_student:main',
         ],
     },

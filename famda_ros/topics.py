@@ -25,3 +25,7 @@ RECORDED_TOPICS = {topic: IMAGE_TOPICS[topic] for topic in (MASK, CONFIDENCE, CO
 
 INFO_TOPICS = ('segmentation/camera_info', 'depth/camera_info')
 """Calibration of the outputs, for their size."""
+
+RECORDED = rf'({COMPRESSED}|/{CAMERA_INFO}|/{LABELS}|/{LABEL_INFO})$|^/tf(_static)?$'
+NOT_RECORDED = r'/(segmentation|depth)/(camera_info|.*compressed)$'
+"""Regular expressions of what adaptation needs of a robot's topics: the first, unless the second; searched for."""

@@ -145,7 +145,6 @@ def start(context, fixed):
     rviz = wants_rviz(values['rviz'])
     actions = []
     if values['record'] == 'true':
-        require('ros2bag', 'record:=true')
         recorder = IncludeLaunchDescription(
             PythonLaunchDescriptionSource(in_share('launch', 'record.launch.py')),
             launch_arguments={

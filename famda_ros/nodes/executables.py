@@ -30,6 +30,11 @@ def perception_node() -> int:
     return _run('perception_node')
 
 
+def recorder_node() -> int:
+    """Run the recorder; returns the exit code."""
+    return _run('recorder_node')
+
+
 def bag_player_node() -> int:
     """Run the bag player; returns the exit code."""
     return _run('bag_player_node')

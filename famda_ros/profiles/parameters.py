@@ -182,9 +182,9 @@ PARAMETERS = (
 )
 
 
-def check_choices(values: Mapping[str, Any]) -> None:
+def check_choices(values: Mapping[str, Any], parameters: Sequence[Parameter] = PARAMETERS) -> None:
     """Raise FamdaError where a parameter has a value that it cannot have."""
-    for parameter in PARAMETERS:
+    for parameter in parameters:
         value = values[parameter.name]
         if parameter.choices and value not in parameter.choices:
             raise FamdaError(f"{parameter.name} '{value}' is unknown; choose one of {', '.join(parameter.choices)}")

@@ -55,8 +55,8 @@ class ModelCard:
         limits: how far the outputs of a provider may be from those of the CPU.
         temperature: that logits were divided by before the softmax of the confidence; 1 = not calibrated.
         ece: expected calibration error of the confidence in points, on frames that were not trained on:
-            ``home`` and ``shifted`` (mean over several sets) → ``before`` (at temperature 1) and ``after``; and ``data``,
-            what it was measured on. Empty = not measured.
+            ``home`` and ``shifted`` (mean over several sets) → ``before`` (at temperature 1) and ``after``; and
+            ``data``, what it was measured on. Empty = not measured.
         stride: network heights and widths are multiples of it; 0 = the file has the one fixed shape.
         pixels: pixels in all that the network sees of an image, about; 0 = those of the training size.
         reference: what frames of the domain look like, for the drift monitor; None = not measured.

@@ -52,11 +52,8 @@ def refused(file, arguments, sentence=None):
     ('package', 'file', 'arguments'),
     [
         ('rviz2', 'perception.launch.py', {'rviz': 'true'}),
-        ('ros2bag', 'perception.launch.py', {'record': 'true'}),
         ('rviz2', 'day.launch.py', {'rviz': 'true', 'record': 'true'}),
-        ('ros2bag', 'night.launch.py', {'rviz': 'true', 'record': 'true'}),
         ('rviz2', 'demo.launch.py', {'bag': 'drive', 'rviz': 'true'}),
-        ('ros2bag', 'record.launch.py', {}),
     ],
 )
 def test_what_is_asked_for_and_missing_is_said_before_anything_starts(package, file, arguments, installed, monkeypatch):
@@ -218,6 +215,7 @@ PERCEPTION = {
 }
 RECORD = {
     'output': 'missing/bag',
+    'trigger': 'drift',
     'domain': 'dusk',
     'profile': 'night',
     'custom_data': 'place=campus',
@@ -324,6 +322,38 @@ def test_record_arguments(tmp_path):
 )
 def test_wrong_recording_arguments_are_refused(wrong):
     refused('record.launch.py', wrong)
+
+
+def recorder_parameters(**arguments):
+    (command,) = stand_in.run('record.launch.py', **arguments).commands
+    assert command[0] == 'famda_ros/recorder_node'
+    return {word.partition(':=')[0]: word.partition(':=')[2] for word in command if ':=' in word}
+
+
+def test_triggers_are_recorded_by_our_own_node(tmp_path):
+    given = recorder_parameters(
+        trigger='drift,service,every=600', output=str(tmp_path), split_s='60', domain='night', use_sim_time='true'
+    )
+    assert (given['on_drift'], given['every_s'], given['always']) == ('true', '600.0', 'false')
+    assert yaml.safe_load(given['folder']) == str(tmp_path) and given['bag_s'] == '60.0'
+    assert yaml.safe_load(given['tags']) == ['domain=night'] and given['use_sim_time'] == 'true'
+    assert re.search(yaml.safe_load(given['topics']), '/front/image/compressed')
+    given = recorder_parameters(trigger='service')
+    assert (given['on_drift'], given['every_s'], given['always']) == ('false', '0.0', 'false')
+    assert 'folder' not in given and 'bag_s' not in given
+
+
+def test_without_ros2_bag_our_own_node_records_all_the_time(installed):
+    (installed / 'ros2bag').unlink()
+    given = recorder_parameters()
+    assert (given['on_drift'], given['always']) == ('false', 'true')
+    commands = stand_in.run('perception.launch.py', profile='night', record='true').commands
+    assert [command[0] for command in commands] == ['famda_ros/recorder_node', 'famda_ros/perception_node']
+
+
+@pytest.mark.parametrize('trigger', ['rain', 'every', 'every=soon', 'drift,x=1'])
+def test_triggers_that_make_no_sense_are_refused(trigger):
+    refused('record.launch.py', {'trigger': trigger}, 'trigger ')
 
 
 def test_a_recording_is_not_written_over(tmp_path):

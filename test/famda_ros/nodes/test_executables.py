@@ -7,7 +7,7 @@ import pytest
 from famda_ros.nodes import executables
 
 
-@pytest.mark.parametrize('name', ['perception_node', 'bag_player_node'])
+@pytest.mark.parametrize('name', ['perception_node', 'bag_player_node', 'recorder_node'])
 def test_without_ros_there_is_one_sentence(name, monkeypatch, capsys):
     monkeypatch.delitem(sys.modules, f'famda_ros.nodes.{name}', raising=False)
     for package in ('rclpy', 'sensor_msgs', 'sensor_msgs.msg', 'diagnostic_msgs', 'diagnostic_msgs.msg'):
