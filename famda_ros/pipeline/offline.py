@@ -82,7 +82,8 @@ def perceive(
         FamdaError: the source has no images, the model is no student, or ``out`` exists.
     """
     student = Student(model, threads, provider)
-    monitor, domains = DriftMonitor(student.card), {}
+    monitor = DriftMonitor(student.card)
+    domains: dict[str, dict[str, Any]] = {}
     malformed: list[MalformedImage] = []
     calibration: dict[str, int] = {}
 

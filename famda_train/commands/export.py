@@ -125,6 +125,8 @@ def reference_frames(
     Raises:
         FamdaError: no such data set, no readable checkpoint, or too few frames where there must be enough.
     """
+    from pathlib import Path
+
     from famda_ros.errors import FamdaError
     from famda_ros.student.drift_reference import FEWEST_FRAMES
     from famda_train.datasets.catalogue import open_dataset
@@ -132,7 +134,7 @@ def reference_frames(
     from famda_train.export.reference import REFERENCE_FRAMES
     from famda_train.models.checkpoint import load_student
 
-    if StreetWorld.detect(path):
+    if StreetWorld.detect(Path(path)):
         spec = load_student(checkpoint)[1]
         more = {'width': spec.width, 'height': spec.height, 'focal': spec.focal, 'frames': REFERENCE_FRAMES, **more}
     data = open_dataset(path, kind, split, **more)
