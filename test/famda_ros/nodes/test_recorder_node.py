@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import threading
 import time
@@ -31,6 +32,7 @@ from famda_ros.messages.bag_reader import custom_data, iter_frames, read_message
 from famda_ros.messages.bag_types import stamp_ns_of
 from famda_ros.messages.image_messages import encode_image, fill_image
 from famda_ros.nodes.dds import environment
+from famda_ros.nodes.recorder_node import PARAMETERS
 
 pytestmark = pytest.mark.timeout(900)
 FRONT, REAR, INFO, LABELS = '/front/image/compressed', '/rear/image', '/front/camera_info', '/segmentation/labels'
@@ -208,3 +210,21 @@ def test_what_makes_no_sense_ends_it_in_one_sentence(tmp_path, values, sentence)
         assert 'Traceback' not in process.output()
     finally:
         process.end()
+
+
+def test_ctrl_c_writes_what_is_left(tmp_path, monkeypatch):
+    with Recorder(tmp_path, 96, monkeypatch, always=True, file_s=60.0) as recorder:
+        with Repeatedly(recorder.send, RATE_HZ):
+            time.sleep(2.0)
+        time.sleep(0.5)
+        assert not list(recorder.folder.glob('2*/*_1.mcap')), 'one file a minute'
+        assert recorder.process.interrupt() == 0 and 'Traceback' not in recorder.process.output()
+        (bag,) = recorder.folder.glob('2*')
+        assert check_window(recorder, bag, recorder.sent[0], recorder.sent[-1]) > RATE_HZ
+
+
+def test_every_parameter_is_documented():
+    page = (Path(__file__).resolve().parents[3] / 'docs' / 'recorder.md').read_text()
+    table = page.split('## Parameters')[1].split('\n\n')[1]
+    documented = [name for row in table.splitlines()[2:] for name in re.findall(r'`(\w+)`', row.split('|')[1])]
+    assert sorted(documented) == sorted(parameter.name for parameter in PARAMETERS)
