@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ import rclpy.utilities
 from rclpy.exceptions import InvalidParameterException, InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.signals import uninstall_signal_handlers
 
 from famda_ros.errors import EXIT_ERROR, EXIT_OK, FamdaError
 from famda_ros.nodes.dds import check_profile
@@ -30,6 +32,8 @@ _USER_FAULTS = (
     rclpy_implementation.RCLInvalidROSArgsError,
     rclpy_implementation.UnknownROSArgsError,
 )
+SHUT_DOWN_WITHIN_S = 0.5
+"""How long after a signal rclpy's own thread may take to shut down the context."""
 
 
 def run_node(
@@ -73,10 +77,13 @@ def run_node(
             print(f'{name}: {error}', file=sys.stderr)
             code = EXIT_ERROR
     except RuntimeError:
-        if not started or rclpy.ok():  # else Ctrl-C came in the middle of a call into rclpy's C++, which reports it so
+        if not started or not _is_ending():  # else Ctrl-C came in the middle of a call into C++, which reports it so
             raise
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C, while it is ending already, changes nothing
+        _ignore_signals()  # a second Ctrl-C, while it is ending already, changes nothing
+        # rclpy handles a signal in a thread of its own, which would wake the executor that is destroyed below.
+        uninstall_signal_handlers()
+        _ignore_signals()  # which that has undone
         if executor is not None:
             executor.shutdown()  # before the context: it would complain when it is thrown away
         if node is not None:
@@ -88,3 +95,16 @@ def run_node(
         sys.stderr.flush()
         os._exit(code)
     return code
+
+
+def _is_ending() -> bool:
+    """Return whether a signal has come: rclpy's own thread shuts the context down, perhaps only now."""
+    end = time.monotonic() + SHUT_DOWN_WITHIN_S
+    while rclpy.ok() and time.monotonic() < end:
+        time.sleep(0.01)
+    return not rclpy.ok()
+
+
+def _ignore_signals() -> None:
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(kind, signal.SIG_IGN)

@@ -389,10 +389,18 @@ def test_wrong_demo_arguments_are_refused(wrong):
     refused('demo.launch.py', wrong)
 
 
+def with_its_variables(page):
+    """Return the text of a page; $name is the folder of the package that it was set to on that page."""
+    text = page.read_text()
+    for name, folder in re.findall(r'^(\w+)=\$\(ros2 pkg prefix --share famda_ros\)(\S*)$', text, re.MULTILINE):
+        text = text.replace(f'${name}/', f'{ROOT}{folder}/')
+    return text
+
+
 DOCUMENTED = [
     line.split()[3:]
     for page in (ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md')))
-    for line in page.read_text().splitlines()
+    for line in with_its_variables(page).splitlines()
     if line.startswith('ros2 launch famda_ros ')
 ]
 
