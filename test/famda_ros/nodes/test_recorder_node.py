@@ -120,8 +120,7 @@ def check_window(recorder, bag, begin, end):
         found = stamps(bag, topic)
         assert set(want) <= set(found), f'{topic}: {len(set(want) - set(found))} of {len(want)} lost'
         # Nothing within is missing either, nor twice.
-        inside = [stamp for stamp in recorder.sent if found[0] <= stamp <= found[-1]]
-        assert found == inside
+        assert found == [stamp for stamp in recorder.sent if found[0] <= stamp <= found[-1]]
     return len(want)
 
 
@@ -138,10 +137,10 @@ def test_no_frame_around_a_trigger_is_lost(tmp_path, monkeypatch):
                 time.sleep(rng.uniform(0.2, 4.0))
             recorder.wait_for(lambda: recorder.process.output().count("recorded '") >= len(windows), 'the bags')
         checked = 0
-        margin = 100_000_000  # between the stamp of a frame and its arrival, under load
         for bag, asked in windows.items():
-            begin, end = asked[0] - 1_000_000_000 + margin, asked[-1] + 1_000_000_000 - margin
-            checked += check_window(recorder, Path(bag), begin, end)
+            # A frame has arrived after its stamp; on a busy machine up to half a second.
+            begin = int(custom_data(bag)['trigger_time_ns']) - 1_000_000_000
+            checked += check_window(recorder, Path(bag), begin, asked[-1] + 500_000_000)
             assert custom_data(bag)['place'] == 'yard' and custom_data(bag)['trigger'] == 'service'
             assert topics_of(bag)[LABELS][1] == 1
         assert recorder.finished(len(windows)) == sorted(map(Path, windows)) and checked > RATE_HZ * 2
@@ -173,7 +172,7 @@ def test_another_domain_is_recorded_once_with_its_reason(tmp_path, monkeypatch):
         assert (tags['trigger'], tags['trigger_reason']) == ('drift', 'brightness of sky 67')
         assert bag.name.endswith('_drift')
         at = int(tags['trigger_time_ns'])
-        assert check_window(recorder, bag, at - 900_000_000, at + 900_000_000) > RATE_HZ
+        assert check_window(recorder, bag, at - 1_000_000_000, at + 500_000_000) > RATE_HZ
 
 
 def test_killed_it_leaves_readable_bags_and_a_full_disk_is_an_error(tmp_path, monkeypatch):
