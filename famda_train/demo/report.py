@@ -6,20 +6,15 @@ Pure functions: results and pictures in, text out.  What the page looks like is 
 """
 from __future__ import annotations
 
-import base64
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import jinja2
-import numpy as np
 
 from famda_ros.files import write_atomically
 from famda_ros.student.colorize import BEYOND_RANGE_RGB, color_mask, overlay
 from famda_ros.student.label_space import LabelSpace
 from famda_train.pictures.depth_colors import TICKS_M, depth_picture, depth_position, depth_scale
-from famda_train.pictures.grid import encode_png
+from famda_train.pictures.report_page import format_number, report_templates
 from famda_train.pictures.student_comparison import OUTPUTS, TITLES, present_classes
 
 
@@ -103,7 +98,7 @@ def render_report(
     adaptation = results['adaptation']
     students = {key: student for key, student in STUDENTS.items() if key in adaptation}
     seconds = {name: float(value) for name, value in results.get('seconds', {}).items() if name != 'total'}
-    return _templates().get_template('report.html').render(
+    return report_templates(Path(__file__).parent / 'templates').get_template('report.html').render(
         headline=headline(adaptation),
         adaptation=adaptation,
         students=students,
@@ -125,32 +120,12 @@ def render_report(
     )
 
 
-def _templates() -> jinja2.Environment:
-    """Return the templates; whatever they are given is escaped."""
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / 'templates'),
-        autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip
-    templates.filters |= {
-        'number': format_number, 'bar_width': _bar_width, 'data_uri': _data_uri, 'css_color': _css_color,
-    }  # fmt: skip
-    return templates
-
-
 def headline(adaptation: Mapping[str, Any]) -> str:
     """Return the result in one sentence, whichever way it went."""
     before, after = adaptation['source_only'], adaptation['famda']
     miou = _change('mIoU', before.get('miou'), after.get('miou'), 1, ' %')
     error = _change('the depth error', before.get('abs_rel'), after.get('abs_rel'), 3, '')
     return f'Without a single night label, {miou} and {error}.'
-
-
-def format_number(value: Any, digits: int) -> str:
-    """Return a number with ``digits`` decimals; an en dash when there is none."""
-    if value is None or not math.isfinite(value):
-        return '–'
-    return f'{value:.{digits}f}'
 
 
 def _change(name: str, before: Any, after: Any, digits: int, unit: str) -> str:
@@ -197,16 +172,3 @@ def _facts(results: Mapping[str, Any]) -> list[str]:
     names = {'cpu': 'CPU', 'cores': 'cores', 'python': 'Python', 'torch': 'torch', 'onnxruntime': 'ONNX Runtime'}
     facts = [f'{names.get(name, name)} {value}' for name, value in results.get('environment', {}).items()]
     return facts if results.get('seed') is None else [*facts, f'seed {results["seed"]}']
-
-
-def _bar_width(percent: float | None) -> str:
-    """Return the width of a bar in percent, 0 where the value is unknown."""
-    return f'{0.0 if percent is None or not math.isfinite(percent) else min(max(percent, 0.0), 100.0):.1f}'
-
-
-def _data_uri(picture: np.ndarray) -> str:
-    return 'data:image/png;base64,' + base64.b64encode(encode_png(picture)).decode('ascii')
-
-
-def _css_color(color: tuple[int, int, int]) -> str:
-    return '#{:02x}{:02x}{:02x}'.format(*color)
