@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from famda_ros.errors import FamdaError
+from famda_ros.messages.bag_reader import BagFrame
 from famda_ros.messages.frame_index import INDEX
-from famda_ros.pipeline.offline import open_source
+from famda_ros.pipeline.offline import FOLDER_PERIOD_NS, FOLDER_TOPIC, open_source
 from famda_ros.student.camera_geometry import network_size
 from famda_ros.student.label_space import IGNORE
 from famda_ros.student.model_card import ModelCard
@@ -84,6 +85,7 @@ def read_frames(
         if waiting is not None:
             before, stamp_ns = waiting
             follows = 0 < frame.stamp_ns - stamp_ns <= MOST_GAP_NS and image.shape == before.image.shape
+            follows = follows and not made_up(frame, index)
             frames.append(before if not follows else SeenFrame(**{**vars(before), 'later': image}))
             waiting = None
         if (index + 1) * count // total > index * count // total:
@@ -101,6 +103,11 @@ def read_frames(
     if len({frame.image.shape for frame in frames}) > 1:
         raise FamdaError(f"the pictures of '{source}' have several shapes; compare on those of one camera at a time")
     return frames
+
+
+def made_up(frame: BagFrame, index: int) -> bool:
+    """Tell whether the stamp of a folder's picture is no time, but given to it as to its place."""
+    return frame.topic == FOLDER_TOPIC and frame.stamp_ns == 10**9 + index * FOLDER_PERIOD_NS
 
 
 def mask_store(source: str | Path) -> LabelStore | None:
@@ -124,7 +131,6 @@ class Seen:
         labels: uint8 [F, H, W].
         depth: float32 [F, n] metres of random pixels, the same for every student; NaN and inf among them.
         temporal: of each frame with a later one the share of labels that are kept; NaN = no telling.
-        milliseconds: of each inference.
     """
 
     classes: int
@@ -133,7 +139,6 @@ class Seen:
     labels: np.ndarray
     depth: np.ndarray
     temporal: np.ndarray
-    milliseconds: np.ndarray
 
 
 def look(
@@ -148,7 +153,7 @@ def look(
         progress: called with (frames done, frames in all).
     """
     rng = np.random.default_rng(0)
-    logits, labels, depth, temporal, times = [], [], [], [], []
+    logits, labels, depth, temporal = [], [], [], []
     for done, frame in enumerate(frames, 1):
         raw = student.predict(frame.image, frame.focal, frame.fy)
         found = raw.prediction
@@ -158,7 +163,6 @@ def look(
         logits.append(rows[(places[0] * len(rows)).astype(int)])
         depth.append(found.depth.ravel()[(places[1] * found.depth.size).astype(int)])
         labels.append(found.labels)
-        times.append(found.times_ms['inference'])
         if frame.later is not None:
             later = student.predict(frame.later, frame.focal, frame.fy).prediction.labels
             assert later is not None
@@ -169,7 +173,7 @@ def look(
     told = mask_information(np.stack(labels), segments, classes)
     return Seen(
         classes, nuclear_norm(np.concatenate(logits), temperature), told,
-        np.stack(labels), np.stack(depth), np.array(temporal, float), np.array(times),
+        np.stack(labels), np.stack(depth), np.array(temporal, float),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from famda_train.evaluation.depth_checks import consistent, optical_flow
 
-LEAST_FLOW = 0.3
+LEAST_FLOW = 0.5
 """Share of a picture's pixels whose flow must come home again; otherwise the picture before shows something else."""
 
 

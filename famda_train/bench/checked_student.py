@@ -40,7 +40,7 @@ class CheckedStudent:
     def __call__(self, image: np.ndarray, focal: float | None) -> Prediction:
         """Return what the student predicts."""
         prediction = self._predict(image, focal)
-        assert focal is not None and prediction.depth is not None
+        assert focal is not None and prediction.labels is not None and prediction.depth is not None
         reference = self._teacher(image, focal)
         road = prediction.labels == self._road
         self._checks.update(image, prediction.depth, road, reference, focal, next(self._consecutive))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ BIASES = ((0, 2.0), (3, 2.0), (4, -2.0), (1, 1.0), (5, 2.0))
 NOISES = (0.05, 0.1)
 """Noise on all weights, in standard deviations of each tensor."""
 MIXTURES = (0.3, 0.6)
+NEEDED = ('full', 'masks', 'self_training', 'source_only_adabn')
+"""Rows of the bench that are mixed and sabotaged."""
 FOCALS = (0.6, 1.6)
 """Factors of all metres: what a wrong focal length makes of depth."""
 STEPS, BATCH = 25, 8
@@ -62,10 +65,15 @@ class Judged:
     truth: float
 
 
+def projection(student: RawStudent, task: str) -> Any:
+    """Return the last layer of a checkpoint's head."""
+    return list(student.graph.network.heads[task].children())[-1]
+
+
 def biased(student: RawStudent, place: int, value: float) -> RawStudent:
     """Return a student that likes a class too much (or too little)."""
-    changed = copy.deepcopy(student)
-    if changed.path.suffix == '.onnx':
+    if student.path.suffix == '.onnx':
+        changed = RawStudent(student.path)
         add = np.zeros(len(changed.card.label_space), np.float32)
         add[place] = value
         graph, name = changed._model.graph, 'bias_of_a_class'
@@ -76,11 +84,12 @@ def biased(student: RawStudent, place: int, value: float) -> RawStudent:
                 if read == logits:
                     node.input[index] = name
         graph.initializer.append(onnx.numpy_helper.from_array(add, f'{name}_values'))
-        at = list(graph.node).index(decides)
-        graph.node.insert(at, onnx.helper.make_node('Add', [logits, f'{name}_values'], [name], name=name))
-    else:
-        with torch.no_grad():
-            changed.graph.network.heads['segmentation'][-1].bias[place] += value
+        at = next(index for index, node in enumerate(graph.node) if logits in node.output)
+        graph.node.insert(at + 1, onnx.helper.make_node('Add', [logits, f'{name}_values'], [name], name=name))
+        return changed
+    changed = copy.deepcopy(student)
+    with torch.no_grad():
+        projection(changed, 'segmentation').bias[place] += value
     return changed
 
 
@@ -90,7 +99,7 @@ def noisy(student: RawStudent, deviation: float) -> RawStudent:
     with torch.no_grad():
         for values in changed.graph.network.parameters():
             if values.numel() > 1:
-                values += torch.randn(values.shape, generator=noise) * values.std() * deviation
+                values.add_(torch.randn(values.shape, generator=noise) * values.std() * deviation)
     return changed
 
 
@@ -108,7 +117,7 @@ def nearer(student: RawStudent, factor: float) -> RawStudent:
     """Return a checkpoint's student all of whose metres are too long by a factor."""
     changed = copy.deepcopy(student)
     with torch.no_grad():
-        changed.graph.network.heads['depth'][-1].bias += float(np.log(factor))
+        projection(changed, 'depth').bias += float(np.log(factor))
     return changed
 
 
@@ -133,13 +142,25 @@ def misled(student: RawStudent, data: Dataset) -> RawStudent:
     return changed
 
 
+def world_files(folder: Path, seed: int, target: str) -> list[Path]:
+    """Return the checkpoints of a seed of ``famda bench world``.
+
+    Raises:
+        FamdaError: some of them, or the scenes, are missing.
+    """
+    home = folder / 'checkpoints' / f'seed{seed}'
+    needed = [home / 'base.ckpt', home / 'continued.ckpt', *(home / target / f'{name}.ckpt' for name in NEEDED)]
+    scenes = [folder / 'scenes' / f'seed{seed}' / name for name in (target, f'{target}_test')]
+    if missing := [path for path in (*needed, *scenes) if not path.exists()]:
+        raise FamdaError(
+            f"'{missing[0]}' is missing; make it with: famda bench world --targets {target} --out {folder}"
+        )
+    return [*needed[:2], *sorted((home / target).glob('*.ckpt'))]
+
+
 def world_candidates(folder: Path, seed: int, target: str) -> Iterator[tuple[str, bool, RawStudent]]:
     """Yield (name, whether it is an incumbent, student) of a seed of ``famda bench world``."""
-    home = folder / 'checkpoints' / f'seed{seed}'
-    files = [home / 'base.ckpt', home / 'continued.ckpt', *sorted((home / target).glob('*.ckpt'))]
-    if missing := [path for path in files[:2] if not path.is_file()] or len(files) < 3:
-        raise FamdaError(f"'{folder}' has no students of seed {seed} and {target}: {missing}; run famda bench world")
-    students = {path.stem: RawStudent(path) for path in files}
+    students = {path.stem: RawStudent(path) for path in world_files(folder, seed, target)}
     for name, student in students.items():
         yield name, True, student
     for name in ('full', 'source_only_adabn', 'masks'):
@@ -181,7 +202,7 @@ def judge(
     for name, incumbent, student in candidates:
         if frames is None:
             space = student.card.label_space
-            frames, world = read_frames(recording, student.card, FRAMES), street_world(space)
+            frames, world = read_frames(recording, student.card, FRAMES), street_world(student.card)
         known = LabelledScores(float('nan'), 1.0) if world is None else labelled_scores(student, world)
         seen = look(student, frames, known.temperature)
         judged.append(Judged(name, incumbent, seen, known.miou, labelled_scores(student, truth).miou))
@@ -242,6 +263,8 @@ def run_gate(
     Returns:
         ``groups``: name → ``candidates``, ``pairs`` in numbers, ``table``, ``rates``.
     """
+    for seed in seeds:
+        world_files(world, seed, target)
     settings = {
         'world': str(world), 'target': target, 'photographs': str(photographs), 'files': [str(f) for f in files],
     }  # fmt: skip
@@ -266,7 +289,7 @@ def run_gate(
     for name, job in jobs.items():
         if name not in folder.state['pairs']:
             bar = progress.add_task(name[:28], total=None)
-            folder.state['pairs'][name] = job(lambda bar=bar: progress.advance(bar))
+            folder.state['pairs'][name] = job(partial(progress.advance, bar))
             folder.save()
     groups = {name: summary(folder.state['pairs'][name]) for name in jobs}
     return {'settings': settings, 'groups': groups}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Literal
 
 POSITIONALS = ('checkpoint', 'frames')
@@ -125,8 +126,6 @@ def reference_frames(
     Raises:
         FamdaError: no such data set, no readable checkpoint, or too few frames where there must be enough.
     """
-    from pathlib import Path
-
     from famda_ros.errors import FamdaError
     from famda_ros.student.drift_reference import FEWEST_FRAMES
     from famda_train.datasets.catalogue import open_dataset
@@ -158,9 +157,11 @@ def labelled_frames(checkpoint: str, paths: tuple[str, ...]) -> list[Any]:
     from famda_train.models.checkpoint import load_student
 
     spec = load_student(checkpoint)[1]
-    size = {'width': spec.width, 'height': spec.height, 'focal': spec.focal, 'frames': FRAMES}
+    size: dict[str, Any] = {'width': spec.width, 'height': spec.height, 'focal': spec.focal, 'frames': FRAMES}
+    rendered = [size if StreetWorld.detect(Path(path)) else {} for path in paths]
     return [
-        open_dataset(path, split=validation_split(path), **(size if StreetWorld.detect(path) else {})) for path in paths
+        open_dataset(path, split=validation_split(path), **options)
+        for path, options in zip(paths, rendered, strict=True)
     ]
 
 

@@ -281,6 +281,7 @@ def picture_rows(checkpoints: dict[str, Path], folder: FrameFolder, count: int) 
         row = {'name': f'scene {folder.frames[index].extra.get("seed", index)}', 'image': image}
         for name, predictor in predictors.items():
             found = predictor(image, focal)
+            assert found.labels is not None and found.depth is not None
             # Students do not learn the depth of sky: a picture of it would only show noise.
             row[name] = {'labels': found.labels, 'depth': np.where(found.labels == SKY, np.inf, found.depth)}
         row['ground_truth'] = {'labels': folder.labels(index), 'depth': folder.depth(index)}

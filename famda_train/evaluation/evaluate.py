@@ -163,6 +163,7 @@ def score_frames(
         frame = predict_frame(predict, data, index, rules)
         try:
             if scores_labels:
+                assert predicted_space is not None and truth_space is not None
                 counts.append(_confusion(frame, predicted_space, truth_space))
                 confidence.append(_confidence(frame, spaces[0]))
             if scores_depth:
@@ -171,6 +172,7 @@ def score_frames(
                 depth_sums[-1] = depth_error_sums(frame.depth, frame.true_depth, rules)
                 bands.update(frame.depth, frame.true_depth)
                 labels = frame.true_labels if with_truth else frame.labels
+                assert labels is not None
                 classes.update(frame.depth, frame.true_depth, resize_nearest(labels, *frame.true_depth.shape[::-1]))
         except ValueError as error:
             raise FamdaError(f"frame '{data.frames[index].stem}' of '{data.path}': {error}") from error

@@ -16,9 +16,11 @@ from famda_train.adapt.compare import compare
 from famda_train.adapt.compare_frames import labelled_scores, look, read_frames
 from famda_train.adapt.compare_students import RawStudent
 from famda_train.datasets.frame_folder import FrameFolder
+from famda_train.datasets.render_to_disk import write_drive
 from famda_train.export.export_student import export_student
 from famda_train.label_store.label_store import LabelStore
 from famda_train.models.checkpoint import load_student, save_student
+from famda_train.world.drive import drive
 
 
 @pytest.fixture(scope='module')
@@ -109,6 +111,16 @@ def test_wrong_metres_and_a_vanished_class_are_held(students, place, tmp_path):
     assert far.verdict == 'hold' and far.measured['depth_ratio'] == pytest.approx(1.5, rel=0.02)
     blind = compare(students[1], changed(students[1], tmp_path / 'blind.ckpt', no_sky), recording, labelled=day)
     assert blind.verdict == 'hold' and "'sky' vanishes" in blind.reasons[0]
+
+
+def test_labels_are_followed_from_picture_to_picture_of_a_recording(students, place, tmp_path):
+    """Not where pictures have no time: the next one of a folder may show anything."""
+    write_drive(tmp_path / 'drive', 'night', drive(5, 'night', 5, 10.0, WIDTH, HEIGHT))
+    result = compare(students[1], students[1], tmp_path / 'drive', labelled=place[2])
+    ours, theirs = result.measured['temporal_agreement']
+    assert ours == theirs and 0.5 < ours <= 1 and result.frames == 5
+    still = compare(students[1], students[1], place[0], labelled=place[2], count=4)
+    assert still.measured['temporal_agreement'] == [None, None]
 
 
 def test_loss_at_home_is_an_alarm(students, place):

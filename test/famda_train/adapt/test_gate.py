@@ -74,4 +74,4 @@ def test_alarms_name_what_is_wrong():
     assert 'instead of 95.0 %' in temporal_alarms(0.95, 0.90)[0]
     assert home_alarms(-1.0, [-1.5, -0.5]) == home_alarms(-3.0, [-6.0, 0.5]) == []
     assert '3.0 points' in home_alarms(-3.0, [-4.0, -2.0])[0]
-    assert latency_alarms(10, 12) == [] and 'times as long' in latency_alarms(10, 13)[0]
+    assert latency_alarms(20, 28) == latency_alarms(1, 5) == [] and '31.0 ms' in latency_alarms(20, 31)[0]

@@ -45,3 +45,18 @@ def test_stored_weights_of_another_precision_are_refused_at_once(tmp_path, capsy
     assert cli.main([*words, '--weights', 'fp16', '--precision', precision]) == cli.EXIT_ERROR
     said = capsys.readouterr().err
     assert said.count('\n') == 1 and f'for precision fp32, and {precision} stores small numbers of its own' in said
+
+
+@pytest.mark.slow
+def test_a_temperature_is_fitted_on_rendered_frames_and_on_folders(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr('famda_train.export.temperature.FRAMES', 4)
+    checkpoint, out = write_checkpoint(tmp_path / 'night.ckpt'), tmp_path / 'night.onnx'
+    street = write_street(tmp_path / 'night', 'night', 4)
+    words = ['export', str(checkpoint), str(street), '--out', str(out), '--json', str(tmp_path / 'result.json')]
+    assert cli.main([*words, '--temperature', 'street-world:day', str(street)]) == cli.EXIT_OK
+    result, card = json.loads((tmp_path / 'result.json').read_text()), read_card(out)
+    assert (result['temperature'], result['ece']) == (card.temperature, card.ece) and card.temperature != 1
+    assert card.ece['data']['home'] == 'street-world day val' and card.ece['data']['shifted'][-1] == 'night'
+    assert f'confidence at temperature {card.temperature:g}: calibration error in points' in capsys.readouterr().out
+    assert cli.main([*words, '--overwrite', '--temperature', str(tmp_path / 'none')]) == cli.EXIT_ERROR
+    assert 'none' in capsys.readouterr().err and read_card(out) == card
