@@ -25,8 +25,7 @@ from famda_ros.messages.recording_folder import RecordingFolder
 from famda_ros.messages.ring_buffer import BufferedMessage
 from famda_ros.messages.triggered_recorder import RecorderSettings, TriggeredRecorder, compressed
 
-STEP_NS = 10_000_000
-QUICK = RecorderSettings(pre_s=0.3, post_s=0.4, file_s=0.1)
+pytestmark = pytest.mark.slow
 
 
 def text(number, time_ns, topic='/a', latched=False):
@@ -77,14 +76,15 @@ def test_a_trigger_has_everything_around_it(tmp_path):
     recorder.close()
     (bag,) = set(ended)
     assert marks[60][1] == marks[80][1] == bag and recorder.lost == 0 and recorder.recordings == 1
-    first, last = marks[60][0] - 300_000_000, marks[80][0] + 400_000_000
+    tags = custom_data(bag)
+    first, last = int(tags['trigger_time_ns']) - 300_000_000, marks[80][0] + 400_000_000
     want = [number for number, at in sent.items() if first <= at <= last]
     found = numbers(bag)
-    assert found == sorted(found) and set(want) <= set(found) and len(found) - len(want) <= 2
+    assert found == list(range(found[0], found[-1] + 1)) and set(want) <= set(found) and sent[found[0]] >= first
+    assert sent[found[-1]] < last + 300_000_000  # the recorder's clock was read a moment later
     assert numbers(bag, '/tf_static') == [7]
-    tags = custom_data(bag)
     assert tags['trigger'] == 'service' and tags['domain'] == 'night' and tags['trigger_reason'] == 'a reason'
-    assert abs(int(tags['trigger_time_ns']) - marks[60][0]) < 50_000_000
+    assert int(tags['trigger_time_ns']) >= marks[60][0]
     assert len(list(bag.glob('*.mcap'))) > 1, 'written a file at a time'
     assert topics_of(bag)['/a'] == (STRING, len(found))
 
@@ -115,7 +115,7 @@ def test_raw_images_are_compressed_and_broken_ones_are_counted(tmp_path):
         assert (small.topic, small.msgtype, message.format) == ('/cam/image/compressed', COMPRESSED_IMAGE, image_format)
         assert (message.header.stamp.sec, message.header.frame_id) == (5, 'cam')
         assert np.abs(compressed_to_rgb(message).astype(int) - rgb).mean() <= error
-    recorder = TriggeredRecorder(folder(tmp_path), QUICK, time.time_ns)
+    recorder = TriggeredRecorder(folder(tmp_path), RecorderSettings(), time.time_ns)
     recorder.trigger('service')
     for step in (192, 3, 192):
         recorder.put(raw(step))
@@ -129,7 +129,7 @@ def test_limits_remove_the_oldest_bags_and_nothing_else(tmp_path):
     (tmp_path / 'mine').mkdir()
     (tmp_path / 'mine' / 'metadata.yaml').touch()
     place, bags = folder(tmp_path, most_bytes=60_000), []
-    recorder = TriggeredRecorder(place, RecorderSettings(0.0, 0.1, 0.1), time.time_ns, bags.append)
+    recorder = TriggeredRecorder(place, RecorderSettings(0.0, 1.0, 0.1), time.time_ns, bags.append)
     for number in range(4):
         recorder.trigger('service')
         for index in range(100):

@@ -56,6 +56,7 @@ def day(student):
     return predicted(student, images_of('day', 7, 100))
 
 
+@pytest.mark.slow
 def test_home_is_home(student, day):
     found = states(DriftMonitor(student.card), day, 0.0)
     waiting = [state.state for state in found].index('home')
@@ -63,6 +64,7 @@ def test_home_is_home(student, day):
     assert found[-1].since == pytest.approx(waiting / RATE_HZ) and "('day')" in found[-1].reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('domain', ['night', 'dusk', 'upside down'])
 def test_another_domain_is_noticed_within_seconds_and_home_is_home_again(student, day, monkeypatch, domain):
     monkeypatch.setitem(domains.DOMAINS, 'dusk', ((1.0, domains.VARIED_DUSK),))
@@ -92,6 +94,7 @@ def faulty(kind, count):
             yield np.indices((HEIGHT, WIDTH)).sum(0, dtype=np.uint8)[..., None].repeat(3, axis=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('kind', 'within_s'), [('black', 1.1), ('noise', 1.1), ('frozen', 2.2)])
 @pytest.mark.parametrize('with_reference', [True, False])
 def test_images_that_no_camera_should_send_are_named(student, day, kind, within_s, with_reference):

@@ -245,6 +245,7 @@ def test_folders_without_images_are_told_as_what_they_are(files, what, tmp_path,
         perceive(tmp_path / 'folder', model, tmp_path / 'out')
 
 
+@pytest.mark.slow
 def test_a_recording_of_another_domain_is_told(tmp_path, capsys):
     """By `famda perceive`, at its end, and only where the card has a reference."""
     pytest.importorskip('jsonargparse', reason='the workspace ([train]) is not installed')
