@@ -255,8 +255,9 @@ def test_auto(tmp_path, values):
 
 def doubting(folder, name):
     """Write a profile whose student sees images darker than they are, and so is half as sure of them."""
-    (folder / f'{name}.yaml').write_text(f'model: {name}.onnx\nexposure: {{target_brightness: 102.0, max_gamma: 9.0}}\n')
-    return str(folder / f'{name}.yaml')
+    file = folder / f'{name}.yaml'
+    file.write_text(f'model: {name}.onnx\nexposure: {{target_brightness: 102.0, max_gamma: 9.0}}\n')
+    return str(file)
 
 
 def test_a_student_that_is_less_sure_is_refused_unless_forced(tmp_path, values):
