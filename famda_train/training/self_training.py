@@ -94,8 +94,8 @@ class SelfTraining(SourceTraining):
         **options,
     ):
         super().__init__(**options)
-        if self.average:
-            raise FamdaError('model.init_args.average is for training on the source alone; remove it')
+        if self.average or self.keep_start:
+            raise FamdaError('model.init_args.average and keep_start are for training on the source alone; remove them')
         self.settings = {**self.settings, **plain_settings(locals(), SelfTraining)}
         self.ema_limit = ema_limit
         self.mix_augmentation, self.mix_strength, self.whole_frames = mix_augmentation, mix_strength, whole_frames

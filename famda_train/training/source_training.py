@@ -80,6 +80,10 @@ class SourceTraining(lightning.LightningModule):
             the target's images in this training, or of the source's without a target.
         average: decay per step of a moving average of the weights, 0.998 for example, that becomes the student
             (arXiv 1803.05407 for why); 0 = the student is what was trained last. For training on the source alone.
+        keep_start: share of the weights of ``init_from`` in the student that is written (WiSE-FT, arXiv 2109.01903), so
+            that it stays good at what it knew; 0 = none. For training on the source alone.
+        only: parts of the network that are trained, such as ``heads.depth``; all else stays as it was, statistics
+            included. None = all of it.
     """
 
     def __init__(
@@ -100,6 +104,8 @@ class SourceTraining(lightning.LightningModule):
         windows: Windows | None = None,
         network_size: tuple[int, int] | None = None,
         average: float = 0.0,
+        keep_start: float = 0.0,
+        only: list[str] | None = None,
     ):
         super().__init__()
         if not 0 <= average < 1:
@@ -120,8 +126,13 @@ class SourceTraining(lightning.LightningModule):
             self.spec = StudentSpec(label_space, 0, 0, 0.0, network=network_options(network), heads=heads)
             self.network = build_network(self.spec, fresh=True)
         self.network.to(memory_format=torch.channels_last).train()
-        self.average = average
+        if keep_start and not (init_from and 0 < keep_start < 1):
+            raise FamdaError('model.init_args.keep_start is a share of the weights of init_from, 0 to 1; give both')
+        self.average, self.keep_start, self.only = average, keep_start, only
         self.averaged = make_teacher(self.network) if average else None
+        # Not a module of this one: it never changes, so checkpoints need not hold it.
+        self._start = (make_teacher(self.network),) if keep_start else ()
+        freeze_all_but(self.network, only)
         self.seed = 0
 
     @property
@@ -144,7 +155,7 @@ class SourceTraining(lightning.LightningModule):
         width, height = self.network_size or (target or source).size
         if self.spec.focal and self.spec.focal != focal:
             # The start learned metres of another canonical camera: keep what it says of any camera.
-            for network in self.children():
+            for network in (*self.children(), *self._start):
                 if isinstance(network, StudentNetwork):
                     scale_log_depth(network, math.log(focal / self.spec.focal))
         self.spec = replace(
@@ -194,6 +205,10 @@ class SourceTraining(lightning.LightningModule):
         """Make what layers draw (dropout) a function of the batch's place, so that a resumed run draws the same."""
         self.log('learning_rate', self.trainer.optimizers[0].param_groups[-1]['lr'])
         torch.manual_seed(seed_of(self.seed, NETWORK_NOISE, int(batch['source']['place'][0])))
+        if self.only is not None:
+            self.network.eval()
+            for name in self.only:
+                self.network.get_submodule(name).train()
 
     def training_step(self, batch: dict[str, Sample], _: int) -> torch.Tensor:
         """Return the loss of one step."""
@@ -301,6 +316,8 @@ class SourceTraining(lightning.LightningModule):
         """Return encoder and rest, each with and without weight decay."""
         groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
         for name, parameter in self.network.named_parameters():
+            if not parameter.requires_grad:
+                continue
             # Scales and shifts of normalisation layers, and biases, are vectors.
             key = (name.startswith('encoder.'), parameter.ndim > 1)
             groups.setdefault(key, []).append(parameter)
@@ -327,7 +344,26 @@ class SourceTraining(lightning.LightningModule):
             raise FamdaError(
                 f'the weights are not finite after step {self.global_step}; lower {LEARNING_RATE}{self.what_is_left()}'
             )
-        return {KEY: checkpoint_entry(self.spec, self.network if self.averaged is None else self.averaged)}
+        network = self.network if self.averaged is None else self.averaged
+        if self._start:
+            network = make_teacher(network)
+            update_average(network, self._start[0].to(self.device), 1.0 - self.keep_start)
+        return {KEY: checkpoint_entry(self.spec, network)}
+
+
+def freeze_all_but(network: nn.Module, parts: list[str] | None) -> None:
+    """Leave gradients to the named parts of a network alone; None = all of it.
+
+    Raises:
+        FamdaError: the network has no such part.
+    """
+    for name in parts or ():
+        try:
+            network.get_submodule(name)
+        except AttributeError as error:
+            raise FamdaError(f"the network has no part '{name}'; try heads.depth, decoder or encoder") from error
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(parts is None or any(name.startswith(f'{part}.') for part in parts))
 
 
 def network_options(network: dict[str, Any] | None) -> dict[str, Any]:

@@ -279,3 +279,31 @@ def test_a_start_with_another_canonical_focal_keeps_its_metres(street):
         for network in (module.network, module.averaged if module.averaged is not None else module.teacher):
             now, then = (n.eval()(image)['depth'] for n in (network, before))
             torch.testing.assert_close(now, then + math.log(80.0 / spec.focal))
+
+
+def test_a_share_of_the_start_is_kept_and_parts_are_left_alone(street):
+    """The student is a mean of the start's weights and the trained ones, and only the named parts are trained."""
+    start = write_checkpoint(street / 'start.ckpt')
+    kept = {}
+
+    class Watch(lightning.Callback):
+        def on_train_end(self, trainer, module):
+            kept.update({name: value.clone() for name, value in module.network.state_dict().items()})
+
+    main(['--model=famda_train.training.source_training.SourceTraining', f'--model.init_from={start}',
+          '--model.only=[heads.depth]', '--model.keep_start=0.25', f'--data.source={street / "source"}',
+          f'--out={street / "mean.ckpt"}', '--trainer.max_steps=2', '--trainer.logger=false', '--keep_every=0'],
+         [Watch()])  # fmt: skip
+    before, after = (load_student(path)[0].state_dict() for path in (start, street / 'mean.ckpt'))
+    for name, value in after.items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, 0.25 * before[name] + 0.75 * kept[name])
+        if not name.startswith('heads.depth'):
+            assert torch.equal(kept[name], before[name]), name
+    assert not torch.equal(kept['heads.depth.1.weight'], before['heads.depth.1.weight'])
+
+
+def test_shares_and_parts_that_cannot_be():
+    for wrong in ({'keep_start': 0.5}, {'only': ['nose']}):
+        with pytest.raises(FamdaError, match=r'0 to 1; give both|no part'):
+            SourceTraining(**wrong)
