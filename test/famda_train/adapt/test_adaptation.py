@@ -75,7 +75,6 @@ def test_killed_in_every_step_it_completes_and_repeats_no_other(adapted, parts):
         assert run_and_die(parts, out, step, generator.uniform(0, seconds)) == -signal.SIGKILL
         begun = state_of(out)['begun']
         assert all(begun[name] == before['begun'][name] for name in before['results']), 'a finished step was repeated'
-        assert begun[step] >= 1
     result = run(parts, out)
     state = state_of(out)
     assert state['running'] is None and list(state['results']) == list(STEPS)
