@@ -327,6 +327,7 @@ class _Extraction:
 
     def _class_shares(self, student: Student, record: FrameRecord) -> np.ndarray:
         labels = student.predict(read_picture(self._out / record.image), record.focal).labels
+        assert labels is not None  # every student predicts them
         return np.bincount(labels.ravel(), minlength=256)[: len(student.card.label_space)] / labels.size
 
 

@@ -66,7 +66,7 @@ def picture_rows(
     for index in sample_indices(len(frames), min(len(frames), CANDIDATES * count)):
         image, focal = frames.image(index), frames.frames[index].focal
         pair = before(image, focal), after(image, focal)
-        changed = 100 * float((pair[0].labels != pair[1].labels).mean())
+        changed = 100 * float(np.mean(pair[0].labels != pair[1].labels))
         seen.append((changed, frames.frames[index].stem, image, pair))
     seen.sort(key=lambda row: -row[0])
     rows = [
