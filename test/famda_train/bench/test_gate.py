@@ -68,7 +68,8 @@ def test_a_file_is_biased_like_a_checkpoint():
         added = (after.logits - before.logits).reshape(-1, 7)
         np.testing.assert_allclose(added, np.tile(2.0 * (np.arange(7) == 3), (len(added), 1)), atol=1e-2)
         assert (after.prediction.labels == 3).mean() > (before.prediction.labels == 3).mean()
-    assert (liked[0].prediction.labels == liked[1].prediction.labels).mean() > 0.99
+    same = [(ours.prediction.labels == theirs.prediction.labels).mean() for ours, theirs in (plain, liked)]
+    assert same[1] > same[0] - 0.01  # as much alike as file and checkpoint are without
 
 
 def test_folders_that_hold_no_bench_are_refused(tmp_path, capsys):
