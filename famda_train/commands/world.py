@@ -3,6 +3,7 @@
 """``famda world``."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 POSITIONALS = ()
@@ -17,6 +18,7 @@ def run(
     width: int = 192,
     height: int = 96,
     focal: float | None = None,
+    camera_height: tuple[float, float] | None = None,
     seed: int = 0,
     workers: int | None = None,
     rate: float = 10.0,
@@ -33,6 +35,8 @@ def run(
         width: image width in pixels.
         height: image height in pixels.
         focal: focal length in pixels; default: 0.7 x width, in open drawn for every frame.
+        camera_height: least and largest height of the camera above the road, metres: seeds with another are left out;
+            not for drives. Default: every height that the domain has.
         seed: seed of the first frame, further frames count up from it; with a drive, seed of the drive.
         workers: processes that render; default: one per CPU core.
         rate: frames per second of a drive.
@@ -44,15 +48,20 @@ def run(
     from famda_train.datasets.render_to_disk import write_drive, write_frames
     from famda_train.world import drive as drive_through
     from famda_train.world import render_many
+    from famda_train.world.render import seeds_at_height
 
     if frames < 1:
         raise FamdaError(f'--frames must be 1 or more, not {frames}')
+    if drive and camera_height is not None:
+        raise FamdaError('--camera_height is for single frames; a drive has the camera of its seed')
     workers = (os.cpu_count() or 1) if workers is None else workers
     with progress_bar() as bar:
         if drive:
             moments = drive_through(seed, domain, frames, rate, width, height, focal, workers)
             write_drive(out, domain, bar.track(moments, total=frames, description=f'drive: {domain}'), image)
         else:
-            seeds = range(seed, seed + frames)
+            seeds: Sequence[int] = range(seed, seed + frames)
+            if camera_height is not None:
+                seeds = seeds_at_height(seed, domain, frames, camera_height)
             renderings = render_many(seeds, domain, width, height, focal, workers)
             write_frames(out, domain, seeds, bar.track(renderings, total=frames, description=f'frames: {domain}'))

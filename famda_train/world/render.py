@@ -27,6 +27,8 @@ from famda_train.world.shading import shade
 
 FEWEST_FOR_PROCESSES = 48
 """Below this many frames of 96 x 192, starting worker processes takes longer than it saves."""
+SEEDS_TRIED, MOST_MISSES = 100, 2000
+"""Seeds that are looked at for one with a camera of a wanted height: for each, and in a row without one."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,7 @@ def render(seed: int, domain: str, width: int = 192, height: int = 96, focal: fl
         layout, camera = open_scene(seed, width, height, focal)
     else:
         layout = make_layout(seed, grammar=grammar_of(seed, domain))
-        place = varied_camera if domain == VARIED else static_camera
-        camera = place(seed, default_camera(width, height, focal))
+        camera = camera_of(seed, domain, width, height, focal)
     return picture(make_gbuffer(layout, camera), layout, draw_style(seed, domain, layout.instances),
                    generator(seed, domain, 1))  # fmt: skip
 
@@ -79,6 +80,39 @@ def picture(g: GBuffer, layout: Layout, style: Style, rng: np.random.Generator) 
     else:
         image = develop(shade(g, layout, style), style, rng)
     return Rendering(image, *g.truth(), g.camera)
+
+
+def camera_of(seed: int, domain: str, width: int = 192, height: int = 96, focal: float | None = None) -> Camera:
+    """Return the camera of the frame of a seed; arguments as of :func:`render`."""
+    if is_open(domain):
+        return open_scene(seed, width, height, focal)[1]
+    place = varied_camera if domain == VARIED else static_camera
+    return place(seed, default_camera(width, height, focal))
+
+
+def seeds_at_height(first: int, domain: str, count: int, limits_m: tuple[float, float]) -> list[int]:
+    """Return the first seeds whose camera hangs between two heights.
+
+    Args:
+        first: seed to begin with.
+        domain: see :func:`render`.
+        count: how many.
+        limits_m: least and largest height above the road, metres.
+
+    Raises:
+        FamdaError: the domain has no such camera among some thousand seeds.
+    """
+    check_request(first, domain, 2, 2, None)
+    low, high = limits_m
+    seeds: list[int] = []
+    for seed in range(first, first + SEEDS_TRIED * count):
+        if low <= camera_of(seed, domain).y <= high:
+            seeds.append(seed)
+            if len(seeds) == count:
+                return seeds
+        elif seed - (seeds[-1] if seeds else first) > MOST_MISSES:
+            break
+    raise FamdaError(f"the domain '{domain}' has hardly a camera between {low:g} and {high:g} m; give a wider range")
 
 
 def static_camera(seed: int, camera: Camera) -> Camera:

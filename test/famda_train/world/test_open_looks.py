@@ -115,7 +115,8 @@ def test_clouds_cover_as_much_as_they_are_told_to():
 def test_the_sun_is_where_its_light_comes_from():
     style = style_with(sun=1.0, cover=2.5)
     towards = style.sun_direction[:, None]
-    assert open_sky(towards, style).min() > 3 * open_sky(UP_AND_AHEAD * np.array([[-1], [1], [-1]], np.float32), style).max()
+    away = UP_AND_AHEAD * np.array([[-1], [1], [-1]], np.float32)
+    assert open_sky(towards, style).min() > 3 * open_sky(away, style).max()
 
 
 def test_things_have_colours_of_their_own():

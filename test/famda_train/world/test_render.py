@@ -13,7 +13,7 @@ from famda_train.world import DOMAINS, render, render_many
 from famda_train.world import render as render_function
 from famda_train.world.domains import is_open
 from famda_train.world.open_street import open_focal
-from famda_train.world.render import Rendering, in_order
+from famda_train.world.render import Rendering, in_order, seeds_at_height
 
 
 def arrays(r: Rendering) -> tuple[bytes, ...]:
@@ -109,3 +109,14 @@ def test_what_cannot_be_rendered_is_refused(change, sentence):
 def test_workers_must_be_positive():
     with pytest.raises(FamdaError, match='workers must be 1 or more'):
         render_many([1], 'day', workers=0)
+
+
+@pytest.mark.parametrize('domain', ['open', 'varied'])
+def test_cameras_of_a_wanted_height_are_those_that_are_rendered(domain):
+    seeds = seeds_at_height(500, domain, 5, (1.4, 2.0))
+    assert seeds == sorted(set(seeds)) and seeds[0] >= 500
+    assert all(1.4 <= render(seed, domain, 32, 16).camera.y <= 2.0 for seed in seeds)
+    left_out = set(range(500, seeds[-1])) - set(seeds)
+    assert left_out and not any(1.4 <= render(seed, domain, 32, 16).camera.y <= 2.0 for seed in left_out)
+    with pytest.raises(FamdaError, match='hardly a camera between 5 and 6 m'):
+        seeds_at_height(0, domain, 1, (5.0, 6.0))
