@@ -33,6 +33,9 @@ TEST = [
 
 VIDEO = ['av>=14']
 
+PAGES = ('demo', 'adapt', 'pictures')
+"""Rooms of famda_train with templates of HTML pages."""
+
 EXTRAS = {
     'ros': [
         'ros-rclpy>=9.1.2,<10',
@@ -125,7 +128,7 @@ setup(
     maintainer='The FAMDA authors',
     maintainer_email='famda@example.org',
     packages=find_packages(include=['famda_ros', 'famda_ros.*', 'famda_train', 'famda_train.*']),
-    package_data={'famda_train': ['weights/*.safetensors', 'weights/*.json', 'demo/templates/*', 'adapt/templates/*', 'pictures/templates/*']},
+    package_data={'famda_train': ['weights/*.safetensors', 'weights/*.json', *(f'{r}/templates/*' for r in PAGES)]},
     data_files=data_files(),
     python_requires='>=3.10',
     install_requires=[

@@ -444,8 +444,8 @@ def _frames_of_bag(path, image_topic, on_malformed, on_calibration, on_loss) -> 
     read += len(damaged)
     if not read and not topics[topic][1]:
         raise FamdaError(_without_images(path, topics))
-    if len(faint) == 1 and (fault := faint.pop()):
-        on_loss(f"'{path}', topic {topic}: {fault}")
+    if len(faint) == 1 and (dark := faint.pop()):
+        on_loss(f"'{path}', topic {topic}: {dark}")
     if read != topics[topic][1]:
         sentence = (
             f"'{path}', topic {topic}: its metadata counts {topics[topic][1]} images, and {read} were found; "

@@ -27,8 +27,8 @@ def run(
 
     Args:
         out: frame folder to fill, or with a drive the bag's folder, which must not exist yet.
-        domain: synthetic (clean day, the source), day, night, randomised, varied (other streets too), or open (any
-            street, camera and light: for students that are to see photographs).
+        domain: synthetic (clean day, the source), day, night, randomised, varied (other streets too), open (any
+            street, camera and light: for students that are to see photographs), or open_night (its nights alone).
         frames: number of frames.
         drive: one drive down a street, written as a rosbag (MCAP), instead of single frames with truth.
         image: what the bag holds: JPEG on /camera/image/compressed, rgb8 on /camera/image, or both.

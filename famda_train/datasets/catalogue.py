@@ -51,8 +51,9 @@ def open_dataset(
     """
     name = detect_kind(path) if kind == 'auto' else kind
     cls: Any = choose(KINDS, name, 'kind of data set')
-    own = label_space is not None and label_space.lower().endswith(SUFFIXES)
-    space = get_label_space(label_space).name if own else label_space
+    space = label_space
+    if label_space is not None and label_space.lower().endswith(SUFFIXES):
+        space = get_label_space(label_space).name
     wanted = {'split': split, 'label_space': space, **options}
     given = {key: value for key, value in wanted.items() if value is not None}
     known = list(inspect.signature(cls).parameters)[1:]

@@ -80,7 +80,7 @@ class StreetWorld(Dataset):
             FrameRecord(
                 f'{number:06d}', f'{number:06d}', width, height, focal_of(number, self.domain, width, focal),
                 {'seed': number},
-            )  # fmt: skip
+            )
             for number in range(first, first + frames)
         ]
         self.info: dict[str, Any] = {

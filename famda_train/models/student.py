@@ -99,4 +99,6 @@ class StudentNetwork(nn.Module):
 def scale_log_depth(network: StudentNetwork, shift: float) -> None:
     """Add a number to the logarithm of all metres that a student predicts, in place; without depth, do nothing."""
     if 'depth' in network.heads:
-        network.heads['depth'][-1].bias.add_(shift)
+        projection = network.heads['depth'].get_submodule('1')
+        assert isinstance(projection.bias, torch.Tensor)
+        projection.bias.add_(shift)

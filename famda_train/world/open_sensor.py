@@ -40,7 +40,7 @@ def develop_open(radiance: np.ndarray, style: Style, rng: np.random.Generator) -
     if style.aberration > 0:
         _aberration(signal, style.aberration)
     if style.vignette > 0:
-        signal *= vignette(*signal.shape[:2], style.vignette)[..., None]
+        signal *= vignette(signal.shape[0], signal.shape[1], style.vignette)[..., None]
     signal = _noisy(signal, style, rng)
     if style.shoulder > 0:
         signal = signal * _f(1 + style.shoulder) / (1 + _f(style.shoulder) * np.maximum(signal, 0))
@@ -179,8 +179,8 @@ def _noisy(signal: np.ndarray, style: Style, rng: np.random.Generator) -> np.nda
         signal = signal + grain * (np.sqrt(np.clip(signal, 0, 2)) * _f(style.noise) + _f(style.read_noise))
     if style.chroma_noise > 0:
         blotches = rng.standard_normal((height // 4 + 1, width // 4 + 1, 3)).astype(np.float32)
-        blotches = cv2.resize(blotches, (width, height), interpolation=cv2.INTER_CUBIC)
-        signal = signal + blotches * (np.sqrt(np.clip(signal, 0.02, 1)) * _f(style.chroma_noise))
+        large = np.asarray(cv2.resize(blotches, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
+        signal = signal + large * (np.sqrt(np.clip(signal, 0.02, 1)) * _f(style.chroma_noise))
     return signal
 
 
@@ -195,5 +195,5 @@ def _finish(image: np.ndarray, style: Style, scale: float) -> np.ndarray:
         image = cv2.addWeighted(image, 1 + style.sharpen, soft, -style.sharpen, 0)
     if style.jpeg >= 1:
         _, data = cv2.imencode('.jpg', image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(style.jpeg)])
-        image = np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+        image = np.ascontiguousarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))[..., ::-1])
     return image

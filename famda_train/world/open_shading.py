@@ -209,32 +209,32 @@ def _glow(radiance: np.ndarray, g: GBuffer, style: Style) -> None:
     thing = g.instance.ravel()
     board = np.flatnonzero(material == Material.FASCIA)
     if len(board):
-        on = (noise.hash_unit(thing[board], 3) < 0.5) * strength * night
-        flat[board] *= 1 + (on * 4)[:, None]
-        flat[board] += on[:, None] * _hue(thing[board], 4) * _f(0.25)
+        lit_up = (noise.hash_unit(thing[board], 3) < 0.5) * strength * night
+        flat[board] *= 1 + (lit_up * 4)[:, None]
+        flat[board] += lit_up[:, None] * _hue(thing[board], 4) * _f(0.25)
     towards = np.maximum(-(g.normal * g.rays).sum(0).ravel(), 0)
     rear = np.array([1.0, 0.05, 0.03], np.float32)
     front = np.array([1.0, 0.95, 0.85], np.float32) * _f(style.headlight_glare)
     lamp = style.lamp_color * _f(10)
-    for which, color in ((Material.LAMP, lamp), (Material.TAIL_LIGHT, rear), (Material.HEADLIGHT, front)):
-        on = np.flatnonzero(material == which)
-        if not len(on):
+    for which, glow in ((Material.LAMP, lamp), (Material.TAIL_LIGHT, rear), (Material.HEADLIGHT, front)):
+        lit = np.flatnonzero(material == which)
+        if not len(lit):
             continue
-        level = (_f(0.4) + _f(1.2) * noise.hash_unit(thing[on], 9)) * strength
+        level = (_f(0.4) + _f(1.2) * noise.hash_unit(thing[lit], 9)) * strength
         if which == Material.LAMP:
             level = level * _f(min(style.lamps * 3, 1.0))
         else:
-            moving = np.abs(g.primitives.velocity[g.primitive.ravel()[on]]).max(1) > 0
-            moving |= noise.hash_unit(thing[on], 13) < 0.12
-            level = level * np.where(moving, towards[on], 0)
+            moving = np.abs(g.primitives.velocity[g.primitive.ravel()[lit]]).max(1) > 0
+            moving |= noise.hash_unit(thing[lit], 13) < 0.12
+            level = level * np.where(moving, towards[lit], 0)
             if which == Material.TAIL_LIGHT:  # some brake
-                level = level * np.where(noise.hash_unit(thing[on], 17) < 0.35, 4.0, 1.0)
-        flat[on] += color * level[:, None].astype(np.float32)
+                level = level * np.where(noise.hash_unit(thing[lit], 17) < 0.35, 4.0, 1.0)
+        flat[lit] += glow * level[:, None].astype(np.float32)
     lens = np.flatnonzero((material == Material.SIGNAL_LENS) & (g.variation.ravel() > 0))
     if len(lens):
         green = g.state.ravel()[lens][:, None] > 0
         color = np.where(green, np.array([0.05, 2.2, 1.2], np.float32), np.array([2.6, 0.12, 0.05], np.float32))
-        flat[lens] += color * max(strength, 0.3)
+        flat[lens] += color * max(float(strength), 0.3)
 
 
 def _hue(thing: np.ndarray, salt: int) -> np.ndarray:

@@ -19,7 +19,7 @@ def open_sky(rays: np.ndarray, style: Style) -> np.ndarray:
     elevation = np.maximum(rays[1] / flat, 0)
     color = style.horizon + (style.zenith - style.horizon) * (1 - np.exp(elevation * _f(-2.5)))[:, None]
     color *= 1 + _f(0.05) * noise.sample(noise.LARGE, rays[0] / flat * 40 + style.offsets[3], elevation * 40)[:, None]
-    cosine = None
+    cosine: np.ndarray = np.zeros_like(flat)
     if style.sun_glow > 0 or style.sun > 0:
         length = np.sqrt(flat * flat + rays[1] * rays[1])
         cosine = np.tensordot(style.sun_direction, rays, 1) / length

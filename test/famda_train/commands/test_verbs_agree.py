@@ -149,7 +149,7 @@ FAULTS = {
     'depth of 8 bits': (lambda p: truth(p, 'depth', noise(HEIGHT, WIDTH)), 'instead of uint16', READ_TRUTH),
     'store empty': (lambda p: stored(p, MASKS, lambda lines: []), 'holds 0 of 3 frames', READ_STORES),
     'store incomplete': (lambda p: stored(p, DEPTH, lambda lines: lines[:2]), 'holds 2 of 3', READ_STORES),
-    'store line damaged': (lambda p: stored(p, DEPTH, lambda lines: [*lines[:2], '{}']), 'line 3 is damaged', READ_STORES),
+    'store line damaged': (lambda p: stored(p, DEPTH, lambda a: [*a[:2], '{}']), 'line 3 is damaged', READ_STORES),
     'store of another shape': (lambda p: stored(p, MASKS, picture=noise(64, 64, dtype=np.uint16)), '64x', READ_STORES),
     'store of other images': (lambda p: write(p, noise(HEIGHT, WIDTH, 3)), 'made from other images', READ_STORES),
 }
