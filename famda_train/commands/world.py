@@ -35,7 +35,7 @@ def run(
         width: image width in pixels.
         height: image height in pixels.
         focal: focal length in pixels; default: 0.7 x width, in open drawn for every frame.
-        camera_height: least and largest height of the camera above the road, metres: seeds with another are left out;
+        camera_height: '[LEAST, LARGEST]' height of the camera above the road, metres: seeds with another are left out;
             not for drives. Default: every height that the domain has.
         seed: seed of the first frame, further frames count up from it; with a drive, seed of the drive.
         workers: processes that render; default: one per CPU core.
