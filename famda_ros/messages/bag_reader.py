@@ -256,17 +256,20 @@ def read_messages(
         yield from _read(path, reader, connections, on_damaged)
 
 
-def _read(path, reader, connections, on_damaged) -> Iterator[tuple[str, str, int, Any]]:
-    if not connections:
-        return
-    messages = reader.messages(connections=connections)
+def _messages(path, reader, connections) -> Iterator[tuple[Any, int, bytes]]:
+    """Yield (connection, time in the bag in ns, bytes); a bag that cannot be read on is named."""
+    messages = reader.messages(connections=connections) if connections else iter(())
     while True:
         try:
-            connection, time_ns, data = next(messages)
+            yield next(messages)
         except StopIteration:
             return
         except Exception as error:  # see open_bag
             raise _damaged(path, error) from error
+
+
+def _read(path, reader, connections, on_damaged) -> Iterator[tuple[str, str, int, Any]]:
+    for connection, time_ns, data in _messages(path, reader, connections):
         kind = full_type_name(connection.msgtype)
         try:
             message = reader.deserialize(data, kind)
@@ -297,14 +300,7 @@ def read_raw(path: str | Path, topics: Iterable[str], on_loss: OnLoss = warn) ->
         if not reader.is2:
             raise FamdaError(f"'{path}' is a ROS 1 bag; convert it with 'rosbags-convert'")
         connections = [c for c in reader.connections if c.topic in wanted]
-        messages = reader.messages(connections=connections) if connections else iter(())
-        while True:
-            try:
-                connection, time_ns, data = next(messages)
-            except StopIteration:
-                return
-            except Exception as error:  # see open_bag
-                raise _damaged(path, error) from error
+        for connection, time_ns, data in _messages(path, reader, connections):
             yield connection.topic, full_type_name(connection.msgtype), time_ns, data
 
 

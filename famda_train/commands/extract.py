@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from famda_train.commands.recording_warnings import print_warnings
+
 POSITIONALS = ('recordings',)
 HAS_RESULT = True
-MOST_NAMED = 5
-"""Sentences of one kind on the terminal; --json has all."""
 
 
 def run(
@@ -61,11 +61,6 @@ def print_result(result: dict[str, Any]) -> None:
         f'{result["frames"]} frames of {result["looked_at"]} looked at, of {result["images"]} images'
         f'{f" ({left_out})" if left_out else ""} -> {result["out"]}'
     )
-    for sentence in result['losses'][:MOST_NAMED]:
-        print(f'warning: {sentence}')
-    if (more := len(result['losses']) - MOST_NAMED) > 0:
-        print(f'warning: {more} more of this kind; --json names all')
-    for sentence, times in result['calibration'].items():
-        print(f'warning: {sentence} ({times} times)')
+    print_warnings(result)
     if without := result['frames'] - result['focal']:
         print(f'warning: {without} frames have no focal length: their metres stay those of the model; give --focal')

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from famda_ros.resources import DEFAULT_MODEL
+from famda_train.commands.recording_warnings import MOST_NAMED, print_warnings
 
 if TYPE_CHECKING:
     from famda_train.pictures.video import VideoWriter
 
 POSITIONALS = ('source',)
 HAS_RESULT = True
-MOST_NAMED = 5
-"""Sentences of one kind on the terminal; --json has all."""
 
 
 def run(
@@ -66,12 +65,7 @@ def run(
         )
     left_out = f', {result["malformed"]} malformed images left out' if result['malformed'] else ''
     print(f'{result["frames"]} frames at {result["fps"]} frames/s on {result["provider"]} -> {out}{left_out}')
-    for sentence in result['losses'][:MOST_NAMED]:
-        print(f'warning: {sentence}')
-    if (more := len(result['losses']) - MOST_NAMED) > 0:
-        print(f'warning: {more} more of this kind; --json names all')
-    for sentence, times in result['calibration'].items():
-        print(f'warning: {sentence} ({times} times)')
+    print_warnings(result)
     for sentence in result['malformed_images'][:MOST_NAMED]:
         print(f'left out: {sentence}')
     for sentence in domain_sentences(result['domain'], result['frames']):
