@@ -72,7 +72,7 @@ def frame_statistics(image: np.ndarray, prediction: Prediction, classes: int) ->
 
 def sampled(array: np.ndarray) -> np.ndarray:
     """Return the pixels of [H, W] or [H, W, 3] at :data:`GRID`."""
-    return cv2.resize(array, GRID, interpolation=cv2.INTER_NEAREST)
+    return cv2.resize(array, GRID, interpolation=cv2.INTER_NEAREST_EXACT)
 
 
 def sharpness(image: np.ndarray) -> float:
