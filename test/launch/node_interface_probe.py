@@ -8,6 +8,7 @@ only while somebody listens.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -15,7 +16,7 @@ import time
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters
-from rclpy.node import Node
+from rclpy.node import Node, NodeNameNonExistentError
 from rclpy.parameter import parameter_value_to_python
 from sensor_msgs.msg import Image
 
@@ -69,10 +70,11 @@ def main() -> None:
         diagnostics.update({status.name: [value.key for value in status.values] for status in message.status})
 
     node.create_subscription(DiagnosticArray, '/diagnostics', on_diagnostics, 10)
-    seen = {'parameters': parameters(node, target), 'diagnostics': diagnostics}
+    seen = {'parameters': parameters(node, target), 'diagnostics': diagnostics, 'subscribes': {}}
     end = time.monotonic() + TIMEOUT_S
     while True:
-        seen['subscribes'] = dict(node.get_subscriber_names_and_types_by_node(name, namespace))
+        with contextlib.suppress(NodeNameNonExistentError):  # its services may be discovered before its name
+            seen['subscribes'] = dict(node.get_subscriber_names_and_types_by_node(name, namespace))
         images = [t for t, types in seen['subscribes'].items() if types[0].endswith('Image')]
         if diagnostics and (images or not topics):
             break
