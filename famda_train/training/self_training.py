@@ -163,9 +163,10 @@ class SelfTraining(SourceTraining):
         loss = self.source_loss(source, rng)
         if self.distance:
             loss = loss + self.distance.weight * self.distance_loss(source)
+        raw = self.teacher_outputs(target['image'])
         if self.anchor is not None and self.global_step % ANCHOR_STEPS == 0:
-            self.follow_scale(target['image'])
-        pseudo_targets = self.pseudo_targets(target)
+            self.follow_scale(raw['depth'], target['image'])
+        pseudo_targets = self.pseudo_targets(raw, target)
         target_loss = self.mixed_loss(source, target, pseudo_targets, target_rng)
         if self.masked_images:
             target_loss = target_loss + self.masked_images.weight * self.masked_loss(target, pseudo_targets, target_rng)
@@ -188,16 +189,24 @@ class SelfTraining(SourceTraining):
             self._teacher_step = self.global_step
 
     @torch.no_grad()
-    def follow_scale(self, image: torch.Tensor) -> None:
-        """Compare the EMA teacher's depth of target images with that of the student that training started from."""
-        assert self.anchor is not None and self.depth is not None
-        now, start = (self.predict(teacher_mode(network), image)['depth'] for network in (self.teacher, self.anchor))
-        self.depth.follow_scale(now, start)
+    def teacher_outputs(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the raw outputs [B, outputs, H, W] of the EMA teacher, by task."""
+        return self.predict(teacher_mode(self.teacher), image)
 
     @torch.no_grad()
-    def pseudo_targets(self, target: Sample) -> dict[str, Target]:
-        """Return what the student is to learn on target frames, from the EMA and foundation teachers, by task."""
-        raw = self.predict(teacher_mode(self.teacher), target['image'])
+    def follow_scale(self, depth: torch.Tensor, image: torch.Tensor) -> None:
+        """Compare the EMA teacher's raw depth of target images with that of the student that training started from."""
+        assert self.anchor is not None and self.depth is not None
+        self.depth.follow_scale(depth, self.predict(teacher_mode(self.anchor), image)['depth'])
+
+    @torch.no_grad()
+    def pseudo_targets(self, raw: dict[str, torch.Tensor], target: Sample) -> dict[str, Target]:
+        """Return what the student is to learn on target frames, from the EMA and foundation teachers, by task.
+
+        Args:
+            raw: :meth:`teacher_outputs` of the frames.
+            target: the frames, with the outputs of foundation teachers.
+        """
         pseudo_targets: dict[str, Target] = {}
         for task in self.tasks:
             pseudo_targets[task.name] = task.pseudo_target(raw[task.name], target, pseudo_targets)
@@ -208,7 +217,7 @@ class SelfTraining(SourceTraining):
         if 'labels' in sample:
             return super().targets_of(sample)
         before = dict(self.segmentation.named_buffers())  # looking must not change what is learnt
-        pseudo_targets = self.pseudo_targets(sample)
+        pseudo_targets = self.pseudo_targets(self.teacher_outputs(sample['image']), sample)
         for name, value in before.items():
             setattr(self.segmentation, name, value)
         return pseudo_targets
