@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -57,3 +58,11 @@ class ResumableFolder:
     def save(self) -> None:
         """Write the state to the file, in one step."""
         write_atomically(self._file, json.dumps(self.state, indent=2) + '\n')
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -27,6 +27,7 @@ from famda_ros.messages.bag_types import IMAGE, stamp_ns_of
 from famda_ros.messages.camera_info import Intrinsics, intrinsics_of, shape_fault
 from famda_ros.messages.depth_image import image_to_depth
 from famda_ros.messages.image_messages import MalformedImage
+from famda_ros.pipeline.block_bootstrap import drawn_frames
 from famda_ros.pipeline.offline import open_source
 from famda_ros.student.resize import resize_nearest
 from famda_ros.student.road_plane import LEAST_ROAD, ROAD_CLASSES, fit_road_plane, road_ids
@@ -333,7 +334,6 @@ def _resampled(ratios: np.ndarray) -> np.ndarray:
     """Return [resamples, frames, points]: blocks of frames, and points, drawn with replacement."""
     frames, points = ratios.shape
     rng, block = np.random.default_rng(0), max(1, round(math.sqrt(frames)))
-    starts = rng.integers(0, frames, (_RESAMPLES, math.ceil(frames / block)))
-    rows = ((starts[..., None] + np.arange(block)) % frames).reshape(_RESAMPLES, -1)[:, :frames]
+    rows = drawn_frames(rng, frames, block, _RESAMPLES)
     columns = rng.integers(0, points, (_RESAMPLES, points))
     return ratios[rows[:, :, None], columns[:, None, :]]

@@ -3,14 +3,13 @@
 """Steps of a long run: each is done once, whenever the run is killed; one view of their progress."""
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from famda_train.resumable_folder import ResumableFolder
+from famda_train.resumable_folder import ResumableFolder, remove
 
 LINE_S = 30.0
 """Between two lines where no terminal shows bars."""
@@ -52,14 +51,6 @@ class StepFolder(ResumableFolder):
         state['running'] = None
         self.save()
         return result
-
-
-def remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 class Progress:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -34,7 +33,7 @@ from famda_train.evaluation.models import load_predictor
 from famda_train.export.export_student import export_student
 from famda_train.labelling.labelling import label_with_teachers
 from famda_train.pictures.student_comparison import write_comparison
-from famda_train.resumable_folder import ResumableFolder
+from famda_train.resumable_folder import ResumableFolder, remove
 from famda_train.training.batch_norm_statistics import write_with_statistics
 from famda_train.training.data_module import AdaptationData
 from famda_train.training.parallel_fits import PLAIN, fit_all, fit_arguments
@@ -94,7 +93,7 @@ class DemoFolder(ResumableFolder):
         super().__init__(out, STATE_FILE, settings, {'seconds': {}, 'results': {}}, restart=finished)
         self._changed = False  # a step was done: what older runs made of its products is out of date
         for product in PRODUCTS if finished else ():
-            _remove(self.path / product)
+            remove(self.path / product)
 
     def step(self, name: str, work: Callable[[], Any], *products: Path) -> Any:
         """Do a step unless it is done; return its (JSON) result.
@@ -109,7 +108,7 @@ class DemoFolder(ResumableFolder):
             return self.state['results'][name]
         self._changed = True
         for product in products:
-            _remove(product)
+            remove(product)
         quiet = not sys.stderr.isatty()  # progress bars are not drawn into files
         if quiet:
             print(f'{name} …', file=sys.stderr, flush=True)
@@ -127,13 +126,6 @@ class DemoFolder(ResumableFolder):
         """Seconds of every step, and in all."""
         seconds = self.state['seconds']
         return {**seconds, 'total': round(sum(seconds.values()), 2)}
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def run_demo(out: Path, seed: int, size: DemoSize, progress) -> dict[str, Any]:

@@ -3,13 +3,15 @@
 """How far a score would move with other frames of the same kind: a block bootstrap.
 
 Neighbouring frames of a drive show nearly the same, so frames are not drawn one by one but in blocks of
-neighbours: the circular block bootstrap (Politis and Romano, 1992).
+neighbours: see :mod:`famda_ros.pipeline.block_bootstrap`.
 """
 from __future__ import annotations
 
 import math
 
 import numpy as np
+
+from famda_ros.pipeline.block_bootstrap import drawn_frames
 
 RESAMPLES = 1000
 PERCENT = 95.0
@@ -35,8 +37,7 @@ def block_weights(frames: int, block: int | None = None, resamples: int = RESAMP
         resamples: how many.
     """
     block = min(block or block_length(frames), frames)
-    starts = np.random.default_rng(0).integers(0, frames, (resamples, math.ceil(frames / block)))
-    drawn = ((starts[..., None] + np.arange(block)) % frames).reshape(resamples, -1)[:, :frames]
+    drawn = drawn_frames(np.random.default_rng(0), frames, block, resamples)
     rows = np.repeat(np.arange(resamples), frames)
     return np.bincount(rows * frames + drawn.ravel(), minlength=resamples * frames).reshape(resamples, frames)
 

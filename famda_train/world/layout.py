@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from famda_ros.errors import FamdaError
+from famda_train.world.draws import Draws
 from famda_train.world.grammar import PLAIN, Grammar
 from famda_train.world.materials import Material
 from famda_train.world.open_ground import OpenGround
@@ -82,11 +83,12 @@ def make_layout(seed: int, length: float = 0.0, grammar: Grammar = PLAIN) -> Lay
     return _Street(np.random.default_rng([seed, 0x57EE7]), length, grammar).build()
 
 
-class _Street:
+class _Street(Draws):
     """Builds one layout; methods follow the scene grammar of the notes, one per kind of thing."""
 
     def __init__(self, rng: np.random.Generator, length: float, grammar: Grammar):
-        self.rng, self.length, self.driving, self.grammar = rng, length, length > 0, grammar
+        super().__init__(rng)
+        self.length, self.driving, self.grammar = length, length > 0, grammar
         self.list = PrimitiveList(FIRST_OBJECT_INSTANCE)
         self.lamps: list[tuple] = []
         self.headlights: list[int] = []
@@ -112,16 +114,6 @@ class _Street:
             self.ground, self.list.build(), np.array(self.lamps, np.float64).reshape(-1, 3),
             np.array(self.headlights, np.int64), np.array(self.vehicles, np.int64), instances,
         )  # fmt: skip
-
-    # Randomness in the notation of the notes.
-    def U(self, low: float, high: float) -> float:
-        return low + (high - low) * self.rng.random()
-
-    def N(self, sigma: float) -> float:
-        return float(self.rng.normal(0.0, sigma))
-
-    def chance(self, probability: float) -> bool:
-        return bool(self.rng.random() < probability)
 
     def _ground(self) -> Ground:
         right = self.U(4.9, 6.4) if self.driving else self.U(*self.grammar.half_road)

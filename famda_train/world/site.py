@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from famda_train.world.draws import Draws
 from famda_train.world.primitives import Kind, PrimitiveList, Role
 
 
-class Site:
+class Site(Draws):
     """Random numbers, a list of primitives, and what light needs to know of them.
 
     Attributes:
@@ -24,24 +25,12 @@ class Site:
     """
 
     def __init__(self, rng: np.random.Generator, first_instance: int):
-        self.rng = rng
+        super().__init__(rng)
         self.list = PrimitiveList(first_instance)
         self.lamps: list[tuple[float, float, float]] = []
         self.headlights: list[int] = []
         self.vehicles: list[int] = []
         self.detail = math.inf
-
-    def U(self, low: float, high: float) -> float:
-        """Draw uniformly."""
-        return low + (high - low) * self.rng.random()
-
-    def N(self, sigma: float) -> float:
-        """Draw from a normal distribution around 0."""
-        return float(self.rng.normal(0.0, sigma))
-
-    def chance(self, probability: float) -> bool:
-        """Draw true or false."""
-        return bool(self.rng.random() < probability)
 
     def count(self, mean: float) -> int:
         """Draw a number of things (Poisson)."""

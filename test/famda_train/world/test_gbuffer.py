@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seen_primitives import local_points
 
 from famda_ros.student.label_space import FLAT7, IGNORE
 from famda_train.world.camera import Camera, default_camera
@@ -21,15 +22,6 @@ some_seeds = settings(max_examples=12, deadline=None, derandomize=True)
 
 def look(seed: int, width: int = 192, height: int = 96, focal: float | None = None) -> GBuffer:
     return make_gbuffer(make_layout(seed), static_camera(seed, default_camera(width, height, focal)))
-
-
-def local_points(g: GBuffer) -> tuple[np.ndarray, np.ndarray]:
-    """Return (primitive ids [n], points [3, n] in the primitive's axes, float64) of all pixels on primitives."""
-    seen = g.primitive >= 0
-    ids = g.primitive[seen]
-    x, y, z = g.camera.points(g.depth)[:, seen] - g.primitives.center[ids].T
-    cos, sin = (f(g.primitives.yaw.astype(np.float64))[ids] for f in (np.cos, np.sin))
-    return ids, np.stack([cos * x - sin * z, y, sin * x + cos * z])
 
 
 @some_seeds

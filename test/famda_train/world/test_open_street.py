@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seen_primitives import local_points
 
 from famda_ros.student.label_space import FLAT7, IGNORE
 from famda_train.world import drive, render
@@ -31,15 +32,6 @@ def look(seed: int, width: int = 160, height: int = 120) -> GBuffer:
 @functools.cache
 def gallery() -> tuple[GBuffer, ...]:
     return tuple(look(seed, 96, 72) for seed in SEEDS)
-
-
-def local_points(g: GBuffer) -> tuple[np.ndarray, np.ndarray]:
-    """Return (primitive ids [n], points [3, n] in the primitive's axes, float64) of all pixels on primitives."""
-    seen = g.primitive >= 0
-    ids = g.primitive[seen]
-    x, y, z = g.camera.points(g.depth)[:, seen] - g.primitives.center[ids].T
-    cos, sin = (f(g.primitives.yaw.astype(np.float64))[ids] for f in (np.cos, np.sin))
-    return ids, np.stack([cos * x - sin * z, y, sin * x + cos * z])
 
 
 @some_seeds
