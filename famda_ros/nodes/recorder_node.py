@@ -29,6 +29,7 @@ from std_srvs.srv import Trigger
 
 from famda_ros.errors import FamdaError
 from famda_ros.messages.recording_folder import RecordingFolder
+from famda_ros.messages.ring_buffer import BufferedMessage
 from famda_ros.messages.triggered_recorder import ALWAYS, RecorderSettings, TriggeredRecorder
 from famda_ros.nodes.declare_parameters import declare_parameters
 from famda_ros.nodes.recorded_topics import EXPRESSIONS, RAW_TOPICS, RecordedTopics
@@ -96,8 +97,7 @@ class RecorderNode(Node):
         self._folder = RecordingFolder(
             values['folder'], values['most_mb'] * MEGABYTE, values['most_days'] * 86400.0, values['free_mb'] * MEGABYTE
         )
-        self._recorder = TriggeredRecorder(self._folder, settings, self._now, self._on_end)
-        self._topics = RecordedTopics(self, self._recorder.put, **{name: values[name] for name in EXPRESSIONS})
+        self._topics = RecordedTopics(self, self._put, **{name: values[name] for name in EXPRESSIONS})
         self._state, self._fault = '', ''
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self.create_service(Trigger, '~/save', self._on_save)
@@ -109,12 +109,18 @@ class RecorderNode(Node):
         self.create_timer(REPORT_PERIOD_S, self._report, clock=steady)
         if values['every_s'] > 0:
             self.create_timer(values['every_s'], lambda: self._trigger('schedule', ''), clock=steady)
+        # Last: it has a thread, and nobody ends the thread of a node that could not be made.
+        self._recorder = TriggeredRecorder(self._folder, settings, self._now, self._on_end)
         if values['always']:
             self._trigger(ALWAYS, '')
         self.get_logger().info(f"recording to '{self._folder.path.absolute()}'; waiting for topics")
 
     def _now(self) -> int:
         return self.get_clock().now().nanoseconds
+
+    def _put(self, message: BufferedMessage) -> None:
+        assert self._recorder is not None
+        self._recorder.put(message)
 
     def _trigger(self, kind: str, reason: str) -> Path:
         assert self._recorder is not None

@@ -13,7 +13,12 @@ from typing import Any
 
 import rclpy
 import rclpy.utilities
-from rclpy.exceptions import InvalidParameterException, InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.exceptions import (
+    InvalidParameterException,
+    InvalidParameterTypeException,
+    InvalidParameterValueException,
+    NameValidationException,
+)
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.signals import uninstall_signal_handlers
@@ -28,6 +33,7 @@ _USER_FAULTS = (
     InvalidParameterException,
     InvalidParameterTypeException,
     InvalidParameterValueException,
+    NameValidationException,
     rclpy_implementation.RCLError,
     rclpy_implementation.RCLInvalidROSArgsError,
     rclpy_implementation.UnknownROSArgsError,

@@ -197,6 +197,7 @@ def test_killed_it_leaves_readable_bags_and_a_full_disk_is_an_error(tmp_path, mo
     [
         ({'topics': '('}, "the parameter 'topics' is no regular expression"),
         ({'tags': ['place']}, "the tag 'place' must be key=value"),
+        ({'domain_topic': 'a topic'}, "Invalid topic name: topic name must not contain characters"),
         ({'raw_format': 'gif'}, "raw_format 'gif' is unknown; choose one of jpeg, png"),
         ({'folder': '/proc/nowhere'}, "cannot write to the folder '/proc/nowhere'"),
     ],
