@@ -31,19 +31,19 @@ demo: $(STAMP) ## the whole loop on the built-in street world; writes runs/demo/
 	$(BIN)/famda demo --out runs/demo
 
 test: lint ## lint, then all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 test-fast: $(STAMP) ## the tests of a working loop: no nodes, no training, no export
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow"
 
 test-long: $(STAMP) ## the node's promises at full length: streams of a minute, 200 switches, thousands of messages; 10 minutes
 	FAMDA_TEST_LONG=1 $(BIN)/python -m pytest -rP test/famda_ros -k perception_node
 
 test-jazzy: $(JAZZY)/.famda-installed ## the robot's side on ROS 2 Jazzy: Python 3.12, NumPy 1.26; 6 to 11 minutes
-	$(JAZZY)/bin/python -m pytest $(ROBOT_TESTS)
+	$(JAZZY)/bin/python -m pytest $(SIDE_BY_SIDE) $(ROBOT_TESTS)
 
 test-oldest: $(OLDEST)/.famda-installed ## the robot's side on Python 3.10 and the oldest versions that setup.py allows; 6 to 11 minutes
-	$(OLDEST)/bin/python -m pytest $(ROBOT_TESTS)
+	$(OLDEST)/bin/python -m pytest $(SIDE_BY_SIDE) $(ROBOT_TESTS)
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check
@@ -73,6 +73,9 @@ $(STAMP): setup.py pyproject.toml | $(BIN)/python
 	if grep -qi 'include-system-site-packages *= *true' $(VENV)/pyvenv.cfg; then extras=train,scale,dev; fi; \
 	set -x; $(BIN)/python -m pip install --disable-pip-version-check $(PIP_FLAGS) -e ".[$$extras]"
 	@touch $@
+
+# Tests of a file stay together, and those that start nodes (test/conftest.py).
+SIDE_BY_SIDE := -n 2 --dist loadgroup
 
 # What a robot runs; no torch.
 ROBOT_TESTS := test/famda_ros test/launch

@@ -23,6 +23,7 @@ PACKAGE = 'famda_ros'
 TEST = [
     'pytest>=8',
     'pytest-timeout>=2.3',
+    'pytest-xdist>=3.6',
     'hypothesis>=6.100',
     'onnx>=1.17',
     'rosbags-image>=0.10.2',

@@ -24,6 +24,17 @@ SLOW_ROOMS = {
 }
 """Rooms of tests that start nodes or processes, train or export, and what is slow in them."""
 
+DDS_TESTS = (
+    'famda_ros/nodes',
+    'famda_ros/harness',
+    'launch',
+    'famda_train/bench/test_node.py',
+    'famda_train/commands/test_node.py',
+    'famda_train/commands/test_robot_install.py',
+    'famda_train/demo',
+)
+"""Rooms and files of tests that start nodes.  They run one after the other, so that no two share a ROS domain."""
+
 FAST = 'not slow'
 """What ``make test-fast`` passes to ``-m``."""
 
@@ -42,8 +53,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if config.option.markexpr == FAST and is_slow(collection_path) else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of slow rooms."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests of slow rooms; where tests run side by side, keep each file's, and all that start nodes, together."""
+    side_by_side = config.pluginmanager.hasplugin('xdist')
     for item in items:
         if is_slow(item.path):
             item.add_marker(pytest.mark.slow)
+        if side_by_side:
+            starts_nodes = any(item.path.is_relative_to(TESTS / part) for part in DDS_TESTS)
+            item.add_marker(pytest.mark.xdist_group('DDS' if starts_nodes else str(item.path)))
