@@ -54,7 +54,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests of slow rooms; where tests run side by side, keep each file's, and all that start nodes, together."""
+    """Mark the tests of slow rooms; where tests run side by side, keep those of a file, and of nodes, together."""
     side_by_side = config.pluginmanager.hasplugin('xdist')
     for item in items:
         if is_slow(item.path):
