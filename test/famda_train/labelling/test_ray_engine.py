@@ -140,6 +140,7 @@ def test_frames_that_the_machines_do_not_see(ray, frames, tmp_path):
         ('somewhere', 'HOST:PORT'),
         ('127.0.0.1:99999', 'no Ray cluster'),
     ],
+    ids=('free', 'no port', 'impossible port'),
 )
 def test_addresses_of_no_cluster(address, message):
     with pytest.raises(FamdaError, match=message), open_engine('ray', 2, address):
