@@ -13,6 +13,7 @@ from famda_ros.errors import FamdaError
 from famda_train.world import open_things as things
 from famda_train.world.camera import Camera
 from famda_train.world.layout import FIRST_OBJECT_INSTANCE, MOST_INSTANCES, STREET_SPEED, Layout
+from famda_train.world.looks import Range
 from famda_train.world.materials import Material
 from famda_train.world.open_ground import Area, Line, Mark, OpenGround, Shape, mirrored
 from famda_train.world.open_vehicles import add_motorcycle, add_trailer, add_tram, add_vehicle
@@ -165,103 +166,56 @@ class _OpenStreet(Site):
         for z, half_z in self.junctions:
             if self.chance(0.25):
                 x0, x1 = self.kerb(-1), self.kerb(1)
-                self.marks.append(
-                    Mark(
-                        Shape.HATCHING,
-                        (x0 + x1) / 2,
-                        z,
-                        (x1 - x0) / 2,
-                        half_z,
-                        int(Material.YELLOW_PAINT),
-                        self.U(1.5, 3),
-                    )
-                )
+                middle, half_x = (x0 + x1) / 2, (x1 - x0) / 2
+                self._mark(Shape.HATCHING, middle, z, half_x, half_z, Material.YELLOW_PAINT, self.U(1.5, 3))
             for dz in (-half_z - 2.5, half_z + 2.5):
                 if self.chance(0.45):
                     self._zebra(z + dz)
             if self.chance(0.6):
                 x1 = self.kerb(1)
-                self.marks.append(
-                    Mark(
-                        Shape.RECTANGLE,
-                        (self.middle + x1) / 2,
-                        z - half_z - 5.5,
-                        (x1 - self.middle) / 2,
-                        0.2,
-                        int(Material.LANE_PAINT),
-                    )
-                )
+                middle, half_x = (self.middle + x1) / 2, (x1 - self.middle) / 2
+                self._mark(Shape.RECTANGLE, middle, z - half_z - 5.5, half_x, 0.2, Material.LANE_PAINT)
         for _ in range(self.count(0.3)):
             self._zebra(self.U(4, 45))
         for _ in range(self.count(0.7)):
             self._arrow(self._lane_x(), self.U(4, 35))
         for _ in range(self.count(1.0)):
             x, z, r = self.U(*self.edge), self.U(2, 25), self.U(0.28, 0.4)
-            self.marks.append(
-                Mark(
-                    self.pick((Shape.DISC, Shape.RECTANGLE)),
-                    x,
-                    z,
-                    r,
-                    r,
-                    int(self.pick((Material.DARK_PAINT, Material.RAIL))),
-                )
-            )
-        for _ in range(self.count(0.5)):  # tar, repaired patches
-            self.marks.append(
-                Mark(
-                    Shape.RECTANGLE,
-                    self.U(*self.edge),
-                    self.U(2, 40),
-                    self.U(0.1, 1.5),
-                    self.U(0.3, 9),
-                    int(Material.DARK_PAINT),
-                )
-            )
+            shape = self.pick((Shape.DISC, Shape.RECTANGLE))
+            self._mark(shape, x, z, r, r, self.pick((Material.DARK_PAINT, Material.RAIL)))
+        # Tar and repaired patches; then words, boxes and what is left of them.
+        self._scatter(0.5, Shape.RECTANGLE, (2, 40), (0.1, 1.5), (0.3, 9), Material.DARK_PAINT)
         if self.chance(0.15):
-            for _ in range(self.count(3)):
-                self.marks.append(
-                    Mark(
-                        Shape.DISC,
-                        self.U(*self.edge),
-                        self.U(3, 30),
-                        self.U(0.3, 1.6),
-                        self.U(0.4, 3.5),
-                        int(Material.PUDDLE),
-                    )
-                )
-        for _ in range(self.count(0.8)):  # words, boxes and what is left of them
-            self.marks.append(
-                Mark(
-                    Shape.RECTANGLE,
-                    self.U(*self.edge),
-                    self.U(3, 40),
-                    self.U(0.05, 0.8),
-                    self.U(0.08, 1.5),
-                    int(Material.LANE_PAINT),
-                )
-            )
+            self._scatter(3, Shape.DISC, (3, 30), (0.3, 1.6), (0.4, 3.5), Material.PUDDLE)
+        self._scatter(0.8, Shape.RECTANGLE, (3, 40), (0.05, 0.8), (0.08, 1.5), Material.LANE_PAINT)
         if self.chance(0.15):
             # A lane for bicycles or buses in another colour.
-            self.marks.append(Mark(Shape.RECTANGLE, self.kerb(1) - 1.2, 40, 0.9, 60, int(Material.PAVED)))
+            self._mark(Shape.RECTANGLE, self.kerb(1) - 1.2, 40, 0.9, 60, Material.PAVED)
+
+    def _mark(self, shape: int, x: float, z: float, half_x: float, half_z: float, material: int, period: float = 1.0):
+        self.marks.append(Mark(shape, x, z, half_x, half_z, int(material), period))
+
+    def _scatter(self, mean: float, shape: int, z: Range, half_x: Range, half_z: Range, material: Material):
+        """Paint marks anywhere across the road, about ``mean`` of them, within these ranges."""
+        for _ in range(self.count(mean)):
+            self._mark(shape, self.U(*self.edge), self.U(*z), self.U(*half_x), self.U(*half_z), material)
 
     def _zebra(self, z: float):
         x0, x1 = self.kerb(-1) + 0.3, self.kerb(1) - 0.3
         shape = Shape.BARS_ACROSS if self.chance(0.85) else Shape.BARS_ALONG
-        self.marks.append(
-            Mark(shape, (x0 + x1) / 2, z, (x1 - x0) / 2, self.U(1.2, 2.2), int(Material.LANE_PAINT), self.U(0.8, 1.2))
-        )
+        middle, half_x = (x0 + x1) / 2, (x1 - x0) / 2
+        self._mark(shape, middle, z, half_x, self.U(1.2, 2.2), Material.LANE_PAINT, self.U(0.8, 1.2))
 
     def _arrow(self, x: float, z: float):
         way = 1 if x > self.middle else -1
-        white = int(Material.LANE_PAINT)
-        self.marks.append(Mark(Shape.RECTANGLE, x, z, 0.09, 1.4, white))
+        white = Material.LANE_PAINT
+        self._mark(Shape.RECTANGLE, x, z, 0.09, 1.4, white)
         if self.chance(0.7):
-            self.marks.append(Mark(Shape.TRIANGLE, x, z + way * 2.1, 0.38, way * 0.8, white))
+            self._mark(Shape.TRIANGLE, x, z + way * 2.1, 0.38, way * 0.8, white)
         if self.chance(0.5):
             turn = self.pick((-1, 1))
-            self.marks.append(Mark(Shape.RECTANGLE, x + turn * 0.4, z + way * 0.2, 0.4, 0.15, white))
-            self.marks.append(Mark(Shape.TRIANGLE, x + turn * 0.9, z + way * 0.35, 0.3, way * 0.6, white))
+            self._mark(Shape.RECTANGLE, x + turn * 0.4, z + way * 0.2, 0.4, 0.15, white)
+            self._mark(Shape.TRIANGLE, x + turn * 0.9, z + way * 0.35, 0.3, way * 0.6, white)
 
     def _lane_x(self) -> float:
         """Return the middle of a random lane."""
@@ -508,7 +462,7 @@ class _OpenStreet(Site):
     def _mark_places(self, x: float):
         """Mark parking places around x, square to the street."""
         for z in np.arange(self.start, 60.0, 2.6):
-            self.marks.append(Mark(Shape.RECTANGLE, x, float(z), 2.4, 0.05, int(Material.LANE_PAINT)))
+            self._mark(Shape.RECTANGLE, x, float(z), 2.4, 0.05, Material.LANE_PAINT)
 
     # Furniture and people.
     def _furniture(self, side: int, place: str, kerb: float, reach: float):

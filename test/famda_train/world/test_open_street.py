@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seen_primitives import local_points
+from seen_primitives import assert_normals_face_the_camera, assert_on_primitives, local_points
 
 from famda_ros.student.label_space import FLAT7, IGNORE
 from famda_train.world import drive, render
@@ -50,18 +50,14 @@ def test_points_lie_on_their_primitive(seed):
         (np.sqrt((ratio**2).sum(0)) - 1) * half.min(0),
     )
     tolerance = 3e-4 + 4e-5 * g.depth[g.primitive >= 0]
-    assert (np.abs(distance) <= tolerance).all()
-    upright = kind == Kind.CYLINDER
-    assert (np.abs(point[1]) <= half[1] + tolerance)[upright].all()
+    assert_on_primitives(g, distance, tolerance)
 
 
 @some_seeds
 @given(st.integers(0, 10**6))
 def test_normals_are_those_of_the_depth_and_face_the_camera(seed):
     g = look(seed)
-    seen = g.primitive != SKY
-    assert np.allclose(np.linalg.norm(g.normal, axis=0)[seen], 1, atol=1e-4)
-    assert ((g.normal * g.rays).sum(0)[seen] < 0.02).all()
+    assert_normals_face_the_camera(g)
     # Neighbours on one flat face lie in the plane that the normal says.
     flat = g.primitive == GROUND
     flat[g.primitive >= 0] = np.isin(g.primitives.kind, (Kind.BOX, Kind.FRUSTUM))[g.primitive[g.primitive >= 0]]
