@@ -53,6 +53,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if config.option.markexpr == FAST and is_slow(collection_path) else None
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark the tests of slow rooms; where tests run side by side, keep those of a file, and of nodes, together."""
     side_by_side = config.pluginmanager.hasplugin('xdist')
