@@ -23,7 +23,7 @@ IMAGE_TOPICS = {MASK: 'mono8', CONFIDENCE: 'mono8', COLOR: 'rgb8', OVERLAY: 'rgb
 RECORDED_TOPICS = {topic: IMAGE_TOPICS[topic] for topic in (MASK, CONFIDENCE, COLOR, DEPTH)}
 """Image outputs that recordings of a run hold, and that the harness checks of every frame."""
 
-INFO_TOPICS = ('segmentation/camera_info', 'depth/camera_info')
+MASK_INFO, DEPTH_INFO = INFO_TOPICS = ('segmentation/camera_info', 'depth/camera_info')
 """Calibration of the outputs, for their size."""
 
 RECORDED = rf'({COMPRESSED}|/{CAMERA_INFO}|/{LABELS}|/{LABEL_INFO})$|^/tf(_static)?$'

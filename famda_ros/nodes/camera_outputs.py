@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
@@ -28,12 +29,15 @@ JPEG_FORMAT = 'rgb8; jpeg compressed bgr8'
 class CameraOutputs:
     """Publishers of one camera."""
 
-    def __init__(self, node: LifecycleNode, prefix: str, points_stride: int, edge_filter: float):
+    def __init__(
+        self, node: LifecycleNode, prefix: str, topics: Collection[str], points_stride: int, edge_filter: float
+    ):
         """Create the publishers.
 
         Args:
             node: owner of the topics.
             prefix: namespace of the camera with a slash; '' = that of the node.
+            topics: that the student can fill, see :func:`famda_ros.pipeline.outputs.topics_of`; there are no others.
             points_stride: pixels from point to point; 0 = no point cloud.
             edge_filter: of the points, degrees; 0 = none, see :func:`famda_ros.messages.point_cloud.flying`.
 
@@ -47,7 +51,7 @@ class CameraOutputs:
         kinds[OVERLAY_COMPRESSED] = CompressedImage
         if points_stride:
             kinds[POINTS] = PointCloud2
-        self._publishers = {topic: self._publisher(kind, topic) for topic, kind in kinds.items()}
+        self._publishers = {topic: self._publisher(kind, topic) for topic, kind in kinds.items() if topic in topics}
         self._labels = LabelPublisher(node, prefix)
 
     def _publisher(self, kind: Any, topic: str) -> Publisher:

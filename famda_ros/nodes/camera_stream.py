@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
@@ -50,14 +50,16 @@ class CameraStream:
         brightness, confidence: of the newest measured frame; None before the first.
     """
 
-    def __init__(self, node: LifecycleNode, name: str, compressed: bool, points_stride: int, edge_filter: float):
+    def __init__(
+        self, node: LifecycleNode, name: str, compressed: bool, topics: Collection[str], stride: int, edge_filter: float
+    ):
         """Create the publishers; nothing is subscribed to yet.
 
         Args:
             node: owner of the topics.
             name: namespace of the camera's topics; '' = that of the node.
             compressed: whether to subscribe to image/compressed.
-            points_stride, edge_filter: see :class:`CameraOutputs`.
+            topics, stride, edge_filter: see :class:`CameraOutputs`.
 
         Raises:
             FamdaError: a ``qos_overrides`` parameter of an input or output is wrong.
@@ -83,7 +85,7 @@ class CameraStream:
         self._watch = CameraWatch(node, self.statistics, self._prefix, compressed, self._warn_once)
         for topic, latched in ((self._info_name, True), (self._image_name, False)):  # used much later
             overridable(node, 'subscription', topic, input_qos(), durability=latched)
-        self.outputs = CameraOutputs(node, self._prefix, points_stride, edge_filter)
+        self.outputs = CameraOutputs(node, self._prefix, topics, stride, edge_filter)
 
     def start(self, on_frame: Callable[[str, Frame], None]) -> None:
         """Begin to listen, as soon as somebody listens to an output."""
@@ -203,7 +205,7 @@ class CameraStream:
         """
         focal = focal_of(frame.camera_info, width, height)
         self.focal = focal and focal[0]
-        if focal is None:
+        if focal is None and card.focal is not None:
             sentence = "no calibrated camera_info: depth is for the model's focal length, not for this camera"
             self._warn('no calibration', sentence, math.inf)
         fault = shape_fault(frame.camera_info, width, height)

@@ -56,7 +56,8 @@ class PerceptionDiagnostics:
         if scheduler is not None:
             for camera in cameras:
                 mounted = self._transforms.height(camera.frame_id)
-                report = camera.road.added_to(camera_report(camera, scheduler), mounted)
+                state = camera_report(camera, scheduler, profiles.student.card.focal is not None)
+                report = camera.road.added_to(state, mounted)
                 array.status.append(_status(f'{node}: {camera.name or "camera"}', camera.image_topic, report))
         array.header.stamp = self._node.get_clock().now().to_msg()
         self._publisher.publish(array)
@@ -76,7 +77,8 @@ def model_report(profiles: ProfileControl, active: bool) -> Report:
         'provider': student.provider,
         'onnxruntime': RUNTIME,
         'providers_passed_over': '; '.join(f'{name}: {why}' for name, why in student.passed_over.items()) or 'none',
-        'depth_scale': f'{profiles.settings.depth_scale:.3f}',
+        'outputs': ', '.join(card.outputs),
+        'depth_scale': f'{profiles.settings.depth_scale:.3f}' if card.gives('depth') else 'n/a',
         'agreement_with_cpu': str(student.agreement) if student.agreement else 'n/a',
         **profiles.describe(),
     }
@@ -85,9 +87,9 @@ def model_report(profiles: ProfileControl, active: bool) -> Report:
     return Report(OK, values['state'], values)
 
 
-def camera_report(camera: CameraStream, scheduler: FrameScheduler[Frame]) -> Report:
-    """Return the state of one camera."""
-    return camera.statistics.report(time.monotonic(), scheduler.dropped(camera.name), camera.focal)
+def camera_report(camera: CameraStream, scheduler: FrameScheduler[Frame], focal_needed: bool) -> Report:
+    """Return the state of one camera; ``focal_needed``: whether metres depend on its focal length."""
+    return camera.statistics.report(time.monotonic(), scheduler.dropped(camera.name), camera.focal, focal_needed)
 
 
 def _status(name: str, hardware_id: str, report: Report) -> DiagnosticStatus:

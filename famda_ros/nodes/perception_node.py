@@ -12,7 +12,8 @@ Subscriptions, below each camera's name: ``image`` (sensor_msgs/Image) or ``imag
 
 Publishers, below each camera's name: the image topics of :data:`famda_ros.topics.IMAGE_TOPICS`, ``depth/points``
 (PointCloud2), ``segmentation/camera_info`` and ``depth/camera_info`` (CameraInfo), latched ``segmentation/labels``
-(std_msgs/String, JSON) and, where vision_msgs is installed, ``segmentation/label_info``; ``/diagnostics``;
+(std_msgs/String, JSON) and, where vision_msgs is installed, ``segmentation/label_info``; those only that the student
+can fill: without depth there is no ``depth/...``; ``/diagnostics``;
 ``~/domain`` (String, JSON, latched): whether the cameras see what the student was adapted to.
 
 Services: those of a lifecycle node; ``~/set_profile`` (rcl_interfaces/SetParametersAtomically with the parameter
@@ -40,6 +41,7 @@ from famda_ros.nodes.managed_node import ManagedNode
 from famda_ros.nodes.profile_service import ProfileService
 from famda_ros.nodes.run_node import run_node
 from famda_ros.pipeline.camera_report import DiagnosticLimits
+from famda_ros.pipeline.outputs import missing_topics, topics_of
 from famda_ros.pipeline.scheduler import FrameScheduler
 from famda_ros.pipeline.worker import Frame, InferenceWorker
 from famda_ros.profiles.loading_thread import LoadingThread
@@ -81,9 +83,12 @@ class PerceptionNode(ManagedNode):
         self._profiles = self._loader.run(
             lambda: ProfileControl(values, self._loader, self._on_switch, self._log), self.context.ok
         )
-        compressed = values['image_transport'] == 'compressed'
+        card = self._profiles.student.card
+        if missing := missing_topics(card):
+            self._log(missing)
+        how = values['image_transport'] == 'compressed', topics_of(card)
         points = values['points.stride'], values['points.edge_filter']
-        self._cameras = {name: CameraStream(self, name, compressed, *points) for name in self._weights}
+        self._cameras = {name: CameraStream(self, name, *how, *points) for name in self._weights}
         self._diagnostics, self._domain = PerceptionDiagnostics(self), DomainPublisher(self)
         self._set_limits()
         self._report_timer = self._steady_timer(REPORT_PERIOD_S, self._report)
@@ -152,9 +157,11 @@ class PerceptionNode(ManagedNode):
 
     def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
         changed = {p.name: p.value for p in parameters if p.name in self._values}
-        if self._profiles is not None and (reason := self._profiles.why_fixed(changed)):
+        values = {**self._values, **changed}
+        profiles = self._profiles
+        if profiles is not None and (reason := profiles.why_fixed(changed) or profiles.why_unfit(values)):
             return SetParametersResult(successful=False, reason=reason)
-        self._values = {**self._values, **changed}
+        self._values = values
         if self._profiles is not None:
             self._profiles.set_values(self._values)
         self._set_limits()

@@ -256,6 +256,8 @@ def calibrate(
     if frames < LEAST_FRAMES:
         raise FamdaError(f'a calibration needs at least {LEAST_FRAMES} frames, not {frames}')
     student = Student(model, threads, provider)
+    if not student.card.gives('depth'):
+        raise FamdaError(f"the model '{model}' gives no depth, so there is no scale to find")
     reference.check(student)
     rows: list[Sequence[float]] = []
     total, images = open_source(source, topic, _leave_out, _leave_out, _leave_out)

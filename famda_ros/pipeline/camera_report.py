@@ -62,6 +62,7 @@ class CameraState:
         late_s: for how many seconds every frame has been too slow.
         silent_s: for how many seconds the camera has owed an image.
         focal: fx of the camera in pixels, None where no calibration is known.
+        focal_needed: whether metres depend on it.
         image_fault, calibration_fault, shape_fault: the last one of each, in a sentence.
         silence, no_calibration: why no image, or no calibration arrives, where the graph shows it.
         faint_fault: that no image uses the upper of its 16 bits.
@@ -80,6 +81,7 @@ class CameraState:
     no_calibration: str = ''
     faint_fault: str = ''
     domain_fault: str = ''
+    focal_needed: bool = True
 
 
 def find_problems(state: CameraState, limits: DiagnosticLimits) -> list[tuple[int, str]]:
@@ -121,7 +123,7 @@ def find_problems(state: CameraState, limits: DiagnosticLimits) -> list[tuple[in
                 'use_sim_time, or max_age_ms 0',
             )
         )
-    if newest and state.focal is None:
+    if newest and state.focal is None and state.focal_needed:
         reason = f'; {state.no_calibration}' if state.no_calibration else ''
         problems.append((WARN, f"no calibrated camera_info: depth is for the model's focal length{reason}"))
     if state.faint_fault:

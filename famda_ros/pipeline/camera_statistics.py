@@ -170,13 +170,14 @@ class CameraStatistics:
             self._input_age_ms, self._latency_ms = _plausible(input_age_ms), _plausible(latency_ms)
             self._brightness, self._confidence = brightness, confidence
 
-    def report(self, now: float, dropped: int, focal: float | None) -> Report:
+    def report(self, now: float, dropped: int, focal: float | None, focal_needed: bool = True) -> Report:
         """Return the state of the camera.
 
         Args:
             now: time of the report.
             dropped: frames since the start that the scheduler dropped.
             focal: fx of the camera in pixels, None where no calibration is known.
+            focal_needed: whether the metres of the student depend on it.
         """
         with self._lock:
             counts = Counter({**self._counts, 'dropped': dropped})
@@ -188,7 +189,7 @@ class CameraStatistics:
                 new, newest, late_s, self._silent_s(now), focal,
                 self._last_fault, self._last_calibration_fault, self._shape_fault,
                 self._silence, self._no_calibration, self._faint_fault(),
-                self._domain.reason if self._domain.state in ALARMS else '',
+                self._domain.reason if self._domain.state in ALARMS else '', focal_needed,
             )  # fmt: skip
             problems = find_problems(state, self.limits)
             values = {f'frames_{name}': str(counts[name]) for name in COUNTERS}

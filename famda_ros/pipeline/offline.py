@@ -27,11 +27,12 @@ from famda_ros.messages.frame_index import (
 )
 from famda_ros.messages.image_messages import MalformedImage
 from famda_ros.pipeline.drift import DriftMonitor
+from famda_ros.pipeline.outputs import missing_topics
 from famda_ros.student.camera_geometry import shape_warning
 from famda_ros.student.colorize import color_mask
 from famda_ros.student.label_space import LabelSpace
 from famda_ros.student.runtime import STAGES, Prediction, Student
-from famda_ros.topics import CAMERA_INFO, COLOR, CONFIDENCE, DEPTH, LABELS, MASK
+from famda_ros.topics import CAMERA_INFO, COLOR, CONFIDENCE, DEPTH, LABELS, MASK, RECORDED_TOPICS
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.ppm', '.tif', '.tiff')
 FOLDER_TOPIC = '/image'
@@ -57,8 +58,8 @@ def perceive(
 
     The bag ``out`` gets, in the camera's namespace and with the header of the image:
     ``segmentation/mask``, ``segmentation/confidence``, ``segmentation/color``,
-    ``depth/image``, ``camera_info`` where the recording has one, and once the latched
-    ``segmentation/labels``.
+    ``depth/image``, as far as the student gives them, ``camera_info`` where the recording has one, and once the
+    latched ``segmentation/labels``.
 
     Args:
         source: bag (folder, .mcap, .db3), frame folder or folder of images.
@@ -75,7 +76,8 @@ def perceive(
         about files that are cut off and are read as far as they are whole, images that are stored turned, and 16-bit
         images that hold 12 bits), ``calibration`` (what is wrong with it, sentence → number of frames or messages),
         ``seconds``, ``fps`` (reading and writing included), ``milliseconds`` (mean of each stage of the student),
-        ``provider``, ``model``, ``bag``; ``domain``: what the drift monitor thought, state → ``frames`` and ``reason``,
+        ``provider``, ``model``, ``missing`` (which topics there are not, as the student cannot fill them, in a
+        sentence), ``bag``; ``domain``: what the drift monitor thought, state → ``frames`` and ``reason``,
         see :mod:`famda_ros.pipeline.drift`.
 
     Raises:
@@ -140,6 +142,7 @@ def perceive(
         'milliseconds': {stage: round(value / done, 3) for stage, value in times.items()},
         'provider': student.provider,
         'model': student.card.name,
+        'missing': missing_topics(student.card, RECORDED_TOPICS),
         'bag': str(out),
         'domain': domains,
     }
@@ -149,6 +152,8 @@ def _focal_warning(frame: BagFrame, student: Student) -> str:
     """Return in one sentence why the metres of a frame are not those of its camera; '' = they are."""
     height, width = frame.image.shape[:2]
     if frame.focal is None:
+        if student.card.focal is None:
+            return ''
         return f"no calibration: metres are for the model's focal length, {student.card.focal:g} network pixels"
     return shape_fault(frame.camera_info, width, height) or shape_warning(
         student.card, width, height, frame.focal, frame.fy
@@ -159,9 +164,11 @@ def write_outputs(bag: BagWriter, frame: BagFrame, prediction: Any, student: Stu
     """Write all outputs of one frame with the frame's header."""
     namespace, header = namespace_of(frame.topic), (frame.stamp_ns, frame.frame_id)
     bag.write_mono8(f'{namespace}/{MASK}', *header, prediction.labels)
-    bag.write_mono8(f'{namespace}/{CONFIDENCE}', *header, prediction.confidence)
+    if prediction.confidence is not None:
+        bag.write_mono8(f'{namespace}/{CONFIDENCE}', *header, prediction.confidence)
     bag.write_image(f'{namespace}/{COLOR}', *header, color_mask(prediction.labels, student.card.label_space))
-    bag.write_depth(f'{namespace}/{DEPTH}', *header, prediction.depth)
+    if prediction.depth is not None:
+        bag.write_depth(f'{namespace}/{DEPTH}', *header, prediction.depth)
     info_topic = f'{namespace}/{CAMERA_INFO}'
     if frame.camera_info is not None:
         stamp = dataclasses.replace(

@@ -16,13 +16,26 @@ from typing import Any
 import cv2
 import numpy as np
 
+from famda_ros.errors import FamdaError
 from famda_ros.messages.image_messages import encode_image
 from famda_ros.pipeline.exposure import normalize_exposure
 from famda_ros.student.colorize import color_mask, overlay
 from famda_ros.student.label_space import IGNORE, LabelSpace
 from famda_ros.student.resize import enlarge_depth, resize_image, resize_nearest
+from famda_ros.student.model_card import OUTPUTS, ModelCard
 from famda_ros.student.runtime import Prediction, Student
-from famda_ros.topics import COLOR, CONFIDENCE, DEPTH, IMAGE_TOPICS, MASK, OVERLAY, OVERLAY_COMPRESSED, POINTS
+from famda_ros.topics import (
+    COLOR,
+    CONFIDENCE,
+    DEPTH,
+    DEPTH_INFO,
+    IMAGE_TOPICS,
+    MASK,
+    MASK_INFO,
+    OVERLAY,
+    OVERLAY_COMPRESSED,
+    POINTS,
+)
 
 _NEEDS = {
     MASK: {'labels'},
@@ -34,6 +47,9 @@ _NEEDS = {
     POINTS: {'labels', 'depth'},
 }
 """Outputs of the student that a topic is made of; calibration needs none."""
+
+_EXIST_WITH = {**_NEEDS, MASK_INFO: set[str](), DEPTH_INFO: {'depth'}}
+"""Outputs of the student without which a topic does not exist."""
 
 JPEG_QUALITY = 80
 """Of the compressed overlay; image_transport's default."""
@@ -124,7 +140,8 @@ def infer(
         image: uint8 [H, W, 3] RGB as the camera gave it.
         focal: (fx, fy) of the camera in pixels of this image; None = not calibrated.
         wanted: topics with subscribers.
-        measure: predict the confidence even if no topic needs it, and labels beside depth.
+        measure: predict the confidence even if no topic needs it, and labels beside depth; as far as the student gives
+            them.
         on_prepared: called when nothing is left to do but to run the network; not if no topic needs it.
 
     Raises:
@@ -135,6 +152,7 @@ def infer(
         needs.add('confidence')
     if measure and 'depth' in needs:
         needs.add('labels')
+    needs &= {*settings.student.card.outputs}
     start = time.perf_counter()
     # Only the student sees the brightened image: pictures for people stay as the camera gave them.
     seen = normalize_exposure(image, settings.target_brightness, settings.max_gamma)
@@ -169,6 +187,32 @@ def compose(prediction: Prediction, image: np.ndarray, wanted: Collection[str], 
     times = dict(prediction.times_ms)
     times['postprocess'] += 1e3 * (time.perf_counter() - start)
     return FrameOutputs(size, images, jpeg, picture, labels, depth, mean, times)
+
+
+def topics_of(card: ModelCard) -> frozenset[str]:
+    """Return the topics that a student can fill: one that gives no depth has no ``depth/...``, and so on."""
+    return frozenset(topic for topic, needs in _EXIST_WITH.items() if needs <= {*card.outputs})
+
+
+def missing_topics(card: ModelCard, topics: Collection[str] = tuple(_EXIST_WITH)) -> str:
+    """Return in one sentence which of these topics there are not, as the student cannot fill them; '' = there are all.
+    """
+    lacks = ' and '.join(f'no {output}' for output in OUTPUTS if not card.gives(output))
+    missing = [topic for topic in topics if topic not in topics_of(card)]
+    return f"the model '{card.name}' gives {lacks}, so there is no {', '.join(missing)}" if lacks else ''
+
+
+def check_settings(settings: InferenceSettings) -> None:
+    """Refuse settings that the student cannot fulfil.
+
+    Raises:
+        FamdaError: a least confidence for a student that gives none.
+    """
+    card = settings.student.card
+    if settings.min_confidence > 0 and not card.gives('confidence'):
+        raise FamdaError(
+            f"the model '{card.name}' gives no confidence, so min_confidence must be 0, not {settings.min_confidence:g}"
+        )
 
 
 def scaled_size(width: int, height: int, scale: float) -> tuple[int, int]:

@@ -11,6 +11,7 @@ needs no Python.
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -123,7 +124,8 @@ class InferenceWorker:
             cameras: by name.
             scheduler: gives the frames; closed by :meth:`stop`.
             settings: returns the settings for the next frame.
-            on_measured: called with (camera, brightness 0..255, confidence 0..1, image) twice a second.
+            on_measured: called with (camera, brightness 0..255, confidence 0..1, image) twice a second; NaN = the
+                student gives no confidence.
             on_crash: called, in one of the threads, with the reason why they ended.
             on_published: called with every frame, in the publishing thread, when its outputs are published.
         """
@@ -242,8 +244,8 @@ class InferenceWorker:
         total = 1e3 * (time.perf_counter() - pending.begun)
         times['postprocess'] = total - times['preprocess'] - times['inference']
         camera.statistics.answered(time.monotonic(), times, pending.age_ms, camera.age_ms(frame), light, confidence)
-        if pending.measure and light is not None and confidence is not None:
-            self._on_measured(camera.name, light, confidence, pending.image)
+        if pending.measure and light is not None:
+            self._on_measured(camera.name, light, math.nan if confidence is None else confidence, pending.image)
         self._on_published(pending)
 
     def _is_due(self, camera: str) -> bool:

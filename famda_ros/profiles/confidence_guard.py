@@ -27,7 +27,7 @@ class SeenImage(NamedTuple):
     Attributes:
         time: seconds of the clock of whoever adds it.
         image: uint8 [H, W, 3] RGB as the camera gave it.
-        confidence: mean confidence 0..1.
+        confidence: mean confidence 0..1; NaN = the student gives none.
     """
 
     time: float
@@ -75,6 +75,8 @@ def check_confidence(settings: InferenceSettings, images: list[SeenImage], limit
     """
     if not images:
         return 'not compared with the student before: no image was measured lately'
+    if not settings.student.card.gives('confidence'):
+        return 'not compared with the student before: they give no confidence'
     before = fmean(seen.confidence for seen in images)
     after = fmean(_confidence(settings, seen.image) for seen in images)
     compared = f'mean confidence on the newest {len(images)} images: {before:.2f} before, {after:.2f} now'

@@ -31,10 +31,9 @@ import yaml
 from famda_ros.errors import FamdaError
 from famda_ros.files import atomic_path, make_output_folder, sha256_of, write_atomically
 from famda_ros.profiles.profile_file import parse_profile
-from famda_ros.profiles.student_switch import check_successor
+from famda_ros.profiles.student_switch import check_successor, outputs_fault
 from famda_ros.resources import PREFIX, resolve
-from famda_ros.student.label_space import LabelSpace
-from famda_ros.student.model_card import read_card
+from famda_ros.student.model_card import ModelCard, read_card
 from famda_ros.student.runtime import Student
 
 VERSIONS, RECORD = 'models', 'deployed.json'
@@ -82,24 +81,22 @@ def deploy(
         clock: seconds since 1970.
 
     Raises:
-        FamdaError: no student, other classes than the version it replaces, a name that cannot be a file's, or a
+        FamdaError: no student, other classes or outputs than the version it replaces, a name that cannot be a file's, or a
             folder that cannot be written or is damaged.
     """
     student = Student(model, threads=1, provider='cpu')
     card = student.card
-    check_successor(student, card.label_space, None)
+    check_successor(student, card, None)
     name = _checked_name(card.domain if profile is None else profile)
     folder = make_output_folder(folder)
     make_output_folder(folder / VERSIONS)
     with _locked(folder):
         record = _read_record(folder)
         before = active(folder, name)
-        old = _label_space(folder, before)
-        if old is not None and old != card.label_space:
+        if fault := _misfit(card, _card(folder, before)):
             raise FamdaError(
-                f"'{model}' has the label space '{card.label_space.name}' with {len(card.label_space)} classes, "
-                f"the profile '{name}' of '{folder}' has '{old.name}' with {len(old)}; a running node would refuse "
-                'it: deploy it under another name with --profile'
+                f"'{model}' {fault} in the profile '{name}' of '{folder}'; a running node would refuse it: deploy it "
+                'under another name with --profile'
             )
         now, digest = time.gmtime(clock()), sha256_of(student.path)
         file = next((entry.file for entry in record if _is_version(folder, entry, digest)), '')
@@ -197,12 +194,22 @@ def _path(folder: Path, model: str) -> Path:
     return resolve(model) if model.startswith(PREFIX) else folder / os.path.expanduser(model)
 
 
-def _label_space(folder: Path, model: str) -> LabelSpace | None:
-    """Return the label space of what a profile names; None where it is no student (any more)."""
+def _card(folder: Path, model: str) -> ModelCard | None:
+    """Return the card of what a profile names; None where it is no student (any more)."""
     try:
-        return read_card(_path(folder, model)).label_space if model else None
+        return read_card(_path(folder, model)) if model else None
     except FamdaError:
         return None
+
+
+def _misfit(card: ModelCard, before: ModelCard | None) -> str:
+    """Return why a student cannot take the place of another, up to 'in the profile'; '' = it can."""
+    if before is None:
+        return ''
+    new, old = card.label_space, before.label_space
+    if new != old:
+        return f"has the label space '{new.name}' with {len(new)} classes instead of '{old.name}' with {len(old)}"
+    return outputs_fault(card, before)
 
 
 def _is_version(folder: Path, entry: Deployment, digest: str) -> bool:

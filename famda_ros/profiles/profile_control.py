@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from famda_ros.errors import FamdaError
-from famda_ros.pipeline.outputs import InferenceSettings
+from famda_ros.pipeline.outputs import InferenceSettings, check_settings
 from famda_ros.profiles.auto_profile import DAY, NIGHT, AutoProfile, AutoSettings
 from famda_ros.profiles.confidence_guard import MAX_AGE_S, RecentImages, SeenImage, check_confidence
 from famda_ros.profiles.parameters import group
@@ -104,6 +104,14 @@ class ProfileControl:
             return ''
         return f"the profile '{profile.name}' sets {fixed[0]}; change it there or set another profile"
 
+    def why_unfit(self, values: Mapping[str, Any]) -> str:
+        """Return why the active student cannot fulfil these parameters; '' = it can."""
+        try:
+            check_settings(inference_settings(self._switch.current, values))
+        except FamdaError as error:
+            return str(error)
+        return ''
+
     def begin(self, profile: str, force: bool = False) -> Attempt:
         """Start switching to a profile, 'auto' or '' (none), in the loader's thread.
 
@@ -148,7 +156,7 @@ class ProfileControl:
             camera: its name; with several cameras the means of their newest measurements count, as long as they are
                 younger than :data:`LIGHT_MAX_AGE_S`.
             brightness: mean luma of the image, 0..255.
-            confidence: mean confidence of its mask, 0..1.
+            confidence: mean confidence of its mask, 0..1; NaN = the student gives none.
             image: uint8 [H, W, 3], kept to try new students on.
         """
         self._switch.example = image
@@ -235,6 +243,12 @@ class ProfileControl:
             attempt.note = check_confidence(inference_settings(new, self._values), images, limit)
 
     def _load_model(self, profile: Profile | None, model: Path, current: Active | None) -> Active:
+        """Return the student of a file, whose settings it can fulfil; the current one where it is the same file."""
+        active = self._loaded(profile, model, current)
+        check_settings(inference_settings(active, self._values))
+        return active
+
+    def _loaded(self, profile: Profile | None, model: Path, current: Active | None) -> Active:
         file = _identity(model)
         if current is not None and file and file == current.file:
             return Active(current.student, file, profile)

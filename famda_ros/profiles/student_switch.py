@@ -15,7 +15,8 @@ import numpy as np
 
 from famda_ros.errors import FamdaError
 from famda_ros.profiles.profile_file import Profile
-from famda_ros.student.label_space import IGNORE, LabelSpace
+from famda_ros.student.label_space import IGNORE
+from famda_ros.student.model_card import ModelCard
 from famda_ros.student.runtime import Student
 
 
@@ -142,7 +143,7 @@ class StudentSwitch:
         try:
             new = self._load(attempt, self.current)
             if new.student is not self.current.student:
-                check_successor(new.student, self.current.student.card.label_space, self.example)
+                check_successor(new.student, self.current.student.card, self.example)
                 self._guard(attempt, new)
             with self._lock:
                 if self._closed:
@@ -162,18 +163,20 @@ class StudentSwitch:
             attempt.done.set()
 
 
-def check_successor(student: Student, label_space: LabelSpace, example: np.ndarray | None) -> None:
-    """Refuse a student that may not take over from one with ``label_space``.
+def check_successor(student: Student, before: ModelCard, example: np.ndarray | None) -> None:
+    """Refuse a student that may not take over from another.
 
     Args:
         student: the new one; it has been warmed up.
-        label_space: of the old student: listeners know these classes.
+        before: card of the old student: listeners know its classes, and its topics.
         example: an image uint8 [H, W, 3] to try it on; None = random pixels.
 
     Raises:
-        FamdaError: other classes, or outputs that are no labels or no depth.
+        FamdaError: other classes, other outputs, or such as are no labels or no depth.
     """
-    name, card = student.path.name, student.card
+    name, card, label_space = student.path.name, student.card, before.label_space
+    if fault := outputs_fault(card, before):
+        raise FamdaError(f"the model '{name}' {fault}, so topics would come or go; start another node for it")
     if card.label_space != label_space:
         raise FamdaError(
             f"the model '{name}' has the label space '{card.label_space.name}' with {len(card.label_space)} classes "
@@ -183,8 +186,18 @@ def check_successor(student: Student, label_space: LabelSpace, example: np.ndarr
         example = np.random.default_rng(0).integers(0, 256, (card.network_height, card.network_width, 3), np.uint8)
     prediction = student.predict(example)
     labels, depth = prediction.labels, prediction.depth
-    assert labels is not None and depth is not None
+    assert labels is not None
     if ((labels >= len(label_space)) & (labels != IGNORE)).any():
         raise FamdaError(f"the model '{name}' predicts labels beyond its {len(label_space)} classes; export it again")
-    if np.isnan(depth).all() or (depth < 0).any():
+    if depth is not None and (np.isnan(depth).all() or (depth < 0).any()):
         raise FamdaError(f"the model '{name}' predicts NaN or negative depth; export it again, with another precision")
+
+
+def outputs_fault(card: ModelCard, before: ModelCard) -> str:
+    """Return how a student's outputs differ from those of the one before, after 'the model'; '' = they do not.
+
+    Topics neither come nor go while a node runs: who listens to depth would wait for ever.
+    """
+    if card.outputs == before.outputs:
+        return ''
+    return f"gives {' and '.join(card.outputs)} instead of {' and '.join(before.outputs)}"

@@ -20,6 +20,7 @@ class BoundSession:
     Attributes:
         image: uint8 [h, w, 3]; what is written here is not copied again.
         session: of ONNX Runtime.
+        names: of the outputs.
 
     Args:
         session: of ONNX Runtime.
@@ -31,6 +32,7 @@ class BoundSession:
         self.image = np.empty((*size, 3), np.uint8)
         self._arrays = {output.name: np.empty(size, KINDS[output.type]) for output in session.get_outputs()}
         value = onnxruntime.OrtValue.ortvalue_from_numpy  # shares the memory of the array
+        self.names = tuple(self._arrays)
         self._values = {name: value(array[None]) for name, array in self._arrays.items()}
         self._binding = session.io_binding()
         self._binding.bind_ortvalue_input('image', value(self.image[None]))

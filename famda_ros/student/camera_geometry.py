@@ -115,5 +115,5 @@ def shape_warning(card: NetworkShape, width: int, height: int, fx: float | None 
         )
     return (
         f"the student's file has the one shape {wide}x{high}, which does not fit images of {width}x{height}: masks and "
-        'metres are worse than they could be; export it again with famda export, which follows the camera'
+        'metres are worse than they could be; a file with dynamic height and width follows the camera (famda export)'
     )

@@ -41,9 +41,10 @@ class ModelCard:
         label_space: name, classes and colours of the train ids in ``labels``.
         network_width, network_height: size in pixels that the student was trained for, and that it sees cameras of
             this shape at.
-        focal: focal length in network pixels that the metres of ``depth`` are for.
+        focal: focal length in network pixels that the metres of ``depth`` are for; None = they are not for any one
+            focal length, and stay as they are for every camera; also where there is no depth.
         depth_range_m: (nearest, farthest) metres the network was trained for; at or
-            beyond the farthest the depth is +inf.
+            beyond the farthest the depth is +inf; None = the student gives no depth.
         domain: light or place it was trained for: 'day', 'night', ...
         precision: 'fp32', 'fp16' or 'int8'.
         weights: how a file of precision 'fp32' stores its weights: 'fp32' or 'fp16'; other precisions have 'fp32' here
@@ -60,6 +61,7 @@ class ModelCard:
         stride: network heights and widths are multiples of it; 0 = the file has the one fixed shape.
         pixels: pixels in all that the network sees of an image, about; 0 = those of the training size.
         reference: what frames of the domain look like, for the drift monitor; None = not measured.
+        outputs: which of :data:`OUTPUTS` the student gives; ``labels`` always.
         schema_version: layout of this card.
     """
 
@@ -67,8 +69,8 @@ class ModelCard:
     label_space: LabelSpace
     network_width: int
     network_height: int
-    focal: float
-    depth_range_m: tuple[float, float]
+    focal: float | None
+    depth_range_m: tuple[float, float] | None
     domain: str
     precision: str = 'fp32'
     weights: str = 'fp32'
@@ -82,11 +84,16 @@ class ModelCard:
     stride: int = 0
     pixels: int = 0
     reference: DriftReference | None = None
+    outputs: tuple[str, ...] = tuple(OUTPUTS)
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
         if not self.pixels and _is_size(self.network_width) and _is_size(self.network_height):
             object.__setattr__(self, 'pixels', self.network_width * self.network_height)
+
+    def gives(self, output: str) -> bool:
+        """Tell whether the student gives ``labels``, ``confidence`` or ``depth``."""
+        return output in self.outputs
 
     def validate(self) -> ModelCard:
         """Return self if every value makes sense.
@@ -94,7 +101,6 @@ class ModelCard:
         Raises:
             FamdaError: the first value that does not.
         """
-        near, far = self.depth_range_m
         checks = (
             (isinstance(self.name, str) and self.name.strip(), 'name must be a non-empty text'),
             (len(self.label_space) > 0, 'the label space has no classes'),
@@ -105,8 +111,14 @@ class ModelCard:
                 'the training size must be a multiple of the stride',
             ),
             (_is_size(self.pixels), 'pixels must be a positive number'),
-            (_is_number(self.focal) and self.focal > 0, 'focal must be positive pixels'),
-            (_is_number(near) and _is_number(far) and 0 <= near < far, 'depth_range_m must be 0 <= near < far metres'),
+            (_are_outputs(self.outputs), f'outputs must be labels and some of {", ".join(OUTPUTS)}'),
+            (self.focal is None or (_is_number(self.focal) and self.focal > 0), 'focal must be positive pixels'),
+            (self.gives('depth') or self.focal is None, 'focal is for depth, which the student does not give'),
+            (self.gives('depth') == (self.depth_range_m is not None), 'depth_range_m and depth belong together'),
+            (
+                self.depth_range_m is None or _is_range(*self.depth_range_m),
+                'depth_range_m must be 0 <= near < far metres',
+            ),
             (isinstance(self.domain, str) and self.domain, "domain must be a text such as 'night'"),
             (self.precision in PRECISIONS, f'precision must be one of {", ".join(PRECISIONS)}'),
             (self.weights in WEIGHTS, f'weights must be one of {", ".join(WEIGHTS)}'),
@@ -152,8 +164,10 @@ class ModelCard:
             )
         try:
             values['label_space'] = _label_space(values['label_space'])
-            near, far = values['depth_range_m']
-            values['depth_range_m'] = (float(near), float(far))
+            values['outputs'] = tuple(values.get('outputs', OUTPUTS))
+            if values['depth_range_m'] is not None:
+                near, far = values['depth_range_m']
+                values['depth_range_m'] = (float(near), float(far))
             values['limits'] = Limits(**values.get('limits', {}))
             if values.get('reference') is not None:
                 values['reference'] = DriftReference.from_dict(values['reference'])
@@ -200,6 +214,15 @@ def _is_size(value: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_range(near: Any, far: Any) -> bool:
+    return _is_number(near) and _is_number(far) and 0 <= near < far
+
+
+def _are_outputs(names: Any) -> bool:
+    """Tell whether these are labels and others of :data:`OUTPUTS`, in their order."""
+    return 'labels' in names and tuple(names) == tuple(name for name in OUTPUTS if name in names)
 
 
 def _is_sha256(text: Any) -> bool:
@@ -268,7 +291,7 @@ def read_card(path: str | Path) -> ModelCard:
 def contract_fault(session: Any, card: ModelCard) -> str:
     """Return what is wrong with a session's inputs and outputs, '' when nothing is.
 
-    The contract: input ``image`` uint8 [1, H, W, 3]; outputs ``labels`` uint8,
+    The contract: input ``image`` uint8 [1, H, W, 3]; outputs ``labels`` uint8 and, where the card names them,
     ``confidence`` uint8 and ``depth`` float32, each [1, H, W]; H and W are dynamic where the card has a
     stride, else the card's network size or dynamic.
     """
@@ -282,8 +305,10 @@ def contract_fault(session: Any, card: ModelCard) -> str:
     if card.stride and any(isinstance(side, int) for side in inputs[0].shape[1:3]):
         return f"its card has a stride, but 'image' has the fixed shape {list(inputs[0].shape)}"
     outputs = {o.name: o for o in session.get_outputs()}
-    if {name: o.type for name, o in outputs.items()} != OUTPUTS:
-        return f'its outputs are {_listed(outputs.values())} instead of {", ".join(OUTPUTS)} (uint8, uint8, float)'
+    wanted = {name: OUTPUTS[name] for name in card.outputs}
+    if {name: o.type for name, o in outputs.items()} != wanted:
+        kinds = ', '.join(kind.removeprefix('tensor(').rstrip(')') for kind in wanted.values())
+        return f'its outputs are {_listed(outputs.values())} instead of {", ".join(wanted)} ({kinds})'
     return next(filter(None, (_shape_fault(o, (1, *size)) for o in outputs.values())), '')
 
 

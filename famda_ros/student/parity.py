@@ -22,7 +22,8 @@ NEAREST_M = 0.01
 """Differences of depth are relative to at least this."""
 
 Outputs = Mapping[str, np.ndarray]
-"""``labels``, ``confidence``, ``depth`` at network size, as :meth:`famda_ros.student.runtime.Student.run` returns."""
+"""``labels`` and, where the student gives them, ``confidence`` and ``depth``, at network size, as
+:meth:`famda_ros.student.runtime.Student.run` returns them."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far two ways to run a student are apart; attributes as of :class:`Limits`, and ``frames``."""
+    """How far two ways to run a student are apart; attributes as of :class:`Limits`, and ``frames``.
+
+    None = the student gives no confidence, or no depth.
+    """
 
     frames: int
     labels: float
-    confidence: float
-    depth: float
+    confidence: float | None
+    depth: float | None
 
     def fault(self, limits: Limits) -> str:
         """Return what is beyond the limits and by how much, '' if nothing is."""
@@ -56,15 +60,18 @@ class Agreement:
             faults.append(f'{100 * self.labels:.2f} % of the labels agree (needed {100 * limits.labels:g} %)')
         for name in ('confidence', 'depth'):
             have, most = getattr(self, name), getattr(limits, name)
-            if not have <= most:
+            if have is not None and not have <= most:
                 faults.append(f'{name} differs by {100 * have:.2f} % (allowed {100 * most:g} %)')
         return ' and '.join(faults)
 
     def __str__(self) -> str:
-        return (
-            f'{100 * self.labels:.3f} % of the labels agree, confidence differs by {100 * self.confidence:.3f} %, '
-            f'depth by {100 * self.depth:.3f} % ({self.frames} frames)'
-        )
+        parts = [f'{100 * self.labels:.3f} % of the labels agree']
+        if self.confidence is not None:
+            parts.append(f'confidence differs by {100 * self.confidence:.3f} %')
+        if self.depth is not None:
+            verb = 'differs ' if self.confidence is None else ''
+            parts.append(f'depth {verb}by {100 * self.depth:.3f} %')
+        return f'{", ".join(parts)} ({self.frames} frames)'
 
 
 def compare(
@@ -82,13 +89,17 @@ def compare(
     rows = []
     for frame in frames:
         ours, theirs = reference(frame), other(frame)
-        apart = np.abs(theirs['confidence'].astype(np.float32) - ours['confidence'])
-        relative = np.abs(theirs['depth'] - ours['depth']) / np.maximum(ours['depth'], NEAREST_M)
-        rows.append((np.mean(theirs['labels'] == ours['labels']), np.mean(apart) / 255, np.mean(relative)))
+        row = {'labels': np.mean(theirs['labels'] == ours['labels'])}
+        if 'confidence' in ours:
+            row['confidence'] = np.mean(np.abs(theirs['confidence'].astype(np.float32) - ours['confidence'])) / 255
+        if 'depth' in ours:
+            apart = np.abs(theirs['depth'] - ours['depth'])
+            row['depth'] = np.mean(apart / np.maximum(ours['depth'], NEAREST_M))
+        rows.append(row)
     if not rows:
         raise FamdaError('parity needs at least one frame; give a frame folder with images')
-    labels, confidence, depth = np.mean(rows, axis=0).tolist()
-    return Agreement(len(rows), labels, confidence, depth)
+    means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+    return Agreement(len(rows), means['labels'], means.get('confidence'), means.get('depth'))
 
 
 def encode_probes(frames: Sequence[np.ndarray]) -> str:

@@ -44,7 +44,7 @@ MOST_SHAPES = 8
 
 @dataclass(frozen=True)
 class Prediction:
-    """The prediction for one image, at the image's size; None = not requested.
+    """The prediction for one image, at the image's size; None = not requested, or none that the student gives.
 
     Attributes:
         labels: uint8 [H, W] train ids; 255 = unlabelled.
@@ -166,8 +166,9 @@ class Student:
             names: which of :data:`OUTPUTS` are wanted.
 
         Returns:
-            [h, w] arrays by name; depth in metres for the card's focal.
+            [h, w] arrays by name, of those that the card names; depth in metres for the card's focal.
         """
+        names = [name for name in names if self.card.gives(name)]
         return {name: array.copy() for name, array in self._session(small.shape[:2])(small, names).items()}
 
     def _candidates(self, provider: str, fallback: bool) -> list[str]:
@@ -215,12 +216,13 @@ class Student:
         """Run once: the first inference is slow, and a model that cannot run is found at start."""
         grey = np.full(session.image.shape, 128, np.uint8)
         try:
-            depth = session(grey, ['depth'])['depth']
+            arrays = session(grey, self.card.outputs)
         except Exception as error:  # ONNX Runtime raises types of its own that it does not export
             raise FamdaError(
                 f"the model '{self.path}' loads but does not run; export it again ({first_line(error)})"
             ) from error
-        if not np.isfinite(depth).all() or (depth < 0).any():
+        depth = arrays.get('depth')
+        if depth is not None and (not np.isfinite(depth).all() or (depth < 0).any()):
             raise FamdaError(
                 f"the model '{self.path}' predicts for a grey image depth that is infinite, NaN or negative; "
                 'export it again, with another precision if it is fp16 or int8'
@@ -294,7 +296,7 @@ class Student:
 
 def _copied(session: BoundSession, frame: np.ndarray) -> dict[str, np.ndarray]:
     """Return what a session computes, in memory that its next run leaves alone."""
-    return {name: array.copy() for name, array in session(frame, OUTPUTS).items()}
+    return {name: array.copy() for name, array in session(frame, session.names).items()}
 
 
 class _Reminder:
@@ -334,8 +336,10 @@ def predict_with(
         run: the network, as :meth:`Student.run`; its arrays may be overwritten by the next call.
         card: what the network is.
         image: uint8 [H, W, 3] RGB of any size.
-        focal: fx of the camera in pixels of this image; None = the depth is left as the card's focal gives it.
-        outputs: which of :data:`OUTPUTS` are wanted; the others are None and are not brought to the image's size.
+        focal: fx of the camera in pixels of this image; None = the depth is left as the card's focal gives it, as it is
+            where the card has none.
+        outputs: which of :data:`OUTPUTS` are wanted; the others, and those that the student does not give, are None
+            and are not brought to the image's size.
         memory: gives uint8 [h, w, 3] for the resized image at network size (h, w); None = new memory.
         fy: of the camera in pixels of this image; None = square pixels.
         scale: factor of the depth, from a calibration at the place; what is beyond range stays so.
@@ -349,7 +353,7 @@ def predict_with(
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(f'image must be uint8 [H, W, 3], not {image.dtype} {image.shape}')
     height, width = image.shape[:2]
-    names = [name for name in OUTPUTS if name in outputs]
+    names = [name for name in card.outputs if name in outputs]
     times = [time.perf_counter()]
     wide, high = network_size(card, width, height, focal / fy if focal and fy else 1.0)
     small = resize_image(image, wide, high, None if memory is None else memory((high, wide)))
@@ -362,10 +366,12 @@ def predict_with(
     if confidence is not None:
         confidence = _own(resize_nearest(confidence, width, height), confidence)
     if depth is not None:
+        assert card.depth_range_m is not None  # as every card with depth
         depth = beyond_range(depth, card.depth_range_m[1])
-        camera_focal = card.focal if focal is None else network_focal(card, width, height, focal, fy)
-        if scale * camera_focal != card.focal:
-            depth = rescale_to_focal(depth, card.focal, camera_focal, scale)
+        trained = card.focal or 1.0  # with no focal of its own, metres hold for every camera
+        seen = trained if focal is None or card.focal is None else network_focal(card, width, height, focal, fy)
+        if scale * seen != trained:
+            depth = rescale_to_focal(depth, trained, seen, scale)
         depth = enlarge_depth(depth, width, height)
     times.append(time.perf_counter())
     stages = dict(zip(STAGES, (1e3 * np.diff(times)).tolist(), strict=True))

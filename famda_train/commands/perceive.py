@@ -30,8 +30,8 @@ def run(
 ) -> dict[str, Any]:
     """Run a student over a recording, without a ROS graph.
 
-    Writes masks, confidence (0..255), colours, metric depth (metres, +inf = beyond range), labels
-    and calibration into a bag, each with the header of its image.
+    Writes masks, confidence (0..255), colours, metric depth (metres, +inf = beyond range), as far as the student
+    gives them, labels and calibration into a bag, each with the header of its image.
 
     Args:
         source: bag (folder, .mcap, .db3), frame folder or folder of images
@@ -41,8 +41,8 @@ def run(
         threads: CPU threads per inference; 0 = one per core
         provider: what the student runs on: cpu, openvino, cuda, tensorrt, or auto = the best that agrees with the CPU
         pictures: folder for one PNG per frame, called after the picture file, or after the number and stamp of the
-            bag's image: the image with its mask, beside the depth from 2 m (red) to 80 m (blue); black = beyond range
-            or unknown
+            bag's image: the image with its mask, beside the depth from 2 m (red) to 80 m (blue), where the student
+            gives any; black = beyond range or unknown
         video: .mp4, .mkv or .webm file of the same pictures at the images' times; plays in every browser
     """
     from famda_ros.pipeline.offline import perceive
@@ -65,6 +65,8 @@ def run(
         )
     left_out = f', {result["malformed"]} malformed images left out' if result['malformed'] else ''
     print(f'{result["frames"]} frames at {result["fps"]} frames/s on {result["provider"]} -> {out}{left_out}')
+    if result['missing']:
+        print(result['missing'])
     print_warnings(result)
     for sentence in result['malformed_images'][:MOST_NAMED]:
         print(f'left out: {sentence}')
@@ -108,10 +110,13 @@ def drawing(folder: str | None, video: VideoWriter | None):
     from famda_train.pictures.depth_colors import depth_picture
 
     def write(frame, prediction, label_space) -> None:
-        pair = np.hstack([overlay(frame.image, prediction.labels, label_space), depth_picture(prediction.depth)])
+        halves = [overlay(frame.image, prediction.labels, label_space)]
+        if prediction.depth is not None:
+            halves.append(depth_picture(prediction.depth))
+        picture = np.hstack(halves)
         if folder:  # made at the first picture: a run that fails leaves no empty folder
-            write_png(make_output_folder(folder) / f'{frame.name}.png', pair)
+            write_png(make_output_folder(folder) / f'{frame.name}.png', picture)
         if video:
-            video.write(pair, frame.stamp_ns if frame.time_ns is None else frame.time_ns)
+            video.write(picture, frame.stamp_ns if frame.time_ns is None else frame.time_ns)
 
     return write

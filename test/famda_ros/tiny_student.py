@@ -44,6 +44,11 @@ def tiny_card(**changes) -> ModelCard:
     return ModelCard(**{**values, **changes})
 
 
+def tiny_masks_card(**changes) -> ModelCard:
+    """Return the card of a student that gives labels alone."""
+    return tiny_card(**{'outputs': ('labels',), 'focal': None, 'depth_range_m': None, **changes})
+
+
 def tiny_onnx(
     card: ModelCard | None = None,
     dynamic: bool = False,
@@ -123,7 +128,7 @@ def tiny_onnx(
         nodes,
         'tiny',
         [helper.make_tensor_value_info('image', TensorProto.UINT8, [1, *size, 3])],
-        [o for o in outputs if o.name != drop_output],
+        [o for o in outputs if o.name != drop_output and card.gives(o.name)],
         [
             *constants,
             numpy_helper.from_array(np.array([3]), 'axis3'),

@@ -15,9 +15,13 @@ from perception_client import camera_info, header, stamp_of
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo, Image
+from tiny_student import tiny_card
 
 from famda_ros.nodes.camera_stream import DISCOVERY_S, PATIENCE_S, CameraStream
 from famda_ros.nodes.dds import environment
+from famda_ros.pipeline.outputs import topics_of
+
+TOPICS = topics_of(tiny_card())
 
 
 @pytest.mark.parametrize(
@@ -39,7 +43,7 @@ def test_the_topic_that_is_reported_is_the_one_that_is_subscribed_to(monkeypatch
     arguments = [word for old, new in remap.items() for word in ('-r', f'{old}:={new}')]
     node = LifecycleNode('camera', context=context, cli_args=['--ros-args', *arguments])
     try:
-        stream = CameraStream(node, camera, compressed, 0, 0.0)
+        stream = CameraStream(node, camera, compressed, TOPICS, 0, 0.0)
         assert not [s for s in node.subscriptions if 'image' in s.topic_name]  # checked, not created
         listener = node.create_subscription(Image, f'{camera}/segmentation/mask'.lstrip('/'), lambda message: None, 1)
         stream.start(lambda name, frame: None)
@@ -66,7 +70,7 @@ def stream(monkeypatch):
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
     executor.add_node(driver)
-    stream, frames = CameraStream(node, '', False, 0, 0.0), []
+    stream, frames = CameraStream(node, '', False, TOPICS, 0, 0.0), []
 
     def wait_for(condition, seconds=20.0):
         end = time.monotonic() + seconds

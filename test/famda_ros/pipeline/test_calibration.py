@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
-from tiny_student import save_tiny
+from tiny_student import save_tiny, tiny_masks_card
 
 from famda_ros.errors import FamdaError
 from famda_ros.messages.bag_types import message_type
@@ -215,3 +215,9 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
         covered += found.low <= 1 <= found.high
     print(f'{covered} of 100 intervals hold the truth')
     assert covered >= 80
+
+
+def test_without_depth_there_is_no_scale(tmp_path, recording):
+    model = save_tiny(tmp_path / 'masks.onnx', card=tiny_masks_card())
+    with pytest.raises(FamdaError, match='gives no depth, so there is no scale to find'):
+        calibrate(recording, model, TapeMeasured(['3:10,10']))

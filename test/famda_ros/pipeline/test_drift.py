@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.stats import ks_2samp
-from tiny_student import TINY_SPACE, save_tiny, tiny_card
+from tiny_student import TINY_SPACE, save_tiny, tiny_card, tiny_masks_card
 
 from famda_ros.pipeline import drift
 from famda_ros.pipeline.drift import DriftMonitor, critical_distance, in_words, ks_distance
@@ -205,3 +205,23 @@ def test_the_critical_distance_keeps_its_promise():
 def test_numbers_are_said_in_words(name, value, text):
     assert in_words(name, value) == text
     assert text.endswith(in_words(name, value, named=False))
+
+
+def test_a_student_of_masks_alone_notices_another_light(tmp_path):
+    """Its reference lacks what it does not give; images and masks are enough."""
+    masks = Student(save_tiny(tmp_path / 'masks.onnx', card=tiny_masks_card()), threads=1)
+    names, rng = scalar_names(TINY_SPACE), np.random.default_rng(1)
+
+    def images(bright, count):
+        lights = rng.uniform(0.9, 1.1, count) * bright
+        coarse = [np.clip(rng.normal(light, 40, (6, 8, 3)), 0, 255).astype(np.uint8) for light in lights]
+        return [np.kron(blocks, np.ones((8, 8, 1), np.uint8)) for blocks in coarse]
+
+    frames = [(image, masks.predict(image)) for image in images(150, FRAMES)]
+    table = np.array([frame_statistics(*frame, len(TINY_SPACE)) for frame in frames])
+    reference = reference_of(names, table, 'bright')
+    assert not {'confidence', 'depth_50'} & set(reference.quantiles) and 'share_red' in reference.quantiles
+    monitor = DriftMonitor(replace(masks.card, reference=reference))
+    assert states(monitor, frames[:40], 0.0)[-1].state == drift.HOME
+    dark = [(image, masks.predict(image)) for image in images(60, 60)]
+    assert states(monitor, dark, 4.0)[-1].state == drift.UNLIKE

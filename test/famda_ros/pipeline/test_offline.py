@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_student import FOCAL, HEIGHT, WIDTH, expected, save_tiny, tiny_card
+from tiny_student import FOCAL, HEIGHT, WIDTH, expected, save_tiny, tiny_card, tiny_masks_card
 
 from famda_ros.errors import FamdaError
 from famda_ros.messages.bag_reader import custom_data, iter_frames, read_messages, topics_of
@@ -278,3 +278,16 @@ def test_a_recording_of_another_domain_is_told(tmp_path, capsys):
         assert set(domains) == {'waiting', state} and sum(seen['frames'] for seen in domains.values()) == 60
     main(['perceive', str(tmp_path / 'other'), '--model', str(plain.path), '--out', str(tmp_path / 'last')])
     assert 'domain: the model card has no reference' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('outputs', [('labels',), ('labels', 'confidence')])
+def test_what_a_student_does_not_give_is_no_topic(tmp_path, outputs):
+    with BagWriter(tmp_path / 'drive') as bag:
+        for i, image in enumerate(pictures()):
+            bag.write_image('/cam/image', STAMP + i, 'optical', image)
+    model = save_tiny(tmp_path / 'masks.onnx', card=tiny_masks_card(outputs=outputs))
+    result = perceive(tmp_path / 'drive', model, tmp_path / 'out')
+    names = ['segmentation/confidence'] * ('confidence' in outputs)
+    wanted = {'segmentation/mask', 'segmentation/color', 'segmentation/labels', *names}
+    assert {topic.removeprefix('/cam/') for topic in topics_of(tmp_path / 'out')} == wanted
+    assert 'depth/image' in result['missing'] and result['calibration'] == {}  # no metres: none is missed

@@ -7,9 +7,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_student import FOCAL, HEIGHT, TINY_SPACE, WIDTH, expected, save_tiny
+from tiny_student import FOCAL, HEIGHT, TINY_SPACE, WIDTH, expected, save_tiny, tiny_card, tiny_masks_card
 
-from famda_ros.pipeline.outputs import InferenceSettings, OutputStyle, compose, infer, scaled_size
+from famda_ros.errors import FamdaError
+from famda_ros.pipeline.outputs import (
+    InferenceSettings,
+    OutputStyle,
+    check_settings,
+    compose,
+    infer,
+    missing_topics,
+    scaled_size,
+    topics_of,
+)
 from famda_ros.student.runtime import Student
 from famda_ros.topics import IMAGE_TOPICS, INFO_TOPICS, OVERLAY_COMPRESSED, POINTS
 
@@ -116,3 +126,28 @@ def test_only_the_student_sees_the_brightened_image(student):
     made = run(lit, dark, FOCALS, ['segmentation/confidence', POINTS])
     assert (made.images['segmentation/confidence'] > 80).all()  # green, as the student sees it
     assert (made.image == 40).all()
+
+
+def test_a_student_has_the_topics_that_it_can_fill(tmp_path, image):
+    assert topics_of(tiny_card()) == {*TOPICS} and missing_topics(tiny_card()) == ''
+    card = tiny_masks_card()
+    assert topics_of(card) == {
+        'segmentation/mask', 'segmentation/color', 'segmentation/overlay', 'segmentation/overlay/compressed',
+        'segmentation/camera_info',
+    }  # fmt: skip
+    assert missing_topics(card) == (
+        "the model 'tiny' gives no confidence and no depth, so there is no segmentation/confidence, depth/image, "
+        'depth/points, depth/camera_info'
+    )
+    settings = InferenceSettings(Student(save_tiny(tmp_path / 'masks.onnx', card=card), threads=1))
+    made = run(settings, image, None, topics_of(card), measure=True)
+    np.testing.assert_array_equal(made.images['segmentation/mask'], expected(image)[0])
+    assert made.depth is None and made.confidence is None and made.jpeg is not None
+
+
+def test_a_least_confidence_needs_a_confidence(tmp_path, student):
+    check_settings(InferenceSettings(student, min_confidence=0.5))
+    masks = Student(save_tiny(tmp_path / 'masks.onnx', card=tiny_masks_card()), threads=1)
+    check_settings(InferenceSettings(masks))
+    with pytest.raises(FamdaError, match="'tiny' gives no confidence, so min_confidence must be 0, not 0.5"):
+        check_settings(InferenceSettings(masks, min_confidence=0.5))

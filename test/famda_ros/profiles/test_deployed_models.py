@@ -12,7 +12,7 @@ import sys
 from dataclasses import replace
 
 import pytest
-from tiny_student import TINY_SPACE, save_tiny, tiny_card
+from tiny_student import TINY_SPACE, save_tiny, tiny_card, tiny_masks_card
 
 from famda_ros import files
 from famda_ros.errors import FamdaError
@@ -181,3 +181,12 @@ def test_two_at_a_time_are_refused(students):
     deploy(students / 'first.onnx', folder)
     with deployed_models._locked(folder), pytest.raises(FamdaError, match='somebody else'):
         deploy(students / 'second.onnx', folder)
+
+
+def test_other_outputs_are_refused_where_a_node_would_refuse_them(students):
+    folder = students / 'robot'
+    deploy(students / 'first.onnx', folder)
+    masks = save_tiny(students / 'masks.onnx', card=tiny_masks_card(domain='night'))
+    with pytest.raises(FamdaError, match='gives labels instead of labels and confidence and depth in the profile'):
+        deploy(masks, folder)
+    assert deploy(masks, folder, 'masks').profile == 'masks'

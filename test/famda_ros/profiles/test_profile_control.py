@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny_student import TINY_SPACE, save_tiny, tiny_card
+from tiny_student import TINY_SPACE, save_tiny, tiny_card, tiny_masks_card
 
 from famda_ros.errors import FamdaError
 from famda_ros.profiles.parameters import PARAMETERS
@@ -334,3 +334,33 @@ def test_rollback_to_auto_is_auto_again(values):
     assert roll_back(control) == ''
     assert control.requested == 'auto' and control.settings.profile == 'night'
     assert 'from the start' in control.describe()['profile_reason']
+
+
+def test_no_topic_comes_or_goes_with_a_profile(tmp_path, values):
+    control = start(values)
+    save_tiny(tmp_path / 'day.onnx', card=tiny_masks_card(outputs=('labels', 'confidence')))
+    assert switch(control, values['auto.day']) == (
+        "the model 'day.onnx' gives labels and confidence instead of labels and confidence and depth, so topics would "
+        'come or go; start another node for it'
+    )
+    assert control.student.card.name == 'own'
+
+
+def test_students_without_confidence(tmp_path, values):
+    """They switch, by request and by the light, and take no least confidence."""
+    for name in ('own', 'day', 'night'):
+        save_tiny(tmp_path / f'{name}.onnx', card=tiny_masks_card(name=name))
+    control = start(values)
+    assert 'so min_confidence must be 0, not 0.5' in switch(control, values['auto.night'])
+    assert 'must be 0, not 0.2' in control.why_unfit({**values, 'min_confidence': 0.2})
+    assert control.why_unfit(values) == ''
+    (tmp_path / 'night.yaml').write_text('model: night.onnx\n')
+    control.measured('front', 120.0, float('nan'), IMAGE)
+    attempt = control.begin(values['auto.night'])
+    assert attempt.done.wait(20) and not attempt.fault and 'they give no confidence' in attempt.note
+    assert switch(control, 'auto') == ''
+    begun = time.monotonic()
+    while control.student.card.name != 'day' and time.monotonic() < begun + 20:
+        control.measured('front', 120.0, float('nan'), IMAGE)
+        time.sleep(0.02)
+    assert control.student.card.name == 'day'

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import onnx
 import pytest
-from tiny_student import TINY_SPACE, save_tiny, tiny_card, tiny_onnx
+from tiny_student import TINY_SPACE, save_tiny, tiny_card, tiny_masks_card, tiny_onnx
 
 from famda_ros.errors import FamdaError
 from famda_ros.student.model_card import METADATA_KEY, ModelCard, read_card
@@ -46,6 +46,11 @@ def test_read_from_onnx(tmp_path):
         ({'weights': 'bf16'}, 'weights must be one of fp32, fp16'),
         ({'weights': 'fp16', 'precision': 'int8'}, 'weights fp16 need the precision fp32'),
         ({'weights_sha256': 'abc'}, '64 hexadecimal'),
+        ({'outputs': ('depth',)}, 'outputs must be labels and some of labels, confidence, depth'),
+        ({'outputs': ('labels', 'normals')}, 'outputs must be labels'),
+        ({'outputs': ('labels',), 'depth_range_m': None}, 'focal is for depth, which the student does not give'),
+        ({'outputs': ('labels',), 'focal': None}, 'depth_range_m and depth belong together'),
+        ({'depth_range_m': None}, 'depth_range_m and depth belong together'),
     ],
 )
 def test_senseless_values_are_refused(changes, sentence):
@@ -119,3 +124,19 @@ def test_labels_topic_text():
     labels = json.loads(tiny_card().labels_json())
     assert labels['ignore'] == 255 and labels['label_space'] == TINY_SPACE.name
     assert labels['classes'][1] == {'id': 1, 'name': 'red', 'color': [200, 0, 0]}
+
+
+@pytest.mark.parametrize('outputs', [('labels',), ('labels', 'confidence')])
+def test_a_student_need_not_give_everything(tmp_path, outputs):
+    card = tiny_masks_card(outputs=outputs)
+    assert read_card(save_tiny(tmp_path / 'masks.onnx', card=card)) == card
+    assert card.gives('labels') and not card.gives('depth')
+    values = json.loads(tiny_card().to_json())
+    del values['outputs']  # a file from before there was a choice
+    assert ModelCard.from_json(json.dumps(values)).outputs == ('labels', 'confidence', 'depth')
+
+
+def test_outputs_that_the_card_does_not_name_are_refused(tmp_path):
+    path = save_tiny(tmp_path / 'more.onnx', metadata=tiny_masks_card().to_json())
+    with pytest.raises(FamdaError, match=r"'depth' tensor\(float\) instead of labels \(uint8\); make it with"):
+        read_card(path)

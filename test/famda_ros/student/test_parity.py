@@ -36,6 +36,16 @@ def test_nan_is_never_within_limits():
     assert 'depth' in agreement.fault(Limits(depth=1.0))
 
 
+def test_what_a_student_does_not_give_is_not_compared():
+    def masks(frame):
+        return {'labels': answer()['labels']}
+
+    agreement = compare(masks, masks, [np.zeros((4, 6, 3), np.uint8)])
+    assert agreement == Agreement(1, 1.0, None, None) and agreement.fault(Limits(1.0, 0.0, 0.0)) == ''
+    assert str(agreement) == '100.000 % of the labels agree (1 frames)'
+    assert str(Agreement(2, 1.0, None, 0.5)) == '100.000 % of the labels agree, depth differs by 50.000 % (2 frames)'
+
+
 def test_no_frames():
     with pytest.raises(FamdaError, match='at least one frame'):
         compare(lambda f: answer(), lambda f: answer(), [])

@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_student import FOCAL, HEIGHT, WIDTH, expected, save_tiny, tiny_card
+from tiny_student import FOCAL, HEIGHT, WIDTH, expected, save_tiny, tiny_card, tiny_masks_card
 
 from famda_ros.errors import FamdaError
 from famda_ros.student.parity import Limits
@@ -52,6 +52,26 @@ def test_every_size_comes_back(student, height, width):
     prediction = student.predict(np.full((height, width, 3), 100, np.uint8))
     assert prediction.labels.shape == prediction.confidence.shape == prediction.depth.shape == (height, width)
     np.testing.assert_allclose(prediction.depth, 50.0)
+
+
+@pytest.mark.parametrize('outputs', [('labels',), ('labels', 'confidence')])
+def test_what_the_student_does_not_give_is_none(tmp_path, outputs):
+    masks = Student(save_tiny(tmp_path / 'masks.onnx', card=tiny_masks_card(outputs=outputs)), threads=1)
+    image = picture()
+    prediction = masks.predict(image, 2 * FOCAL)
+    labels, confidence, _ = expected(image)
+    np.testing.assert_array_equal(prediction.labels, labels)
+    assert prediction.depth is None and (prediction.confidence is not None) == ('confidence' in outputs)
+    if prediction.confidence is not None:
+        np.testing.assert_array_equal(prediction.confidence, confidence)
+    assert tuple(masks.run(image)) == outputs
+
+
+def test_metres_without_a_focal_are_those_of_every_camera(tmp_path):
+    student = Student(save_tiny(tmp_path / 'any.onnx', card=tiny_card(focal=None)), threads=1)
+    depth = expected(picture())[2]
+    np.testing.assert_array_equal(student.predict(picture(), 2 * FOCAL).depth, depth)
+    np.testing.assert_allclose(student.predict(picture(), 2 * FOCAL, scale=1.5).depth, 1.5 * depth)
 
 
 def test_twice_the_focal_is_twice_as_far(student):
