@@ -74,8 +74,8 @@ $(STAMP): setup.py pyproject.toml | $(BIN)/python
 	set -x; $(BIN)/python -m pip install --disable-pip-version-check $(PIP_FLAGS) -e ".[$$extras]"
 	@touch $@
 
-# Tests of a file stay together, and those that start nodes (test/conftest.py).
-SIDE_BY_SIDE := -n 2 --dist loadgroup
+# Tests of a file stay together, and all that start nodes (test/conftest.py).
+SIDE_BY_SIDE := -n 2
 
 # What a robot runs; no torch.
 ROBOT_TESTS := test/famda_ros test/launch

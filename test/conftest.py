@@ -6,6 +6,7 @@ A test is slow if it lies in one of the rooms below, or is marked ``slow`` in it
 about two seconds.
 """
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -53,13 +54,22 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if config.option.markexpr == FAST and is_slow(collection_path) else None
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests of slow rooms; where tests run side by side, keep those of a file, and of nodes, together."""
-    side_by_side = config.pluginmanager.hasplugin('xdist')
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of slow rooms."""
     for item in items:
         if is_slow(item.path):
             item.add_marker(pytest.mark.slow)
-        if side_by_side:
-            starts_nodes = any(item.path.is_relative_to(TESTS / part) for part in DDS_TESTS)
-            item.add_marker(pytest.mark.xdist_group('DDS' if starts_nodes else str(item.path)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Return what spreads tests over processes: those of a file stay together, and all that start nodes."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition('::')[0]
+            starts_nodes = any((TESTS.parent / file).is_relative_to(TESTS / part) for part in DDS_TESTS)
+            return 'DDS' if starts_nodes else file
+
+    return ByFile(config, log)
