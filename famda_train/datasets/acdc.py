@@ -13,9 +13,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from famda_ros.errors import FamdaError
 from famda_train.datasets.label_maps import CITYSCAPES_TRAIN_IDS
-from famda_train.datasets.published import PublishedDataset, check_split, list_images, records
+from famda_train.datasets.published import PublishedDataset, records
 
 CONDITIONS = ('fog', 'night', 'rain', 'snow')
 LABELLED = ('train', 'val')
@@ -51,14 +50,13 @@ class Acdc(PublishedDataset):
         store: str | Path | None = None,
     ):
         root = Path(root)
-        check_split(split, self.SPLITS, self.TITLE)
-        if condition and condition not in CONDITIONS:
-            raise FamdaError(f"{self.TITLE} has no condition '{condition}'; choose one of {', '.join(CONDITIONS)}")
+        self.check_choice('split', split, self.SPLITS)
+        self.check_choice('condition', condition or CONDITIONS[0], CONDITIONS)
         present = [c for c in CONDITIONS if (root / 'rgb_anon' / c / split).is_dir()]
         names = [condition] if condition else present or CONDITIONS[:1]
         images = [
             image for name in names
-            for image in list_images(root, root / 'rgb_anon' / name / split, ['*/*_anon.png'], self.TITLE, self.LAYOUT)
+            for image in self.list_images(root, root / 'rgb_anon' / name / split, ['*/*_anon.png'])
         ]  # fmt: skip
         frames = records(root, images, _stem, lambda image: {'labels': _labels(root, image)})
         gt = [root / 'gt' / name / split for name in names]

@@ -17,7 +17,7 @@ import yaml
 
 from famda_ros.errors import FamdaError
 from famda_train.datasets.label_maps import CAMVID_IDS
-from famda_train.datasets.published import PublishedDataset, check_split, list_images, records
+from famda_train.datasets.published import PublishedDataset, records
 
 
 class CamVid(PublishedDataset):
@@ -56,8 +56,8 @@ class CamVid(PublishedDataset):
             raise FamdaError(f'every must be 1 (all images) or more, not {every}')
         if focal is not None and not focal > 0:
             raise FamdaError(f'focal must be above 0, in widths of the image, not {focal}')
-        check_split(split, splits_of(root) or (split,), self.TITLE)
-        images = list_images(root, root / split / 'images', ['*.jpg', '*.png'], self.TITLE, self.LAYOUT)[::every]
+        self.check_choice('split', split, splits_of(root) or (split,))
+        images = self.list_images(root, root / split / 'images', ['*.jpg', '*.png'])[::every]
         labels = root / split / 'labels'
         frames = records(
             root, images, lambda i: i.stem, lambda i: {'labels': labels / f'{i.stem}.png'},

@@ -20,7 +20,7 @@ import numpy as np
 from famda_ros.errors import FamdaError
 from famda_ros.student.depth_units import cityscapes_disparity_to_metres
 from famda_train.datasets.label_maps import CITYSCAPES_LABEL_IDS
-from famda_train.datasets.published import PublishedDataset, check_split, list_images, read_depth_png, records
+from famda_train.datasets.published import PublishedDataset, read_depth_png, records
 
 FULL_WIDTH = 2048
 DEFAULT_FOCAL, DEFAULT_BASELINE = 2262.52, 0.209313
@@ -53,8 +53,8 @@ class Cityscapes(PublishedDataset):
         self, root: str | Path, split: str = 'train', label_space: str | None = None, store: str | Path | None = None
     ):
         root = Path(root)
-        check_split(split, self.SPLITS, self.TITLE)
-        images = list_images(root, root / 'leftImg8bit' / split, [f'*/*{IMAGE}'], self.TITLE, self.LAYOUT)
+        self.check_choice('split', split, self.SPLITS)
+        images = self.list_images(root, root / 'leftImg8bit' / split, [f'*/*{IMAGE}'])
         folders = {'depth': root / 'disparity' / split}
         if split != 'test':
             folders['labels'] = root / 'gtFine' / split

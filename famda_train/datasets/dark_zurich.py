@@ -12,9 +12,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from famda_ros.errors import FamdaError
 from famda_train.datasets.label_maps import CITYSCAPES_TRAIN_IDS
-from famda_train.datasets.published import PublishedDataset, check_split, list_images, records
+from famda_train.datasets.published import PublishedDataset, records
 
 TIMES = ('day', 'twilight', 'night')
 
@@ -48,12 +47,11 @@ class DarkZurich(PublishedDataset):
         store: str | Path | None = None,
     ):
         root = Path(root)
-        check_split(split, self.SPLITS, self.TITLE)
-        if time and time not in TIMES:
-            raise FamdaError(f"{self.TITLE} has no time '{time}'; choose one of {', '.join(TIMES)}")
+        self.check_choice('split', split, self.SPLITS)
         time = time or ('day' if split.endswith('_ref') else 'night')
+        self.check_choice('time', time, TIMES)
         folder = root / 'rgb_anon' / split / time
-        images = list_images(root, folder, ['*/*_anon.png'], self.TITLE, self.LAYOUT)
+        images = self.list_images(root, folder, ['*/*_anon.png'])
         gt = root / 'gt' / split / time
         frames = records(
             root, images, lambda image: f'{time}_{_name(image)}',

@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from famda_train.datasets.label_maps import GTA5_IDS
-from famda_train.datasets.published import PublishedDataset, check_split, list_images, records
+from famda_train.datasets.published import PublishedDataset, records
 
 
 class Gta5(PublishedDataset):
@@ -38,8 +38,8 @@ class Gta5(PublishedDataset):
         self, root: str | Path, split: str = 'all', label_space: str | None = None, store: str | Path | None = None
     ):
         root = Path(root)
-        check_split(split, self.SPLITS, self.TITLE)
-        images = list_images(root, root / 'images', ['*.png'], self.TITLE, self.LAYOUT)
+        self.check_choice('split', split, self.SPLITS)
+        images = self.list_images(root, root / 'images', ['*.png'])
         frames = records(root, images, lambda i: i.stem, lambda i: {'labels': root / 'labels' / i.name})
         super().__init__(root, split, label_space, frames, {'labels': root / 'labels'}, store)
 

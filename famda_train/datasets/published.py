@@ -73,6 +73,32 @@ class PublishedDataset(Dataset):
         }
 
     @classmethod
+    def check_choice(cls, what: str, chosen: str, choices: Sequence[str]) -> None:
+        """Refuse a split, a condition or what else the data set is divided by, that it has not.
+
+        Raises:
+            FamdaError: names the choices.
+        """
+        if chosen not in choices:
+            raise FamdaError(f"{cls.TITLE} has no {what} '{chosen}'; choose one of {', '.join(choices)}")
+
+    @classmethod
+    def list_images(cls, root: Path, folder: Path, patterns: Iterable[str]) -> list[Path]:
+        """Return the images below a folder of the root, sorted.
+
+        Raises:
+            FamdaError: the folder is missing or holds none; names the expected layout.
+        """
+        layout = f'{cls.TITLE} is laid out as {cls.LAYOUT} (docs/datasets.md)'
+        if not folder.is_dir():
+            raise FamdaError(f"'{root}' has no folder {relative(root, folder)}; {layout}")
+        found = (path for pattern in patterns for path in folder.glob(pattern))
+        images = sorted(path for path in found if not path.name.startswith('.'))  # what macOS leaves beside them
+        if not images:
+            raise FamdaError(f"'{folder}' holds no images; {layout}")
+        return images
+
+    @classmethod
     def expected_ground_truth(cls, part: str) -> tuple[str, ...]:
         """Return the kinds of ground truth that the publisher's whole set has."""
         return cls.GROUND_TRUTH
@@ -159,31 +185,9 @@ def records(
     return frames
 
 
-def list_images(root: Path, folder: Path, patterns: Iterable[str], title: str, layout: str) -> list[Path]:
-    """Return the images below a folder, sorted.
-
-    Raises:
-        FamdaError: the folder is missing or holds none; names the expected layout.
-    """
-    where = relative(root, folder)
-    if not folder.is_dir():
-        raise FamdaError(f"'{root}' has no folder {where}; {title} is laid out as {layout} (docs/datasets.md)")
-    found = (path for pattern in patterns for path in folder.glob(pattern))
-    images = sorted(path for path in found if not path.name.startswith('.'))  # what macOS leaves beside them
-    if not images:
-        raise FamdaError(f"'{folder}' holds no images; {title} is laid out as {layout} (docs/datasets.md)")
-    return images
-
-
 def relative(root: Path, path: Path) -> str:
     """Return a path below the root with forward slashes."""
     return path.relative_to(root).as_posix()
-
-
-def check_split(split: str, splits: Sequence[str], title: str) -> None:
-    """Refuse a split that the data set has not."""
-    if split not in splits:
-        raise FamdaError(f"{title} has no split '{split}'; choose one of {', '.join(splits)}")
 
 
 def read_ids(path: Path) -> np.ndarray:

@@ -18,7 +18,7 @@ from famda_ros.errors import FamdaError
 from famda_ros.student.depth_units import synthia_to_metres
 from famda_train.datasets.frame_folder import read_png
 from famda_train.datasets.label_maps import SYNTHIA_IDS
-from famda_train.datasets.published import PublishedDataset, check_split, list_images, read_depth_png, read_ids, records
+from famda_train.datasets.published import PublishedDataset, read_depth_png, read_ids, records
 
 FOCAL, FULL_WIDTH = 532.740352, 1280
 LABEL_FOLDERS, DEPTH_FOLDERS = ('GT/LABELS', 'parsed_LABELS'), ('Depth/Depth', 'Depth')
@@ -44,8 +44,8 @@ class Synthia(PublishedDataset):
         self, root: str | Path, split: str = 'all', label_space: str | None = None, store: str | Path | None = None
     ):
         root = Path(root)
-        check_split(split, self.SPLITS, self.TITLE)
-        images = list_images(root, root / 'RGB', ['*.png'], self.TITLE, self.LAYOUT)
+        self.check_choice('split', split, self.SPLITS)
+        images = self.list_images(root, root / 'RGB', ['*.png'])
         labels, depth = (first_folder(root, names) for names in (LABEL_FOLDERS, DEPTH_FOLDERS))
         frames = records(
             root, images, lambda image: image.stem,

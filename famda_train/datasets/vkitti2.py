@@ -20,7 +20,7 @@ from famda_ros.errors import FamdaError
 from famda_ros.student.depth_units import vkitti2_to_metres
 from famda_train.datasets.frame_folder import read_png
 from famda_train.datasets.label_maps import VKITTI2_IDS, vkitti2_ids
-from famda_train.datasets.published import PublishedDataset, check_split, list_images, read_depth_png, records
+from famda_train.datasets.published import PublishedDataset, read_depth_png, records
 
 FOCAL, FULL_WIDTH = 725.0087, 1242
 SCENES = ('Scene01', 'Scene02', 'Scene06', 'Scene18', 'Scene20')
@@ -59,7 +59,7 @@ class VirtualKitti2(PublishedDataset):
         store: str | Path | None = None,
     ):
         root = Path(root)
-        check_split(split, self.SPLITS, self.TITLE)
+        self.check_choice('split', split, self.SPLITS)
         folders = [
             root / scene / condition / 'frames' / 'rgb' / camera
             for scene in SCENES if (root / scene).is_dir()
@@ -68,7 +68,7 @@ class VirtualKitti2(PublishedDataset):
         ]  # fmt: skip
         if not folders:
             raise FamdaError(f"'{root}' has no folder Scene01; {self.TITLE} is laid out as {self.LAYOUT}")
-        images = [i for f in folders for i in list_images(root, f, ['rgb_*.jpg', 'rgb_*.png'], self.TITLE, self.LAYOUT)]
+        images = [i for f in folders for i in self.list_images(root, f, ['rgb_*.jpg', 'rgb_*.png'])]
         frames = records(root, images, _stem, _ground_truth, lambda image, width: FOCAL * width / FULL_WIDTH)
         first = {kind: path.parent for kind, path in _ground_truth(images[0]).items()}
         super().__init__(root, split, label_space, frames, first, store)

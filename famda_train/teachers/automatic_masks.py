@@ -73,6 +73,13 @@ class GeneratorSettings:
         return {name: value for name, value in asdict(self).items() if name not in ('mask_nms_thresh', 'min_area')}
 
 
+FINE_MASKS = GeneratorSettings(
+    pred_iou_thresh=0.86, stability_score_thresh=0.92, crop_n_layers=1, crop_n_points_downscale_factor=2,
+    min_mask_region_area=100, mask_nms_thresh=0.9, min_area=20,
+)  # fmt: skip
+"""A finer preset than segment-anything's, chosen for pseudo-labels (SAM4UDASS, 2023): thin and small things count."""
+
+
 class PointPredictor(abc.ABC):
     """What the generator asks of a model: to look at an image once, then to segment what points lie on.
 

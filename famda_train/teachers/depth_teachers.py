@@ -43,15 +43,7 @@ DEPTH_TEACHERS: dict[str, TeacherClass] = {
 
 
 def build_depth_teacher(name: str, settings: Mapping[str, Any] | None = None) -> DepthTeacher:
-    """Return a depth teacher by name.
-
-    Args:
-        name: one of :data:`DEPTH_TEACHERS`.
-        settings: arguments of its class, and ``name`` = another name for its store.
-
-    Raises:
-        FamdaError: no such teacher or setting, a wrong value, missing packages or weights.
-    """
+    """Return one of :data:`DEPTH_TEACHERS`, as :func:`build_teacher` does."""
     return build_teacher(DEPTH_TEACHERS, name, settings, 'depth teacher')
 
 

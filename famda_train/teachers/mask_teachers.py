@@ -37,13 +37,5 @@ MASK_TEACHERS: dict[str, TeacherClass] = {
 
 
 def build_mask_teacher(name: str, settings: Mapping[str, Any] | None = None) -> MaskTeacher:
-    """Return a mask teacher by name.
-
-    Args:
-        name: one of :data:`MASK_TEACHERS`.
-        settings: arguments of its class, and ``name`` = another name for its store.
-
-    Raises:
-        FamdaError: no such teacher or setting, a wrong value, missing packages or weights.
-    """
+    """Return one of :data:`MASK_TEACHERS`, as :func:`build_teacher` does."""
     return build_teacher(MASK_TEACHERS, name, settings, 'mask teacher')

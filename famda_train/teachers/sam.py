@@ -17,7 +17,7 @@ from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncode
 from famda_ros.errors import FamdaError
 from famda_ros.files import sha256_of
 from famda_train.label_store.licences import APACHE, licence
-from famda_train.teachers.automatic_masks import AutomaticMasks, GeneratorSettings
+from famda_train.teachers.automatic_masks import FINE_MASKS, AutomaticMasks
 from famda_train.teachers.setting_types import AtLeastOne
 from famda_train.teachers.torch_runtime import Precision, choose_device, choose_precision
 from famda_train.teachers.weights import Weights
@@ -33,23 +33,17 @@ OBTAIN = f'download sam_vit_b, sam_vit_l or sam_vit_h from {SOURCE}'
 class SamMasks:
     """segment-anything's models through its own SamAutomaticMaskGenerator.
 
-    The defaults are a finer preset than the package's, chosen for pseudo-labels (SAM4UDASS, 2023): thin and
-    small things count.
+    The defaults are those of FINE_MASKS.
 
     Args:
         checkpoint: .pth file with the weights of vit_b, vit_l or vit_h; which of them is seen from the weights.
         points_per_batch: points decoded at a time; no part of the identity.
         device: auto = the GPU where there is one, cpu, cuda, cuda:1.
         precision: auto = fp16 on a GPU, fp32 on a CPU.
-        generator: points_per_side, pred_iou_thresh, stability_score_thresh, stability_score_offset, box_nms_thresh,
-            crop_n_layers, crop_nms_thresh, crop_overlap_ratio, crop_n_points_downscale_factor,
-            min_mask_region_area, mask_nms_thresh, min_area: see GeneratorSettings.
+        generator: the fields of GeneratorSettings.
     """
 
-    generator = GeneratorSettings(
-        pred_iou_thresh=0.86, stability_score_thresh=0.92, crop_n_layers=1, crop_n_points_downscale_factor=2,
-        min_mask_region_area=100, mask_nms_thresh=0.9, min_area=20,
-    )  # fmt: skip
+    generator = FINE_MASKS
 
     def __init__(
         self,

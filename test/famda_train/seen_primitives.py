@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from famda_ros.student.label_space import FLAT7
 from famda_train.world.gbuffer import SKY, GBuffer
+from famda_train.world.materials import CLASS_OF_MATERIAL
 from famda_train.world.primitives import Kind
 
 
@@ -40,3 +42,12 @@ def assert_normals_face_the_camera(g: GBuffer) -> None:
     seen = g.primitive != SKY
     assert np.allclose(np.linalg.norm(g.normal, axis=0)[seen], 1, atol=1e-4)
     assert ((g.normal * g.rays).sum(0)[seen] >= 0.02).sum() <= 2
+
+
+def assert_labels_follow_materials(g: GBuffer) -> None:
+    """Fail unless every thing has one class, that of its material, and the sky alone has no thing and no depth."""
+    assert (g.labels == CLASS_OF_MATERIAL[g.material]).all()
+    for thing in np.unique(g.instance):
+        assert len(np.unique(g.labels[g.instance == thing])) == 1, thing
+    sky = g.labels == FLAT7.classes.index('sky')
+    assert (np.isinf(g.depth) == sky).all() and (sky == (g.instance == 0)).all() and (sky == (g.primitive == SKY)).all()

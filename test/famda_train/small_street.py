@@ -8,12 +8,16 @@ from pathlib import Path
 import torch
 
 from famda_ros.student.label_space import FLAT7
+from famda_train.datasets.frame_folder import FrameFolder
 from famda_train.datasets.render_to_disk import write_frames
+from famda_train.labelling.labelling import label_frames
 from famda_train.models.checkpoint import StudentSpec, build_network, save_student
 from famda_train.models.pyramid import TYPICAL_LOG_DEPTH
 from famda_train.world import render
 
 WIDTH, HEIGHT = 64, 32
+TEACHERS = {'masks': 'felzenszwalb', 'depth': 'street-world'}
+"""Teachers that need no weights."""
 SMALL_NETWORK = {'widths': [4, 8, 8, 8, 8], 'channels': 8}
 HEADS = {'segmentation': (len(FLAT7), 0.0), 'depth': (1, TYPICAL_LOG_DEPTH)}
 
@@ -22,6 +26,14 @@ def write_street(path: Path, domain: str, count: int, first: int = 0, truth: boo
     """Render a frame folder."""
     seeds = range(first, first + count)
     write_frames(path, domain, seeds, (render(seed, domain, WIDTH, HEIGHT) for seed in seeds), truth)
+    return path
+
+
+def write_labelled_street(path: Path, domain: str, count: int) -> Path:
+    """Render a frame folder and label it with :data:`TEACHERS`."""
+    write_street(path, domain, count)
+    for role, name in TEACHERS.items():
+        label_frames(FrameFolder(path), role, name)
     return path
 
 

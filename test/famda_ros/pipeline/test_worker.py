@@ -99,6 +99,17 @@ def work(student):
         assert not worker.running
 
 
+@pytest.fixture
+def publishing(work):
+    """Return (gate, camera, worker, scheduler): the camera publishes its first frame, and waits for the gate."""
+    gate = threading.Event()
+    camera = GatedCamera(gate)
+    worker, scheduler, _ = work(camera)
+    scheduler.put('', frame(0))
+    assert camera.begun.wait(PATIENCE_S)
+    return gate, camera, worker, scheduler
+
+
 def wait_for(condition):
     end = time.monotonic() + PATIENCE_S
     while not condition():
@@ -125,12 +136,8 @@ def test_the_next_frame_is_inferred_while_one_is_published(work, student):
     assert int(camera.statistics.report(time.monotonic(), 0, None).values['frames_answered']) == count
 
 
-def test_a_slow_listener_holds_back_few_frames(work):
-    gate = threading.Event()
-    camera = GatedCamera(gate)
-    _, scheduler, _ = work(camera)
-    scheduler.put('', frame(0))
-    assert camera.begun.wait(PATIENCE_S)
+def test_a_slow_listener_holds_back_few_frames(publishing):
+    gate, camera, _, scheduler = publishing
     for number in range(1, 50):
         scheduler.put('', frame(number))
     gate.set()
@@ -163,12 +170,8 @@ def test_nothing_is_published_after_the_end(work, student):
     assert not camera.published and not crashes
 
 
-def test_the_end_waits_for_what_is_being_published(work):
-    gate = threading.Event()
-    camera = GatedCamera(gate)
-    worker, scheduler, _ = work(camera)
-    scheduler.put('', frame(0))
-    assert camera.begun.wait(PATIENCE_S)
+def test_the_end_waits_for_what_is_being_published(publishing):
+    gate, camera, worker, _ = publishing
     threading.Timer(0.1, gate.set).start()
     worker.stop(PATIENCE_S)
     assert not worker.running and len(camera.published) == 1

@@ -5,22 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from famda_train.adapt.gate import (
-    ASK,
-    CLEAR,
-    FALL,
-    HOLD,
-    PROMOTE,
-    SPREADS,
-    Term,
-    decide,
-    decide_on_labels,
-    depth_alarms,
-    home_alarms,
-    latency_alarms,
-    share_alarms,
-    temporal_alarms,
-)
+from famda_train.adapt import gate
+from famda_train.adapt.gate import ASK, CLEAR, FALL, HOLD, PROMOTE, SPREADS, Term, decide
 
 
 def terms(*gains):
@@ -58,20 +44,21 @@ def test_an_alarm_holds_the_best_of_scores():
     (2.0, [0.5, 3.0], PROMOTE), (2.0, [-0.1, 4.0], HOLD), (-2.0, [-3.0, -1.0], HOLD), (2.0, None, ASK),
 ])  # fmt: skip
 def test_labels_decide_for_what_is_better_for_sure(difference, interval, verdict):
-    assert decide_on_labels(difference, interval, 10).verdict == verdict
+    assert gate.decide_on_labels(difference, interval, 10).verdict == verdict
     if interval:
-        assert decide_on_labels(difference, interval, 10, ['too slow']).verdict == HOLD
+        assert gate.decide_on_labels(difference, interval, 10, ['too slow']).verdict == HOLD
 
 
 def test_alarms_name_what_is_wrong():
     shares = np.array([0.5, 0.3, 0.01, 0.001]), np.array([0.6, 0.4, 0.0005, 0.0])
-    assert share_alarms(*shares, ['flat', 'sky', 'human', 'object']) == [
+    assert gate.share_alarms(*shares, ['flat', 'sky', 'human', 'object']) == [
         "the class 'human' vanishes: 1.00 % of the pixels -> 0.05 %"
     ]
-    assert depth_alarms(1.1) == depth_alarms(float('nan')) == [] and '1.60 times' in depth_alarms(1.6)[0]
-    assert '0.60 times' in depth_alarms(0.6)[0]
-    assert temporal_alarms(0.95, 0.94) == temporal_alarms(float('nan'), 0.5) == []
-    assert 'instead of 95.0 %' in temporal_alarms(0.95, 0.90)[0]
-    assert home_alarms(-1.0, [-1.5, -0.5]) == home_alarms(-3.0, [-6.0, 0.5]) == []
-    assert '3.0 points' in home_alarms(-3.0, [-4.0, -2.0])[0]
-    assert latency_alarms(20, 28) == latency_alarms(1, 5) == [] and '31.0 ms' in latency_alarms(20, 31)[0]
+    assert gate.depth_alarms(1.1) == gate.depth_alarms(float('nan')) == [] and '1.60 times' in gate.depth_alarms(1.6)[0]
+    assert '0.60 times' in gate.depth_alarms(0.6)[0]
+    assert gate.temporal_alarms(0.95, 0.94) == gate.temporal_alarms(float('nan'), 0.5) == []
+    assert 'instead of 95.0 %' in gate.temporal_alarms(0.95, 0.90)[0]
+    assert gate.home_alarms(-1.0, [-1.5, -0.5]) == gate.home_alarms(-3.0, [-6.0, 0.5]) == []
+    assert '3.0 points' in gate.home_alarms(-3.0, [-4.0, -2.0])[0]
+    assert gate.latency_alarms(20, 28) == gate.latency_alarms(1, 5) == []
+    assert '31.0 ms' in gate.latency_alarms(20, 31)[0]

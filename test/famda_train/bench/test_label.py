@@ -6,7 +6,6 @@ import pytest
 
 from famda_ros.errors import FamdaError
 from famda_train.bench.label import LabelSetup, ratios, run_label, slope
-from famda_train.commands import cli
 from famda_train.commands.progress import progress_bar
 
 
@@ -35,17 +34,3 @@ def test_speed_is_right_for_frames_that_come_in_blocks():
     assert slope(np.arange(10) / 5) == pytest.approx(5.0)
     with pytest.raises(FamdaError, match='too few'):
         slope([1.0, 2.0])
-
-
-@pytest.mark.parametrize(
-    'words, message',
-    [
-        (('--teachers', 'sam9'), "unknown teacher 'sam9'"),
-        (('--engines', 'snail'), "unknown engine 'snail'"),
-        (('--seconds', '0'), 'greater than 0'),
-        (('--size', 'large'), 'HEIGHTxWIDTH'),
-    ],
-)
-def test_impossible_setups_are_one_sentence(capsys, words, message):
-    assert cli.main(['bench', 'label', *words]) == cli.EXIT_ERROR
-    assert message in capsys.readouterr().err

@@ -113,22 +113,6 @@ def test_a_silent_node_is_one_sentence(tmp_path, monkeypatch):
         quiet._popen.communicate()
 
 
-@pytest.mark.parametrize(
-    'words, message',
-    [
-        (('--model', 'nowhere.onnx'), "cannot read the model 'nowhere.onnx'"),
-        (('--provider', 'abacus'), "unknown provider 'abacus'"),
-        (('--threads', '0'), '--threads and --rounds are 1 or more'),
-        (('--rates', '0'), 'greater than 0'),
-        (('--image', 'large'), 'HEIGHTxWIDTH'),
-    ],
-)
-def test_impossible_setups_are_one_sentence(capsys, model, words, message):
-    assert cli.main(['bench', 'node', '--model', model, *words]) == cli.EXIT_ERROR
-    error = capsys.readouterr().err
-    assert message in error and 'Traceback' not in error
-
-
 def test_without_ros_there_is_one_sentence(capsys, model, monkeypatch):
     monkeypatch.setattr(node.importlib.util, 'find_spec', lambda name: None)
     assert cli.main(['bench', 'node', '--model', model]) == cli.EXIT_ERROR

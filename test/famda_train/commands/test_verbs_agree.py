@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import yaml
-from small_street import HEIGHT, WIDTH, write_street
+from small_street import HEIGHT, TEACHERS, WIDTH, write_labelled_street
 
 from famda_ros.errors import FamdaError
 from famda_ros.messages.frame_index import INDEX
@@ -25,8 +25,6 @@ from famda_train.evaluation.evaluate import evaluate
 from famda_train.inspection.dataset_check import check_data
 from famda_train.labelling.labelling import label_frames
 from famda_train.training.samples import Samples
-
-TEACHERS = {'masks': 'felzenszwalb', 'depth': 'street-world'}
 
 
 def fit(path):
@@ -76,10 +74,7 @@ READ_STORES = {'fit', 'doctor'}
 
 @pytest.fixture(scope='module')
 def street(tmp_path_factory):
-    path = write_street(tmp_path_factory.mktemp('agree') / 'street', 'night', 3)
-    for role, name in TEACHERS.items():
-        label_frames(FrameFolder(path), role, name)
-    return path
+    return write_labelled_street(tmp_path_factory.mktemp('agree') / 'street', 'night', 3)
 
 
 def records(path, **changes):

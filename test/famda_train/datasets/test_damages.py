@@ -13,7 +13,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_street import write_street
+from small_street import TEACHERS, write_labelled_street
 
 from famda_ros.errors import FamdaError
 from famda_ros.messages.frame_index import focal_at, read_frame_index, read_picture
@@ -28,7 +28,6 @@ from famda_train.labelling.labelling import label_frames
 from famda_train.training.samples import Samples
 
 DAMAGES = int(os.environ.get('FAMDA_DAMAGES', '40'))
-TEACHERS = {'masks': 'felzenszwalb', 'depth': 'street-world'}
 STORES = [f'teachers/{role}-{name}' for role, name in TEACHERS.items()]
 FILES = ['frames.jsonl', 'dataset.yaml', *(f'{store}/index.jsonl' for store in STORES)]
 FILES += [f'{store}/teacher.json' for store in STORES]
@@ -47,10 +46,7 @@ VALUES = (
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    path = write_street(tmp_path_factory.mktemp('damages') / 'night', 'night', 2)
-    for role, name in TEACHERS.items():
-        label_frames(FrameFolder(path), role, name)
-    return path
+    return write_labelled_street(tmp_path_factory.mktemp('damages') / 'night', 'night', 2)
 
 
 @st.composite

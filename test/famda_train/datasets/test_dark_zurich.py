@@ -1,9 +1,7 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-import pytest
 from miniature_trees import write_dark_zurich
 
-from famda_ros.errors import FamdaError
 from famda_train.datasets.dark_zurich import DarkZurich
 
 
@@ -12,10 +10,6 @@ def test_the_time_of_the_day_is_chosen(tmp_path):
     assert [frame.stem for frame in DarkZurich(tmp_path).frames] == [f'night_GOPR0300_frame_{i:06d}' for i in range(2)]
     assert DarkZurich(tmp_path, time='day').frames[0].stem == 'day_GOPR0301_frame_000000'
     assert DarkZurich(tmp_path, 'val_ref').frames[0].stem.startswith('day_')
-    with pytest.raises(FamdaError, match='no folder rgb_anon/train/twilight'):
-        DarkZurich(tmp_path, time='twilight')
-    with pytest.raises(FamdaError, match='choose one of day, twilight, night'):
-        DarkZurich(tmp_path, time='noon')
 
 
 def test_only_val_is_labelled(tmp_path):

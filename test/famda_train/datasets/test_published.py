@@ -165,3 +165,18 @@ def test_depth_needs_sixteen_bits_and_equal_channels(tmp_path):
     miniature_trees.put(tmp_path / 'mixed.png', np.stack([one, one, one + 1], -1))
     with pytest.raises(FamdaError, match='channels that differ'):
         read_depth_png(tmp_path / 'mixed.png')
+
+
+@pytest.mark.parametrize(
+    ('kind', 'options', 'sentence'),
+    [
+        ('acdc', {'condition': 'dusk'}, "ACDC has no condition 'dusk'; choose one of fog, night, rain, snow"),
+        ('acdc', {'condition': 'snow'}, 'no folder rgb_anon/snow/train; ACDC is laid out as'),
+        ('dark-zurich', {'time': 'noon'}, "Dark Zurich has no time 'noon'; choose one of day, twilight, night"),
+        ('dark-zurich', {'time': 'twilight'}, 'no folder rgb_anon/train/twilight; Dark Zurich is laid out as'),
+        ('synthia', {'split': 'val'}, "SYNTHIA-RAND-CITYSCAPES has no split 'val'; choose one of all"),
+    ],
+)
+def test_a_part_that_is_not_there_is_refused(trees, kind, options, sentence):
+    with pytest.raises(FamdaError, match=sentence):
+        open_dataset(trees[kind][0], **options)

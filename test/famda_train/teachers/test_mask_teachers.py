@@ -13,9 +13,10 @@ from famda_train.teachers.mask_teachers import MASK_TEACHERS, build_mask_teacher
 
 @pytest.mark.parametrize('name', MASK_TEACHERS)
 def test_every_setting_is_documented(name):
-    teacher = MASK_TEACHERS[name]
-    for setting in teacher.settings():
-        assert setting in (teacher.load().__doc__ or ''), setting
+    teacher = MASK_TEACHERS[name].load()
+    documentation = f'{teacher.__doc__} {getattr(teacher, "generator", None).__doc__}'
+    for setting in MASK_TEACHERS[name].settings():
+        assert f' {setting}:' in documentation or f' {setting},' in documentation, setting
 
 
 @pytest.mark.parametrize('name', MASK_TEACHERS)

@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 from miniature_trees import WRITERS
-from small_street import SMALL_NETWORK, write_checkpoint, write_street
+from small_street import SMALL_NETWORK, TEACHERS, write_checkpoint, write_street
 
 from famda_ros.errors import FamdaError
 from famda_ros.resources import resource
@@ -19,7 +19,6 @@ from famda_train.training.training_cli import main
 
 CONFIGS = sorted(Path(resource('config/train/daformer.yaml')).parent.glob('*.yaml'))
 REAL = [path for path in CONFIGS if '_to_' in path.name]
-TEACHERS = {'masks': 'felzenszwalb', 'depth': 'street-world'}
 
 
 @pytest.fixture(scope='module')

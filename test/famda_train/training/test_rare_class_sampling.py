@@ -7,16 +7,8 @@ from hypothesis import strategies as st
 
 from famda_ros.errors import FamdaError
 from famda_ros.student.label_space import IGNORE
-from famda_train.training.rare_class_sampling import (
-    choose_crop,
-    class_probabilities,
-    class_shares,
-    count_classes,
-    draw_frame,
-    frames_with_class,
-    is_varied,
-    shows_class,
-)
+from famda_train.training import rare_class_sampling as rcs
+from famda_train.training.rare_class_sampling import count_classes, frames_with_class
 
 CLASSES = 4
 
@@ -66,8 +58,8 @@ def test_a_label_that_is_no_class_is_an_error_for_the_user():
 
 def test_shares_leave_ignored_pixels_out():
     counts = count_classes(Maps([[0, 0, 0, 1], [IGNORE] * 4]), CLASSES)
-    assert class_shares(counts).tolist() == [0.75, 0.25, 0, 0]
-    assert class_shares(count_classes(Maps([[IGNORE]]), CLASSES)).tolist() == [0, 0, 0, 0]
+    assert rcs.class_shares(counts).tolist() == [0.75, 0.25, 0, 0]
+    assert rcs.class_shares(count_classes(Maps([[IGNORE]]), CLASSES)).tolist() == [0, 0, 0, 0]
 
 
 def test_a_class_is_held_by_its_share_of_the_image_at_every_size():
@@ -92,27 +84,28 @@ def test_probabilities_are_the_published_formula_and_rare_is_likely():
     shares, everything = np.array([0.5, 0.3, 0.15, 0.05]), np.ones(4, bool)
     for temperature in (0.01, 0.1, 1.0):
         expected = np.exp((1 - shares) / temperature)
-        got = class_probabilities(shares, everything, temperature)
+        got = rcs.class_probabilities(shares, everything, temperature)
         np.testing.assert_allclose(got, expected / expected.sum())
         assert (np.diff(got) > 0).all()
-    np.testing.assert_allclose(class_probabilities(shares, everything, 1e6), 0.25, atol=1e-6)
+    np.testing.assert_allclose(rcs.class_probabilities(shares, everything, 1e6), 0.25, atol=1e-6)
 
 
 def test_a_class_in_no_frame_is_never_asked_for():
     counts = count_classes(random_maps(3), CLASSES)
     holds = frames_with_class(counts)
-    probabilities = class_probabilities(class_shares(counts), holds.any(0), 0.1)
+    probabilities = rcs.class_probabilities(rcs.class_shares(counts), holds.any(0), 0.1)
     assert probabilities[3] == 0 and probabilities.sum() == pytest.approx(1)
     rng = np.random.default_rng(0)
     for _ in range(200):
-        frame, wanted = draw_frame(holds, probabilities, rng)
+        frame, wanted = rcs.draw_frame(holds, probabilities, rng)
         assert holds[frame, wanted]
 
 
 def test_draws_follow_the_probabilities_and_the_generator():
     holds = np.array([[1, 0, 1], [1, 1, 0], [0, 1, 0]], bool)
     probabilities = np.array([0.2, 0.3, 0.5])
-    drawn = [[draw_frame(holds, probabilities, rng) for _ in range(3000)] for rng in map(np.random.default_rng, (1, 1))]
+    generators = map(np.random.default_rng, (1, 1))
+    drawn = [[rcs.draw_frame(holds, probabilities, rng) for _ in range(3000)] for rng in generators]
     assert drawn[0] == drawn[1]
     classes = np.bincount([wanted for _, wanted in drawn[0]]) / 3000
     np.testing.assert_allclose(classes, probabilities, atol=0.04)
@@ -123,17 +116,17 @@ def test_draws_follow_the_probabilities_and_the_generator():
 def test_a_single_frame_is_always_that_frame_and_nothing_labelled_is_an_error():
     counts = count_classes(Maps([[0, 0, 2]]), CLASSES)
     holds = frames_with_class(counts)
-    probabilities = class_probabilities(class_shares(counts), holds.any(0))
-    drawn = {draw_frame(holds, probabilities, np.random.default_rng(seed)) for seed in range(20)}
+    probabilities = rcs.class_probabilities(rcs.class_shares(counts), holds.any(0))
+    drawn = {rcs.draw_frame(holds, probabilities, np.random.default_rng(seed)) for seed in range(20)}
     assert drawn <= {(0, 0), (0, 2)}
     with pytest.raises(FamdaError, match='labelled source'):
-        class_probabilities(np.zeros(4), np.zeros(4, bool))
+        rcs.class_probabilities(np.zeros(4), np.zeros(4, bool))
 
 
 def test_shows_class():
     crop = np.array([[0, 0, 0, 1]])
-    assert shows_class(crop, 1, 0.25) and not shows_class(crop, 1, 0.26)
-    assert shows_class(crop, 1, 0.0) and not shows_class(crop, 2, 0.0)
+    assert rcs.shows_class(crop, 1, 0.25) and not rcs.shows_class(crop, 1, 0.26)
+    assert rcs.shows_class(crop, 1, 0.0) and not rcs.shows_class(crop, 2, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -142,13 +135,13 @@ def test_shows_class():
      ([0, 1, IGNORE, IGNORE], True), ([0, 0, 0, IGNORE], False)],
 )  # fmt: skip
 def test_a_varied_crop_has_no_class_of_three_quarters(labels, varied):
-    assert is_varied(np.array([labels], np.uint8)) == varied
+    assert rcs.is_varied(np.array([labels], np.uint8)) == varied
 
 
 @given(st.integers(0, 1000), st.integers(1, 14), st.integers(1, 14))
 def test_crops_lie_inside_and_repeat_with_the_generator(seed, height, width):
     labels = random_maps(seed).labels(0)
-    places = [choose_crop(labels, (height, width), np.random.default_rng(seed), is_varied) for _ in range(2)]
+    places = [rcs.choose_crop(labels, (height, width), np.random.default_rng(seed), rcs.is_varied) for _ in range(2)]
     assert places[0] == places[1]
     top, left = places[0]
     assert 0 <= top <= max(0, 10 - height) and 0 <= left <= max(0, 10 - width)
@@ -160,13 +153,18 @@ def test_a_crop_with_the_class_is_found_far_more_often_than_by_chance():
 
     def found(tries):
         rng = np.random.default_rng(0)
-        crops = [choose_crop(labels, (10, 10), rng, lambda crop: shows_class(crop, 2, 0.2), tries) for _ in range(200)]
-        return sum(shows_class(labels[y : y + 10, x : x + 10], 2, 0.2) for y, x in crops)
+
+        def shows(crop):
+            return rcs.shows_class(crop, 2, 0.2)
+
+        crops = [rcs.choose_crop(labels, (10, 10), rng, shows, tries) for _ in range(200)]
+        return sum(shows(labels[y : y + 10, x : x + 10]) for y, x in crops)
 
     assert found(10) > 3 * found(1) > 0
 
 
 def test_tries_end():
     judged = []
-    choose_crop(np.zeros((9, 9), np.uint8), (3, 3), np.random.default_rng(0), lambda crop: judged.append(crop.shape))
+    labels, rng = np.zeros((9, 9), np.uint8), np.random.default_rng(0)
+    rcs.choose_crop(labels, (3, 3), rng, lambda crop: judged.append(crop.shape))
     assert judged == [(3, 3)] * 10

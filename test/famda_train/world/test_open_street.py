@@ -8,13 +8,13 @@ import math
 
 import numpy as np
 import pytest
+import seen_primitives
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seen_primitives import assert_normals_face_the_camera, assert_on_primitives, local_points
 
 from famda_ros.student.label_space import FLAT7, IGNORE
 from famda_train.world import drive, render
-from famda_train.world.gbuffer import GROUND, SKY, GBuffer, make_gbuffer
+from famda_train.world.gbuffer import GROUND, GBuffer, make_gbuffer
 from famda_train.world.materials import CLASS_OF_MATERIAL, Material
 from famda_train.world.open_ground import Shape
 from famda_train.world.open_street import FIELD_OF_VIEW, open_focal, open_layout, open_scene
@@ -38,7 +38,7 @@ def gallery() -> tuple[GBuffer, ...]:
 @given(st.integers(0, 10**6))
 def test_points_lie_on_their_primitive(seed):
     g = look(seed)
-    ids, point = local_points(g)
+    ids, point = seen_primitives.local_points(g)
     half = g.primitives.half[ids].T.astype(np.float64)
     kind = g.primitives.kind[ids]
     normals, offsets = frustum_planes(half.T, g.primitives.taper[ids])
@@ -50,14 +50,14 @@ def test_points_lie_on_their_primitive(seed):
         (np.sqrt((ratio**2).sum(0)) - 1) * half.min(0),
     )
     tolerance = 3e-4 + 4e-5 * g.depth[g.primitive >= 0]
-    assert_on_primitives(g, distance, tolerance)
+    seen_primitives.assert_on_primitives(g, distance, tolerance)
 
 
 @some_seeds
 @given(st.integers(0, 10**6))
 def test_normals_are_those_of_the_depth_and_face_the_camera(seed):
     g = look(seed)
-    assert_normals_face_the_camera(g)
+    seen_primitives.assert_normals_face_the_camera(g)
     # Neighbours on one flat face lie in the plane that the normal says.
     flat = g.primitive == GROUND
     flat[g.primitive >= 0] = np.isin(g.primitives.kind, (Kind.BOX, Kind.FRUSTUM))[g.primitive[g.primitive >= 0]]
@@ -80,12 +80,7 @@ def test_ground_is_the_plane_below_the_camera(seed):
 @some_seeds
 @given(st.integers(0, 10**6))
 def test_labels_follow_materials_and_instances_have_one_class(seed):
-    g = look(seed)
-    assert (g.labels == CLASS_OF_MATERIAL[g.material]).all()
-    for thing in np.unique(g.instance):
-        assert len(np.unique(g.labels[g.instance == thing])) == 1, thing
-    sky = g.labels == FLAT7.classes.index('sky')
-    assert (np.isinf(g.depth) == sky).all() and (sky == (g.instance == 0)).all() and (sky == (g.primitive == SKY)).all()
+    seen_primitives.assert_labels_follow_materials(look(seed))
 
 
 @some_seeds
