@@ -41,6 +41,8 @@ class NetworkShape(Protocol):
 def network_size(card: NetworkShape, width: int, height: int, pixel_aspect: float = 1.0) -> tuple[int, int]:
     """Return (width, height) in pixels at which the network sees an image.
 
+    It sees about the card's ``pixels``; of smaller images as many as they have, but no fewer than it was trained for.
+
     Args:
         card: of the student; with ``stride`` 0 its file has one fixed shape, which is returned.
         width, height: of the image, pixels.
@@ -62,9 +64,11 @@ def network_size(card: NetworkShape, width: int, height: int, pixel_aspect: floa
             f'an image of {width}x{height} pixels is too elongated (1:{max(shape, 1 / shape):.0f}, at most '
             f'1:{MOST_ELONGATED:g}); cut it, and say so in the roi of camera_info'
         )
-    if abs(math.log(card.network_width / card.network_height / shape)) <= SQUARE_TOLERANCE:
+    trained = card.network_width * card.network_height
+    budget = min(card.pixels, max(width * height, trained))  # to enlarge an image shows nothing more
+    if budget == trained and abs(math.log(card.network_width / card.network_height / shape)) <= SQUARE_TOLERANCE:
         return card.network_width, card.network_height
-    return fitting_size(shape, card.pixels, card.stride)
+    return fitting_size(shape, budget, card.stride)
 
 
 @lru_cache(maxsize=64)  # asked several times for every frame, of the same few cameras

@@ -39,8 +39,8 @@ class ModelCard:
     Attributes:
         name: what a person calls this model.
         label_space: name, classes and colours of the train ids in ``labels``.
-        network_width, network_height: size in pixels that the student was trained for, and that it sees cameras of
-            this shape at.
+        network_width, network_height: size in pixels that the student was trained for, and that it sees small images
+            of this shape at.
         focal: focal length in network pixels that the metres of ``depth`` are for; None = they are not for any one
             focal length, and stay as they are for every camera; also where there is no depth.
         depth_range_m: (nearest, farthest) metres the network was trained for; at or
@@ -59,7 +59,8 @@ class ModelCard:
             ``home`` and ``shifted`` (mean over several sets) → ``before`` (at temperature 1) and ``after``; and
             ``data``, what it was measured on. Empty = not measured.
         stride: network heights and widths are multiples of it; 0 = the file has the one fixed shape.
-        pixels: pixels in all that the network sees of an image, about; 0 = those of the training size.
+        pixels: pixels in all that the network sees of an image, about, where the image has so many; 0 = those of the
+            training size.
         reference: what frames of the domain look like, for the drift monitor; None = not measured.
         outputs: which of :data:`OUTPUTS` the student gives; ``labels`` always.
         schema_version: layout of this card.

@@ -16,7 +16,7 @@ import re
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -223,7 +223,7 @@ class _Adaptation:
     def _arguments(self, choice: TeacherChoice, steps: int, out: Path, **values: Any) -> list[str]:
         """Return the arguments of ``famda fit``."""
         frame = self._frames().frames[0]
-        size = network_size(self._card, frame.width, frame.height)
+        size = network_size(replace(self._card, pixels=0), frame.width, frame.height)  # that of training
         options: dict[str, Any] = {
             'seed_everything': self._settings.seed,
             'model.init_args.init_from': self._base,

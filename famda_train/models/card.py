@@ -50,6 +50,7 @@ def model_card(
         network_height=height,
         focal=spec.focal * height / spec.height,
         stride=stride,
+        pixels=max(spec.pixels, width * height),
         depth_range_m=spec.depth_range_m,
         domain=spec.domain,
         precision=precision,

@@ -35,6 +35,7 @@ class StudentSpec:
     Attributes:
         label_space: name of the label space.
         width, height: network resolution in pixels.
+        pixels: that the robot lets the network see of a camera, about, see ModelCard; 0 = those of the resolution.
         focal: canonical focal in pixels at network resolution; the student's metres are its.
         depth_range_m: scored range; predictions beyond its end are "beyond range".
         output_range_m: predictions are clamped to this range.
@@ -56,6 +57,7 @@ class StudentSpec:
     heads: dict[str, tuple[int, float]] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     licence: str = ''
+    pixels: int = 0
 
 
 def build_network(spec: StudentSpec, fresh: bool = False) -> StudentNetwork:

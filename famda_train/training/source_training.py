@@ -78,6 +78,8 @@ class SourceTraining(lightning.LightningModule):
             they are.
         network_size: width and height in pixels of the images that the robot gives the student; None = the size of
             the target's images in this training, or of the source's without a target.
+        pixels: that the robot lets the student see of a camera, about, where that has so many: 150528 for 448x336; None
+            = as with ``init_from``, and no fewer than ``network_size`` has.
         average: decay per step of a moving average of the weights, 0.998 for example, that becomes the student
             (arXiv 1803.05407 for why); 0 = the student is what was trained last. For training on the source alone.
         keep_start: share of the weights of ``init_from`` in the student that is written (WiSE-FT, arXiv 2109.01903), so
@@ -103,6 +105,7 @@ class SourceTraining(lightning.LightningModule):
         domain: str = 'unknown',
         windows: Windows | None = None,
         network_size: tuple[int, int] | None = None,
+        pixels: int | None = None,
         average: float = 0.0,
         keep_start: float = 0.0,
         only: list[str] | None = None,
@@ -113,7 +116,7 @@ class SourceTraining(lightning.LightningModule):
         self.settings = plain_settings(locals(), SourceTraining)
         self.learning_rate, self.encoder_rate, self.weight_decay = learning_rate, encoder_rate, weight_decay
         self.ramp_steps, self.power, self.source_strength = ramp_steps, power, source_strength
-        self.domain, self.windows, self.network_size = domain, windows, network_size
+        self.domain, self.windows, self.network_size, self.pixels = domain, windows, network_size, pixels
         labels = Segmentation(get_label_space(label_space), segmentation)
         metres = Depth(depth, labels.sky)
         self.depth_range_m, self.output_range_m = metres.settings.range_m, metres.output_range_m
@@ -162,6 +165,7 @@ class SourceTraining(lightning.LightningModule):
             self.spec,
             width=width,
             height=height,
+            pixels=max(self.spec.pixels, width * height) if self.pixels is None else self.pixels,
             focal=focal,
             depth_range_m=self.depth_range_m,
             output_range_m=self.output_range_m,

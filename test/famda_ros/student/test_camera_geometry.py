@@ -42,6 +42,18 @@ def test_usual_cameras(image, network):
     assert network_size(FIXED, *image) == (320, 240)
 
 
+def test_more_pixels_than_in_training_are_seen_of_images_that_have_them():
+    card = tiny_card(network_width=320, network_height=240, stride=16, pixels=448 * 336)
+    sizes = {
+        (160, 120): (320, 240),
+        (320, 240): (320, 240),
+        (400, 300): (400, 304),
+        (640, 480): (448, 336),
+        (1280, 720): (512, 288),
+    }
+    assert {image: network_size(card, *image) for image in sizes} == sizes
+
+
 @given(st.integers(200, 4000), st.integers(200, 4000), st.floats(0.3, 3), st.floats(0.7, 1.4))
 def test_both_focal_lengths_are_one_at_network_size(width, height, relative_focal, pixel_aspect):
     if not 1 / 6 < width / height / pixel_aspect < 6:

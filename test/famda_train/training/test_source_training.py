@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Both Lightning modules, driven through ``famda fit`` as a user would."""
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import lightning
@@ -16,7 +17,7 @@ from famda_train.label_store.label_store import LabelStore
 from famda_train.labelling.labelling import label_frames
 from famda_train.models.blocks import upsample
 from famda_train.models.card import model_card
-from famda_train.models.checkpoint import load_student
+from famda_train.models.checkpoint import load_student, save_student
 from famda_train.training.batch_norm_statistics import reestimate_batch_norm
 from famda_train.training.data_module import AdaptationData
 from famda_train.training.samples import Samples
@@ -279,6 +280,20 @@ def test_a_start_with_another_canonical_focal_keeps_its_metres(street):
         for network in (module.network, module.averaged if module.averaged is not None else module.teacher):
             now, then = (n.eval()(image)['depth'] for n in (network, before))
             torch.testing.assert_close(now, then + math.log(80.0 / spec.focal))
+
+
+def test_the_pixels_that_the_robot_shows_come_from_the_start_unless_named(street):
+    start, spec = write_checkpoint(street / 'pixels.ckpt'), load_student(street / 'pixels.ckpt')[1]
+    finer = street / 'finer.ckpt'
+    save_student(finer, replace(spec, pixels=150_528), load_student(start)[0])
+    for settings, pixels in (({}, 150_528), ({'pixels': 76_800}, 76_800), ({'network_size': (640, 480)}, 307_200)):
+        for training in (SourceTraining, SelfTraining):
+            module = training(init_from=str(finer), **settings)
+            data = AdaptationData(str(street / 'source'), str(street / 'target'))
+            module.trainer = SimpleNamespace(datamodule=data, max_steps=1, global_step=0)
+            module.setup('fit')
+            assert module.spec.pixels == model_card(module.spec, module.network, 'x').pixels == pixels
+    assert model_card(spec, load_student(start)[0], 'x').pixels == spec.width * spec.height
 
 
 def test_a_share_of_the_start_is_kept_and_parts_are_left_alone(street):
