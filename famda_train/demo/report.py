@@ -57,6 +57,15 @@ METRICS = {
     'delta1': Metric('δ < 1.25', '%', 1, 'pixels whose depth is within 25\u00a0% of the true one; higher is better'),
 }
 
+
+class Event(NamedTuple):
+    """What happened at one point of the story."""
+
+    title: str
+    fact: str
+    text: str
+
+
 LIMITS = (
     'The depth teacher is a stand-in: it was trained on the same renderer that draws this world, so the depth gain '
     'here does not predict that of Depth Anything on your camera.',
@@ -89,8 +98,8 @@ def render_report(
     """Return the report as one self-contained HTML page.
 
     Args:
-        results: what ``results.json`` holds: ``adaptation``, ``perception``,
-            ``seconds``, ``environment`` and ``seed``.
+        results: what ``results.json`` holds: ``drift``, ``recording``, ``adaptation``, ``gate``, ``deployment``,
+            ``perception``, ``seconds``, ``environment`` and ``seed``.
         rows: pictures, see :mod:`famda_train.pictures.student_comparison`.
         space: label space of the masks.
         next_steps: (what, command) pairs.
@@ -100,6 +109,7 @@ def render_report(
     seconds = {name: float(value) for name, value in results.get('seconds', {}).items() if name != 'total'}
     return report_templates(Path(__file__).parent / 'templates').get_template('report.html').render(
         headline=headline(adaptation),
+        story=story(results) if 'drift' in results else [],
         adaptation=adaptation,
         students=students,
         metrics=METRICS,
@@ -110,7 +120,7 @@ def render_report(
         ticks=[(metres, 100 * depth_position(metres)) for metres in TICKS_M],
         beyond_range=BEYOND_RANGE_RGB,
         class_iou=_class_iou(adaptation, students),
-        perception_facts=_perception_facts(results['perception']),
+        perception_facts=_perception_facts(results['perception']) if results['perception'] else {},
         seconds=seconds,
         longest_seconds=max([*seconds.values(), 1e-9]),
         total_seconds=results.get('seconds', {}).get('total', sum(seconds.values())),
@@ -126,6 +136,45 @@ def headline(adaptation: Mapping[str, Any]) -> str:
     miou = _change('mIoU', before.get('miou'), after.get('miou'), 1, ' %')
     error = _change('the depth error', before.get('abs_rel'), after.get('abs_rel'), 3, '')
     return f'Without a single night label, {miou} and {error}.'
+
+
+def story(results: Mapping[str, Any]) -> list[Event]:
+    """Return what happened, in the order in which it did; of the deployment only what there was."""
+    drift, recording, gate, robot = (results[key] for key in ('drift', 'recording', 'gate', 'deployment'))
+    events = [
+        Event(
+            'The night is noticed', f'{format_number(drift["detected_after_s"], 1)} s',
+            f'The day student drives {format_number(drift["home_s"], 0)} s through its own light, with '
+            f'{drift["false_alarms"]} false alarms, and then into the night: {drift["reason"]}.',
+        ),
+        Event(
+            'A bag is recorded', f'{format_number(recording["bag_seconds"], 1)} s',
+            f'The alarm triggers the recorder: {recording["images"]} images, those of {recording["pre_s"]:g} s before '
+            'the alarm among them.',
+        ),
+        Event(
+            'A student is adapted', f'{recording["frames"]} frames',
+            f'Frames of that bag, without a label, through famda adapt. {headline(results["adaptation"])}',
+        ),
+        Event('The gate decides', gate['verdict'], f'Without labels: {gate["reasons"][0]}.'),
+        Event(
+            'A sabotaged student comes by', gate['sabotaged_verdict'],
+            f'The same student, {gate["sabotage"]}: {gate["sabotaged_reasons"][0]}.',
+        ),
+    ]  # fmt: skip
+    if robot['swapped_without_drop'] is None:
+        return [*events, Event('The student on the robot', 'as before', f'{robot["left_out"]}.')]
+    masks = (
+        f'On the frames after it the node gives {format_number(robot["miou_after"], 1)} % mIoU; the day student would '
+        f'give {format_number(robot["miou_day_after"], 1)} % there, and gave '
+        f'{format_number(robot["miou_before"], 1)} % on those before.'
+    )
+    lost = 'No frame is lost' if robot['swapped_without_drop'] else 'Some frames are lost'
+    swap = (
+        f'Deployed as a new version, taken over by the running node between two frames, after '
+        f'{robot["frames_before"]} answers of the day student. {lost}. {masks}'
+    )
+    return [*events, Event('The running node takes it', f'{robot["frames_after"]} frames', swap)]
 
 
 def _change(name: str, before: Any, after: Any, digits: int, unit: str) -> str:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from famda_ros.student.colorize import color_mask
 from famda_ros.student.label_space import VKITTI8
-from famda_train.demo.report import headline, render_report, write_report
+from famda_train.demo.report import headline, render_report, story, write_report
 from famda_train.pictures.depth_colors import depth_picture
 
 VOID = {'area', 'base', 'br', 'col', 'embed', 'hr', 'img', 'input', 'link', 'meta', 'source', 'track', 'wbr'}
@@ -68,6 +68,16 @@ def results():
             'headers_equal': True,
             'latency_ms': {'p50': 12.34, 'p99': 45.67},
         },
+        'drift': {'home_s': 8.0, 'detected_after_s': 3.7, 'false_alarms': 0, 'reason': 'luma 31 instead of 99 to 120'},
+        'recording': {'bag_seconds': 43.1, 'images': 431, 'frames': 288, 'pre_s': 2.0},
+        'gate': {
+            'verdict': 'promote', 'reasons': ['the sum is +1.23'], 'sabotage': 'biased to <road>',
+            'sabotaged_verdict': 'hold', 'sabotaged_reasons': ["the class 'sky' vanishes"],
+        },
+        'deployment': {
+            'swapped_without_drop': True, 'frames_before': 83, 'frames_after': 117, 'miou_before': 41.2,
+            'miou_after': 58.6, 'miou_day_after': 40.4, 'left_out': '',
+        },
         'seconds': {'world': 10.4, 'self_training': 99.9, 'total': 111.0},
         'environment': {'cpu': 'x<y', 'cores': 2, 'python': '3.11', 'torch': '2.13', 'onnxruntime': '1.32'},
         'seed': 7,
@@ -102,6 +112,23 @@ def test_every_number_is_there(results, rows):
         assert word in text
     assert 'nan' not in text.lower().split()
     assert 'None' not in text
+
+
+def test_the_story_tells_every_fact(results):
+    text = Page(render_report(results, [], VKITTI8)).text
+    for word in ('3.7 s', '43.1 s', '431 images', '288 frames', 'luma 31', 'promote', 'the sum is +1.23', 'hold',
+                 'biased to <road>', "'sky' vanishes", '117 frames', '83 answers', '58.6', '41.2', '40.4',
+                 'No frame is lost'):  # fmt: skip
+        assert word in text
+    results['deployment']['swapped_without_drop'] = False
+    assert 'Some frames are lost' in story(results)[-1].text
+
+
+def test_what_was_not_done_on_the_robot_is_said(results):
+    results['perception'] = None
+    results['deployment'] = {'swapped_without_drop': None, 'left_out': 'rclpy is missing'}
+    text = Page(render_report(results, [], VKITTI8)).text
+    assert 'rclpy is missing.' in text and 'On the robot' not in text and 'between two frames' not in text
 
 
 def test_pictures_decode_to_what_went_in(results, rows):
