@@ -11,7 +11,7 @@ A plain install is a robot install (no torch).  Extras add the rest:
 * ``scale`` labelling on many machines
 * ``docs``  the documentation as a site
 * ``test``  what the tests need
-* ``dev``   the same, with linters and colcon
+* ``dev``   the same, with linters, colcon, and what drives the Chromium of the machine in tests of pages
 """
 from glob import glob
 from pathlib import Path
@@ -88,6 +88,7 @@ EXTRAS = {
         'mypy>=1.13',
         'types-PyYAML',
         'colcon-common-extensions>=0.3',
+        'playwright>=1.40',
         # colcon-core needs < 80, torch needs >= 77.0.3
         'setuptools>=77.0.3,<80',
     ],
