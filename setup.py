@@ -74,7 +74,6 @@ EXTRAS = {
         'safetensors>=0.4',
         'tensorboard>=2.18',
         'jinja2>=3.1',
-        'mcap>=1.2',
     ],
     'video': VIDEO,
     'docs': ['mkdocs-material>=9.6', 'mkdocstrings-python>=1.16'],

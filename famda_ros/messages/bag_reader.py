@@ -26,9 +26,10 @@ from famda_ros.messages.bag_types import (
     typestore,
 )
 from famda_ros.messages.camera_info import calibration_fault, focal_of, info_topic_of, intrinsics_of
-from famda_ros.messages.cut_mcap import CutRecording, NoMcapError, has_no_end, whole_part
+from famda_ros.messages.cut_mcap import CutRecording, NoMcapError, whole_part
 from famda_ros.messages.exif import turned_fault
 from famda_ros.messages.image_messages import MalformedImage, compressed_to_rgb, faint_fault, image_to_rgb
+from famda_ros.messages.mcap_records import has_no_end
 
 STORAGE_SUFFIXES = ('.mcap', '.db3')
 

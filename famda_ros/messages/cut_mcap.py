@@ -11,29 +11,30 @@ from __future__ import annotations
 import functools
 import io
 import struct
-import sys
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
-from zlib import crc32
 
-import lz4.frame  # as zstd: it comes with rosbags, which needs both for whole files
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
-MAGIC = b'\x89MCAP0\r\n'
-FOOTER, SCHEMA, CHANNEL, MESSAGE, CHUNK, CHUNK_INDEX, STATISTICS, DATA_END = 2, 3, 4, 5, 6, 8, 11, 15
-PRIVATE = 0x80
-"""Records of this kind and above are anybody's own."""
-HEAD = struct.Struct('<BQ')
-MESSAGE_HEAD = struct.Struct('<HIQQ')
-NEVER_WRITTEN = 4096
-"""So many zero bytes at the end, or more, are room that the file system gave and nobody filled."""
+from famda_ros.messages.mcap_records import (
+    CHANNEL,
+    CHUNK,
+    CHUNK_INDEX,
+    DATA_END,
+    FOOTER,
+    HEAD,
+    MAGIC,
+    MESSAGE,
+    MESSAGE_HEAD,
+    SCHEMA,
+    STATISTICS,
+    Chunk,
+    DamagedChunk,
+    Record,
+    open_chunk,
+    record_bytes,
+    records_of,
+)
 
 
 class NoMcapError(Exception):
@@ -85,14 +86,6 @@ class CutRecording:
         return io.BufferedReader(_TwoParts(open(self._path, 'rb'), self._part.size, self._part.tail))
 
 
-def has_no_end(path: Path) -> bool:
-    """Tell whether an MCAP file lacks the bytes that it must end with."""
-    with path.open('rb') as file:
-        end = file.seek(0, io.SEEK_END)
-        file.seek(max(0, end - len(MAGIC)))
-        return end < 2 * len(MAGIC) or file.read() != MAGIC
-
-
 def whole_part(path: Path) -> WholePart:
     """Look through a file without an end; reads all of it once, and not again while it stays as it is.
 
@@ -107,32 +100,22 @@ def whole_part(path: Path) -> WholePart:
 @functools.lru_cache(maxsize=16)
 def _whole_part(path: Path, size: int, _mtime_ns: int) -> WholePart:
     index, rest, is_all = _Index(), b'', False
+    end = min(size, len(MAGIC))
     with path.open('rb') as file:
         if size and file.read(len(MAGIC)) != MAGIC[:size]:
             raise NoMcapError
-        written = _written(file, size)
-        end = min(size, len(MAGIC))
-        file.seek(end)
-        while True:
-            opcode, length = HEAD.unpack(file.read(HEAD.size)) if end + HEAD.size <= written else (0, 0)
-            if opcode == DATA_END:
-                is_all = True
+        for record in records_of(file, heads_of_messages=True):
+            is_all = record.opcode == DATA_END
+            if is_all:
                 break
-            if not (0 < opcode < DATA_END or opcode >= PRIVATE):
+            if not record.is_whole:
+                rest = _whole_records(record)
                 break
-            if end + HEAD.size + length > written:
-                rest = _whole_messages(file.read(max(0, written - end - HEAD.size))) if opcode == CHUNK else b''
+            if not index.add(record):
                 break
-            # Of a message outside of chunks only the head is of interest here.
-            content = file.read(min(length, MESSAGE_HEAD.size) if opcode == MESSAGE else length)
-            if not index.add(opcode, content, end, HEAD.size + length):
-                break
-            end += HEAD.size + length
-            file.seek(end)
+            end = record.start + record.size
     if rest:
-        chunk = _chunk(rest)
-        index.add(CHUNK, chunk[HEAD.size :], end, len(chunk))
-        rest = chunk
+        index.add(Record(CHUNK, rest[HEAD.size :], end, len(rest)))
     tail = index.end_of_file(rest, end)
     return WholePart(end, tail, sum(index.counts.values()), index.last_ns, is_all)
 
@@ -149,15 +132,16 @@ class _Index:
     last_ns: int = 0
     outside: bool = False
 
-    def add(self, opcode: int, content: bytes, start: int, size: int) -> bool:
+    def add(self, record: Record) -> bool:
         """Take a record of the file in; False = it is damaged."""
-        if opcode == CHUNK:
-            return self._add_chunk(content, start, size)
         try:
-            self._add_record(opcode, content)
-        except struct.error:
+            if record.opcode == CHUNK:
+                self._add_chunk(record, open_chunk(record))
+            else:
+                self._add_record(record.opcode, record.content)
+        except (DamagedChunk, struct.error):
             return False
-        self.outside = self.outside or opcode == MESSAGE
+        self.outside = self.outside or record.opcode == MESSAGE
         return True
 
     def _add_record(self, opcode: int, content: bytes) -> tuple[int, int] | None:
@@ -172,46 +156,38 @@ class _Index:
             known[content[:2]] = content
         return None
 
-    def _add_chunk(self, content: bytes, start: int, size: int) -> bool:
-        head, records = _chunk_content(content)
-        if records is None:
-            return False
-        whole = list(_records(records))
-        if sum(HEAD.size + len(record) for _, record in whole) != len(records):
-            return False
-        try:
-            messages = [found for opcode, record in whole if (found := self._add_record(opcode, record))]
-        except struct.error:
-            return False
-        if messages:
-            compression, compressed = head
-            times, counts = [time_ns for _, time_ns in messages], Counter(channel for channel, _ in messages)
-            # Readers learn from the distances how many messages of a channel there are; the places are not read.
-            offsets, place = b'', start + size
-            for channel, count in counts.items():
-                offsets += struct.pack('<HQ', channel, place)
-                place += HEAD.size + 6 + 16 * count
-            self.chunks.append(
-                struct.pack('<QQQQI', min(times), max(times), start, size, len(offsets))
-                + offsets
-                + struct.pack('<QI', place - start - size, len(compression))
-                + compression
-                + struct.pack('<QQ', compressed, len(records))
-            )
-        return True
+    def _add_chunk(self, record: Record, chunk: Chunk) -> None:
+        messages = [found for inner in chunk.records if (found := self._add_record(*inner))]
+        if not messages:
+            return
+        times, counts = [time_ns for _, time_ns in messages], Counter(channel for channel, _ in messages)
+        # Readers learn from the distances how many messages of a channel there are; the places are not read.
+        end = record.start + record.size
+        offsets, place = b'', end
+        for channel, count in counts.items():
+            offsets += struct.pack('<HQ', channel, place)
+            place += HEAD.size + 6 + 16 * count
+        self.chunks.append(
+            struct.pack('<QQQQI', min(times), max(times), record.start, record.size, len(offsets))
+            + offsets
+            + struct.pack('<QI', place - end, len(chunk.compression))
+            + chunk.compression
+            + struct.pack('<QQ', chunk.compressed, chunk.size)
+        )
 
     def end_of_file(self, rest: bytes, size: int) -> bytes:
         """Return what follows ``size`` bytes of whole records: ``rest``, the summary and the footer."""
-        data_end = rest + _record(DATA_END, bytes(4))
+        data_end = rest + record_bytes(DATA_END, bytes(4))
         if self.outside or not self.counts:  # a reader goes through all records
-            return data_end + _record(FOOTER, bytes(20)) + MAGIC
+            return data_end + record_bytes(FOOTER, bytes(20)) + MAGIC
         counts = b''.join(struct.pack('<HQ', channel, count) for channel, count in self.counts.items())
         numbers = (sum(self.counts.values()), len(self.schemas), len(self.channels), 0, 0, len(self.chunks))
         statistics = struct.pack('<QHIIIIQQI', *numbers, self.first_ns, self.last_ns, len(counts)) + counts
-        summary = b''.join(_record(SCHEMA, schema) for schema in self.schemas.values())
-        summary += b''.join(_record(CHANNEL, channel) for channel in self.channels.values())
-        summary += b''.join(_record(CHUNK_INDEX, chunk) for chunk in self.chunks) + _record(STATISTICS, statistics)
-        footer = _record(FOOTER, struct.pack('<QQI', size + len(data_end), 0, 0))
+        summary = b''.join(record_bytes(SCHEMA, schema) for schema in self.schemas.values())
+        summary += b''.join(record_bytes(CHANNEL, channel) for channel in self.channels.values())
+        summary += b''.join(record_bytes(CHUNK_INDEX, chunk) for chunk in self.chunks)
+        summary += record_bytes(STATISTICS, statistics)
+        footer = record_bytes(FOOTER, struct.pack('<QQI', size + len(data_end), 0, 0))
         return data_end + summary + footer + MAGIC
 
 
@@ -251,75 +227,12 @@ class _TwoParts(io.RawIOBase):
         super().close()
 
 
-def _written(file: BinaryIO, size: int) -> int:
-    """Return the size without a long run of zeros at the end, which a power failure leaves."""
-    end = size
-    while end:
-        start = max(0, end - 2**16)
-        file.seek(start)
-        written = len(file.read(end - start).rstrip(b'\0'))
-        if written:
-            end = start + written
-            break
-        end = start
-    return end if size - end >= NEVER_WRITTEN else size
-
-
-def _record(opcode: int, content: bytes) -> bytes:
-    return HEAD.pack(opcode, len(content)) + content
-
-
-def _chunk(records: bytes) -> bytes:
-    """Return a chunk record, not compressed; its times are not read."""
-    return _record(CHUNK, struct.pack('<QQQIIQ', 0, 0, len(records), 0, 0, len(records)) + records)
-
-
-def _records(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield (opcode, content) of the whole records that bytes begin with."""
-    place = 0
-    while place + HEAD.size <= len(data):
-        opcode, length = HEAD.unpack_from(data, place)
-        end = place + HEAD.size + length
-        if not opcode or end > len(data):
-            return
-        yield opcode, data[place + HEAD.size : end]
-        place = end
-
-
-def _chunk_content(content: bytes) -> tuple[tuple[bytes, int], bytes | None]:
-    """Return ((compression, compressed size), records) of a chunk, or what there is of them; None = damaged."""
+def _whole_records(record: Record) -> bytes:
+    """Return the whole records of a chunk that is cut off as a chunk that is not, uncompressed; b'' = none."""
     try:
-        *_, size, crc, name = struct.unpack_from('<QQQII', content)
-        compression = content[32 : 32 + name]
-        (compressed,) = struct.unpack_from('<Q', content, 32 + name)
-    except struct.error:
-        return (b'', 0), None
-    data = content[40 + name :]
-    try:
-        records = _decompressed(data[:compressed], compression)
-    except (zstd.ZstdError, RuntimeError, EOFError):
-        return (compression, compressed), None
-    is_whole = len(data) >= compressed
-    if is_whole and (len(records) != size or (crc and crc32(records) != crc)):
-        return (compression, compressed), None
-    return (compression, compressed), records
-
-
-def _decompressed(data: bytes, compression: bytes) -> bytes:
-    """Return as much as can be had of data that may be cut off."""
-    if compression == b'zstd':
-        return zstd.ZstdDecompressor().decompress(data)
-    if compression == b'lz4':
-        return lz4.frame.LZ4FrameDecompressor().decompress(data)
-    if compression:
-        raise RuntimeError('a compression that MCAP does not name')
-    return data
-
-
-def _whole_messages(content: bytes) -> bytes:
-    """Return the whole records at the beginning of a chunk that is cut off; b'' = none."""
-    _, records = _chunk_content(content)
-    whole = [(opcode, record) for opcode, record in _records(records or b'')]
-    if any(len(record) < MESSAGE_HEAD.size for opcode, record in whole if opcode == MESSAGE):
+        records = b''.join(record_bytes(*inner) for inner in open_chunk(record).records)
+    except DamagedChunk:
         return b''
-    return b''.join(_record(opcode, record) for opcode, record in whole)
+    # Its times are not read.
+    content = struct.pack('<QQQIIQ', 0, 0, len(records), 0, 0, len(records)) + records
+    return record_bytes(CHUNK, content) if records else b''

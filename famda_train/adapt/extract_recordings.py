@@ -20,7 +20,8 @@ from famda_ros.messages.exif import turned_fault
 from famda_ros.messages.frame_index import read_picture
 from famda_ros.messages.image_encodings import ENCODINGS
 from famda_ros.messages.image_messages import compressed_to_rgb, image_to_rgb
-from famda_train.adapt.extract_salvage import Damage, is_ros1_mcap, salvage
+from famda_ros.messages.mcap_records import is_ros1
+from famda_ros.messages.salvage import Damage, salvage
 from famda_train.adapt.extract_video import VIDEO_SUFFIXES, VideoFrame, video_facts, video_frames
 from famda_train.adapt.frame_selection import MEASURED_WIDTH
 
@@ -109,7 +110,7 @@ class Recording:
     def _topics(self) -> dict[str, tuple[str, int]]:
         """Return {topic: (type, count)}; of a bag that its readers refuse, of what can be read."""
         file = next(iter(recordings_in(self.path)), None) if self.path.is_dir() else self.path
-        if file is None or not is_ros1_mcap(file):
+        if file is None or not is_ros1(file):
             try:
                 return topics_of(self.path)
             except FamdaError as error:

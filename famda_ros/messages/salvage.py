@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Recordings that readers of bags refuse, part by part: whatever can be read of them is.
+"""Recordings that :mod:`famda_ros.messages.bag_reader` refuses, part by part: whatever can be read of them is.
 
 MCAP (ROS 2 and ROS 1), SQLite3 (with what a killed recorder left beside it) and ROS 1 bags (without an index, too),
 each also packed by zstd.  What a file is, its content says, not its name.
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import bz2
 import contextlib
-import itertools
 import shutil
 import sqlite3
 import struct
@@ -19,17 +18,25 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import lz4.frame
-from mcap.exceptions import McapError
-from mcap.records import Channel, Chunk, Message, Schema
-from mcap.stream_reader import StreamReader, breakup_chunk
 from rosbags.typesys import Stores, get_typestore
 
-from famda_ros.errors import FamdaError
-from famda_ros.messages.bag_reader import read_raw, topics_of
 from famda_ros.messages.bag_types import CAMERA_INFO, full_type_name, ros2_camera_info, typestore
-from famda_ros.messages.cut_mcap import has_no_end, zstd
+from famda_ros.messages.mcap_records import (
+    CHANNEL,
+    CHUNK,
+    DATA_END,
+    MAGIC,
+    MESSAGE,
+    MESSAGE_HEAD,
+    SCHEMA,
+    channel_of,
+    open_chunk,
+    records_of,
+    schema_of,
+    zstd,
+)
 
-MCAP_MAGIC, SQLITE_MAGIC, BAG_MAGIC = b'\x89MCAP0\r\n', b'SQLite format 3\0', b'#ROSBAG V2.0\n'
+SQLITE_MAGIC, BAG_MAGIC = b'SQLite format 3\0', b'#ROSBAG V2.0\n'
 ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
 MISSES = 4096
 """So many rows in a row that cannot be read are taken for the end of a table."""
@@ -59,14 +66,6 @@ class Damage:
         counted = ((self.parts, 'damaged part'), (self.messages, 'damaged message'))
         said = [f'{count} {name}{"s" * (count > 1)} left out' for count, name in counted if count]
         return ', '.join([*said, *(['what came after the place where it is cut off or damaged is lost'] * self.is_cut)])
-
-
-def is_ros1_mcap(path: Path) -> bool:
-    """Tell whether a file is an MCAP recording of ROS 1."""
-    with path.open('rb') as file:
-        head = file.read(64)
-    (length,) = struct.unpack_from('<I', head, 17) if len(head) >= 21 else (0,)
-    return head.startswith(MCAP_MAGIC) and head[21 : 21 + length] == b'ros1'
 
 
 def salvage(path: Path, topics: set[str] | None, damage: Damage) -> Iterator[tuple[str, str, int, Any]]:
@@ -105,8 +104,8 @@ def _deserialised(raw: RawMessage, kind: str) -> Any:
 def _raw_messages(file: Path, damage: Damage, room: Path) -> Iterator[RawMessage]:
     with file.open('rb') as opened:
         head = opened.read(len(SQLITE_MAGIC))
-    if head.startswith(MCAP_MAGIC):
-        yield from _of_cut_mcap(file, damage) if _is_cut_mcap(file) else _of_mcap(file, damage)
+    if head.startswith(MAGIC):
+        yield from _of_mcap(file, damage)
     elif head.startswith(SQLITE_MAGIC):
         yield from _of_sqlite(file, damage, room)
     elif head.startswith(BAG_MAGIC):
@@ -132,54 +131,43 @@ def _unpack(file: Path, out: Path, damage: Damage) -> None:
     damage.is_cut = damage.is_cut or not decompressor.eof
 
 
-def _is_cut_mcap(file: Path) -> bool:
-    return file.suffix == '.mcap' and has_no_end(file) and not is_ros1_mcap(file)
-
-
-def _of_cut_mcap(file: Path, damage: Damage) -> Iterator[RawMessage]:
-    """Yield what readers of bags read of a file without an end, and where they refuse it, its whole chunks."""
-    damage.is_cut, read = True, 0
-    try:
-        for topic, kind, time_ns, data in read_raw(file, topics_of(file), lambda sentence: None):
-            read += 1
-            yield RawMessage(topic, kind, time_ns, bytes(data), ros1=False)
-    except FamdaError:
-        yield from itertools.islice(_of_mcap(file, damage), read, None)
-
-
 def _of_mcap(file: Path, damage: Damage) -> Iterator[RawMessage]:
-    schemas: dict[int, Schema] = {}
-    channels: dict[int, Channel] = {}
+    schemas: dict[int, str] = {}
+    channels: dict[int, tuple[int, str, str]] = {}
+    last = 0
     with file.open('rb') as opened:
-        records = iter(StreamReader(opened, emit_chunks=True).records)
-        while True:
+        for record in records_of(opened):
+            last = record.opcode if record.is_whole else 0
             try:
-                record = next(records)
-            except StopIteration:
-                return
-            except Exception:  # the library raises many kinds on damaged bytes
-                damage.is_cut = True
-                return
-            for inner in _chunk_records(record, damage) if isinstance(record, Chunk) else [record]:
-                if isinstance(inner, Schema):
-                    schemas[inner.id] = inner
-                elif isinstance(inner, Channel):
-                    channels[inner.id] = inner
-                elif isinstance(inner, Message) and (channel := channels.get(inner.channel_id)):
-                    schema = schemas.get(channel.schema_id)
-                    name = schema.name if schema else ''
-                    ros1 = channel.message_encoding == 'ros1'
-                    yield RawMessage(channel.topic, name, inner.log_time, inner.data, ros1)
+                inner = open_chunk(record).records if record.opcode == CHUNK else [(record.opcode, record.content)]
+                found = list(_mcap_messages(inner, schemas, channels))
+            except (ValueError, struct.error):
+                damage.parts += record.is_whole  # what is cut off besides being damaged is told as that alone
+                continue
+            yield from sorted(found, key=lambda message: message.time_ns)
+    damage.is_cut = damage.is_cut or last != DATA_END
 
 
-def _chunk_records(chunk: Chunk, damage: Damage) -> list[Any]:
-    """Return the records of a chunk, messages by their time; [] where it is damaged."""
-    try:
-        records = breakup_chunk(chunk, validate_crc=True)
-    except (McapError, Exception):
-        damage.parts += 1
-        return []
-    return sorted(records, key=lambda record: record.log_time if isinstance(record, Message) else -1)
+def _mcap_messages(records: list[tuple[int, bytes]], schemas, channels) -> Iterator[RawMessage]:
+    """Note schemas and channels, and yield messages.
+
+    Raises:
+        ValueError, struct.error: one of them is damaged.
+    """
+    for opcode, content in records:
+        if opcode == SCHEMA:
+            number, name = schema_of(content)
+            schemas[number] = name
+        elif opcode == CHANNEL:
+            number, *channel = channel_of(content)
+            channels[number] = tuple(channel)
+        elif opcode == MESSAGE:
+            number, _, time_ns, _ = MESSAGE_HEAD.unpack_from(content)
+            if number in channels:
+                schema, topic, encoding = channels[number]
+                yield RawMessage(
+                    topic, schemas.get(schema, ''), time_ns, content[MESSAGE_HEAD.size :], encoding == 'ros1'
+                )
 
 
 def _of_sqlite(file: Path, damage: Damage, room: Path) -> Iterator[RawMessage]:
