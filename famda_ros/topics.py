@@ -12,6 +12,8 @@ COLOR, OVERLAY = 'segmentation/color', 'segmentation/overlay'
 OVERLAY_COMPRESSED = f'{OVERLAY}{COMPRESSED}'
 """The overlay as JPEG, for narrow networks."""
 DEPTH = 'depth/image'
+DEPTH_COMPRESSED = f'{DEPTH}/compressedDepth'
+"""Depth as a PNG of millimetres, as image_transport's compressedDepth; in bags of ``famda perceive``."""
 POINTS = 'depth/points'
 LABELS, LABEL_INFO = 'segmentation/labels', 'segmentation/label_info'
 DOMAIN = 'domain'

@@ -18,6 +18,7 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 from famda_ros.errors import FamdaError
 from famda_ros.messages.bag_types import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, STRING, TF, message_type, typestore
 from famda_ros.messages.camera_info import Intrinsics, pinhole_arrays
+from famda_ros.messages.depth_image import COMPRESSED_FORMAT, compress_depth
 from famda_ros.messages.image_messages import check_layout, encode_image
 
 REGION_OF_INTEREST = 'sensor_msgs/msg/RegionOfInterest'
@@ -122,6 +123,10 @@ class BagWriter:
         """Write float32 [H, W] metres as a 32FC1 image (NaN = unknown, +inf = beyond range)."""
         self._write_array(topic, stamp_ns, frame_id, depth, '32FC1')
 
+    def write_compressed_depth(self, topic: str, stamp_ns: int, frame_id: str, depth: np.ndarray) -> None:
+        """Write float [H, W] metres as a PNG of whole millimetres, see :func:`.depth_image.compress_depth`."""
+        self.write_compressed_bytes(topic, stamp_ns, frame_id, compress_depth(depth), COMPRESSED_FORMAT)
+
     def write_compressed_image(
         self, topic: str, stamp_ns: int, frame_id: str, rgb: np.ndarray, quality: int = 95
     ) -> None:
@@ -129,7 +134,7 @@ class BagWriter:
         self.write_compressed_bytes(topic, stamp_ns, frame_id, encode_image(rgb, '.jpg', quality), 'jpeg')
 
     def write_compressed_bytes(self, topic: str, stamp_ns: int, frame_id: str, data: bytes, format: str) -> None:
-        """Write an image file's bytes as they are; ``format`` is 'jpeg' or 'png'."""
+        """Write an image file's bytes as they are; ``format`` is 'jpeg', 'png' or one of image_transport."""
         message = message_type(COMPRESSED_IMAGE)(
             header=_header(stamp_ns, frame_id), format=format, data=np.frombuffer(data, np.uint8)
         )

@@ -54,7 +54,7 @@ def image_to_array(msg: Any) -> np.ndarray:
             f'malformed image: {width}x{height} {msg.encoding} needs step >= {row} and step * height bytes, '
             f'but step is {step} and data has {size} bytes; check the driver that published it'
         )
-    _check_size(width, height)
+    check_size(width, height)
     rows = np.frombuffer(msg.data, np.uint8).reshape(height, step)[:, :row]
     if step != row:
         rows = np.ascontiguousarray(rows)
@@ -93,7 +93,7 @@ def compressed_to_rgb(msg: Any) -> np.ndarray:
         raise MalformedImage(f'{what} are no JPEG or PNG picture and cannot be decoded; publish one of these')
     if not header.whole:
         raise MalformedImage(f'{what} are cut off or damaged and cannot be decoded; check the driver that published it')
-    _check_size(header.width, header.height)
+    check_size(header.width, header.height)
     if header.channels == 1 and header.bits > 8 and not _is_deep(source):
         raise MalformedImage(
             f"{what} hold grey values of {header.bits} bits, as depth has, and their format names no picture of 16 "
@@ -151,7 +151,8 @@ def _shown(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:57] + '...')
 
 
-def _check_size(width: int, height: int) -> None:
+def check_size(width: int, height: int) -> None:
+    """Raise MalformedImage where an image has no pixels, or so many that it is refused before memory is taken."""
     if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE and width * height <= MAX_PIXELS):
         raise MalformedImage(
             f'image of {width}x{height} pixels is refused: at most {MAX_SIDE} a side and {MAX_PIXELS} in all; '

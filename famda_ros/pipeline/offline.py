@@ -9,13 +9,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from famda_ros import __version__
 from famda_ros.errors import FamdaError
 from famda_ros.messages.bag_reader import STORAGE_SUFFIXES, BagFrame, count_frames, iter_frames, recordings_in
 from famda_ros.messages.bag_writer import BagWriter
 from famda_ros.messages.camera_info import namespace_of, shape_fault
+from famda_ros.messages.compressed_image import JPEG_SIGNATURE
 from famda_ros.messages.exif import HEAD_BYTES, turned_fault
 from famda_ros.messages.frame_index import (
     INDEX,
@@ -25,14 +26,24 @@ from famda_ros.messages.frame_index import (
     read_frame_index,
     read_picture,
 )
-from famda_ros.messages.image_messages import MalformedImage
+from famda_ros.messages.image_messages import MalformedImage, encode_image
 from famda_ros.pipeline.drift import DriftMonitor
 from famda_ros.pipeline.outputs import missing_topics
 from famda_ros.student.camera_geometry import shape_warning
 from famda_ros.student.colorize import color_mask
 from famda_ros.student.label_space import LabelSpace
 from famda_ros.student.runtime import STAGES, Prediction, Student
-from famda_ros.topics import CAMERA_INFO, COLOR, CONFIDENCE, DEPTH, LABELS, MASK, RECORDED_TOPICS
+from famda_ros.topics import (
+    CAMERA_INFO,
+    COLOR,
+    COMPRESSED,
+    CONFIDENCE,
+    DEPTH,
+    DEPTH_COMPRESSED,
+    LABELS,
+    MASK,
+    RECORDED_TOPICS,
+)
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.ppm', '.tif', '.tiff')
 FOLDER_TOPIC = '/image'
@@ -42,6 +53,9 @@ FOLDER_PERIOD_NS = 100_000_000
 
 Entry = tuple[Path, FrameRecord | None]
 """An image of a folder and what a frame folder's index says about it."""
+
+DepthForm = Literal['float', 'millimetres']
+"""How a bag holds depth: 32FC1 as the node sends it, or a PNG of whole millimetres."""
 
 
 def perceive(
@@ -53,13 +67,15 @@ def perceive(
     provider: str = 'cpu',
     on_progress: Callable[[int, int], None] | None = None,
     on_outputs: Callable[[BagFrame, Prediction, LabelSpace], None] | None = None,
+    depth: DepthForm = 'float',
+    with_images: bool = False,
 ) -> dict[str, Any]:
     """Run a student over every image of a recording.
 
     The bag ``out`` gets, in the camera's namespace and with the header of the image:
     ``segmentation/mask``, ``segmentation/confidence``, ``segmentation/color``,
-    ``depth/image``, as far as the student gives them, ``camera_info`` where the recording has one, and once the
-    latched ``segmentation/labels``.
+    ``depth/image`` (or ``depth/image/compressedDepth``), as far as the student gives them, ``camera_info`` where the
+    recording has one, once the latched ``segmentation/labels``, and on request the image itself.
 
     Args:
         source: bag (folder, .mcap, .db3), frame folder or folder of images.
@@ -70,6 +86,10 @@ def perceive(
         provider: what the student runs on, see :class:`famda_ros.student.runtime.Student`.
         on_progress: called with (frames done, frames in all).
         on_outputs: called with every image, its prediction, and the label space.
+        depth: how the bag holds depth: ``float``, 32FC1; or ``millimetres``, a PNG, see
+            :func:`famda_ros.messages.depth_image.compress_depth`.
+        with_images: write the images, too, below their topic: as the recording holds them where it holds image files,
+            else as PNG.
 
     Returns:
         ``frames``, ``malformed`` (left out), ``malformed_images`` (why, each in a sentence), ``losses`` (sentences
@@ -119,7 +139,7 @@ def perceive(
                 if not done:
                     labels_topic = f'{namespace_of(frame.topic)}/{LABELS}'
                     bag.write_string(labels_topic, frame.stamp_ns, student.card.labels_json(), latched=True)
-                write_outputs(bag, frame, prediction, student)
+                write_outputs(bag, frame, prediction, student, depth, with_images)
             if on_outputs:
                 on_outputs(frame, prediction, student.card.label_space)
             done += 1
@@ -160,14 +180,26 @@ def _focal_warning(frame: BagFrame, student: Student) -> str:
     )
 
 
-def write_outputs(bag: BagWriter, frame: BagFrame, prediction: Any, student: Student) -> None:
-    """Write all outputs of one frame with the frame's header."""
+def write_outputs(
+    bag: BagWriter,
+    frame: BagFrame,
+    prediction: Any,
+    student: Student,
+    depth: DepthForm = 'float',
+    with_images: bool = False,
+) -> None:
+    """Write all outputs of one frame with the frame's header; see :func:`perceive`."""
     namespace, header = namespace_of(frame.topic), (frame.stamp_ns, frame.frame_id)
+    if with_images:
+        data, form = (frame.encoded, frame.format) if frame.encoded else (encode_image(frame.image, '.png'), 'png')
+        bag.write_compressed_bytes(f'{frame.topic.removesuffix(COMPRESSED)}{COMPRESSED}', *header, data, form)
     bag.write_mono8(f'{namespace}/{MASK}', *header, prediction.labels)
     if prediction.confidence is not None:
         bag.write_mono8(f'{namespace}/{CONFIDENCE}', *header, prediction.confidence)
     bag.write_image(f'{namespace}/{COLOR}', *header, color_mask(prediction.labels, student.card.label_space))
-    if prediction.depth is not None:
+    if prediction.depth is not None and depth == 'millimetres':
+        bag.write_compressed_depth(f'{namespace}/{DEPTH_COMPRESSED}', *header, prediction.depth)
+    elif prediction.depth is not None:
         bag.write_depth(f'{namespace}/{DEPTH}', *header, prediction.depth)
     info_topic = f'{namespace}/{CAMERA_INFO}'
     if frame.camera_info is not None:
@@ -244,8 +276,10 @@ def _read_images(
             recorded = record.extra.get('stamp_ns')
             focal, stamp_ns = focal_at(record, width), stamp_ns if recorded is None else recorded
         with file.open('rb') as opened:
-            if turned := turned_fault(opened.read(HEAD_BYTES), f"'{file}'"):
-                on_loss(turned)
+            data = opened.read(-1 if file.suffix.lower() in ('.jpg', '.jpeg') else HEAD_BYTES)
+        if turned := turned_fault(data[:HEAD_BYTES], f"'{file}'"):
+            on_loss(turned)
         # Of two files with one stem each keeps its whole name.
         name = record.stem if record is not None else file.stem if stems[file.stem] == 1 else file.name
-        yield BagFrame(stamp_ns, FOLDER_FRAME_ID, FOLDER_TOPIC, rgb, focal, name=name)
+        file_of_it: dict[str, Any] = {'encoded': data, 'format': 'jpeg'} if data.startswith(JPEG_SIGNATURE) else {}
+        yield BagFrame(stamp_ns, FOLDER_FRAME_ID, FOLDER_TOPIC, rgb, focal, name=name, **file_of_it)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from famda_ros.resources import DEFAULT_MODEL
 from famda_train.commands.recording_warnings import MOST_NAMED, print_warnings
@@ -27,6 +27,8 @@ def run(
     provider: str = 'cpu',
     pictures: str | None = None,
     video: str | None = None,
+    depth: Literal['float', 'millimetres'] = 'float',
+    with_images: bool = False,
 ) -> dict[str, Any]:
     """Run a student over a recording, without a ROS graph.
 
@@ -43,6 +45,9 @@ def run(
         pictures: folder for one PNG per frame, called after the picture file, or after the number and stamp of the
             bag's image: the image with its mask, beside the depth from 2 m (red) to 80 m (blue), where the student
             gives any; black = beyond range or unknown
+        depth: how the bag holds depth: float = 32FC1 as the node sends it; millimetres = PNG of whole millimetres
+            (compressedDepth), half the size, up to 65.534 m
+        with_images: write the images into the bag, too
         video: .mp4, .mkv or .webm file of the same pictures at the images' times; plays in every browser
     """
     from famda_ros.pipeline.offline import perceive
@@ -62,6 +67,8 @@ def run(
             provider=provider,
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
             on_outputs=draw,
+            depth=depth,
+            with_images=with_images,
         )
     left_out = f', {result["malformed"]} malformed images left out' if result['malformed'] else ''
     print(f'{result["frames"]} frames at {result["fps"]} frames/s on {result["provider"]} -> {out}{left_out}')

@@ -16,7 +16,8 @@ from famda_ros.errors import FamdaError
 from famda_ros.messages.bag_reader import custom_data, iter_frames, read_messages, topics_of
 from famda_ros.messages.bag_types import message_type, stamp_ns_of
 from famda_ros.messages.bag_writer import BagWriter
-from famda_ros.messages.image_messages import image_to_array
+from famda_ros.messages.depth_image import decompress_depth
+from famda_ros.messages.image_messages import compressed_to_rgb, image_to_array
 from famda_ros.pipeline.frame_statistics import frame_statistics, scalar_names
 from famda_ros.pipeline.offline import FOLDER_PERIOD_NS, perceive
 from famda_ros.resources import resource
@@ -75,6 +76,52 @@ def test_bag_by_value(tmp_path, model):
             np.testing.assert_array_equal(image_to_array(message), want)
         assert stamp_ns_of(have['/camera_info'][i].header) == STAMP + i
         assert have['/camera_info'][i].k[0] == 2 * FOCAL
+
+
+def test_millimetres_and_images(tmp_path, model):
+    """Depth as PNG of millimetres; image files as they were recorded, other images as PNG."""
+    images = pictures(2)
+    jpeg, form = cv2.imencode('.jpg', images[0])[1].tobytes(), 'bgr8; jpeg compressed bgr8'
+    for name in ('raw', 'jpeg'):
+        with BagWriter(tmp_path / name) as bag:
+            if name == 'raw':
+                bag.write_image('/cam/image', STAMP, 'optical', images[0])
+            else:
+                bag.write_compressed_bytes('/cam/image/compressed', STAMP, 'optical', jpeg, form)
+        out = tmp_path / f'{name}_out'
+        perceive(tmp_path / name, model, out, depth='millimetres', with_images=True)
+        have = answers(out, '/cam')
+        assert '/depth/image' not in have and len(have['/segmentation/mask']) == 1
+        (image,), (depth,) = have['/image/compressed'], have['/depth/image/compressedDepth']
+        seen = compressed_to_rgb(image)
+        assert (image.header.frame_id, stamp_ns_of(depth.header)) == ('optical', STAMP)
+        if name == 'raw':
+            np.testing.assert_array_equal(seen, images[0])
+        else:
+            assert (bytes(image.data), image.format) == (jpeg, form)
+        _, _, metres = expected(seen)
+        np.testing.assert_allclose(
+            decompress_depth(depth), np.where(metres > 65.534, np.inf, np.where(metres > 0, metres, np.nan)), atol=6e-4
+        )
+    (tmp_path / 'photos').mkdir()
+    (tmp_path / 'photos' / 'a.jpg').write_bytes(jpeg)
+    perceive(tmp_path / 'photos', model, tmp_path / 'photos_out', with_images=True)
+    have = answers(tmp_path / 'photos_out')
+    assert bytes(have['/image/compressed'][0].data) == jpeg and have['/depth/image'][0].encoding == '32FC1'
+
+
+def test_answers_of_a_real_student_are_small(tmp_path):
+    """A street of camera size: with depth as millimetres, 5 times smaller than the arrays at least."""
+    image = np.full((360, 640, 3), 128, np.uint8)
+    image[200:] = (90, 85, 80)
+    image[120:220, 60:200], image[100:230, 400:620] = (140, 60, 50), (60, 90, 40)
+    cv2.imwrite(str(tmp_path / 'a.png'), cv2.GaussianBlur(image, (5, 5), 0))
+    sizes = {}
+    for depth in ('float', 'millimetres'):
+        perceive(tmp_path, resource('models/street.onnx'), tmp_path / depth, depth=depth)
+        sizes[depth] = sum(file.stat().st_size for file in (tmp_path / depth).glob('*.mcap'))
+    raw = 360 * 640 * (1 + 1 + 3 + 4)
+    assert sizes['millimetres'] < raw / 5 and sizes['millimetres'] < 0.6 * sizes['float']
 
 
 def test_folders(tmp_path, model):
