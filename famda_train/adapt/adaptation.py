@@ -29,19 +29,25 @@ from famda_ros.profiles.profile_file import load_profile
 from famda_ros.resources import resolve
 from famda_ros.student.camera_geometry import network_size
 from famda_ros.student.drift_reference import FEWEST_FRAMES
-from famda_train.adapt.compare import compare
+from famda_train.adapt.compare import compare, street_world
 from famda_train.adapt.extract import ExtractSettings, extract
 from famda_train.adapt.gate import PROMOTE
+from famda_train.adapt.home_frames import write_home_frames
 from famda_train.adapt.report import write_report
 from famda_train.adapt.steps import Progress, StepFolder
 from famda_train.adapt.teacher_choice import AUTO, TeacherChoice, choose_teachers
 from famda_train.child_process import ChildProcess, Parent
 from famda_train.datasets.checks import spread_images
+from famda_train.datasets.dataset import Dataset
 from famda_train.datasets.frame_folder import FrameFolder
+from famda_train.datasets.street_world import StreetWorld
 from famda_train.export.export_student import export_student
+from famda_train.export.reference import REFERENCE_FRAMES
+from famda_train.export.temperature import FRAMES
 from famda_train.labelling.labelling import label_with_teachers
 from famda_train.models.card import model_card
 from famda_train.models.checkpoint import load_student
+from famda_train.resumable_folder import remove
 from famda_train.training.parallel_fits import fit_all, fit_here
 from famda_train.training.run_paths import last_checkpoint
 
@@ -173,7 +179,8 @@ class _Adaptation:
         self._say(f'{extracted["frames"]} frames, {plan["steps"]} steps of {plan["seconds_per_step"]:.2f} s')
         self._step('fit', lambda: self._fit(choice, plan['steps']), self._checkpoint, resumable=True)
         comparison = self._step('compare', self._compare)
-        model = Path(self._step('export', lambda: self._export(comparison)))
+        home = self._out / '.home'
+        model = Path(self._step('export', lambda: self._export(comparison, home), home))
         profile = self._step('profile', lambda: self._profile(model, comparison))
         result = self._step('report', lambda: self._report(extracted, choice, plan, comparison, model, profile))
         self._progress.end()
@@ -281,7 +288,36 @@ class _Adaptation:
         write_atomically(self._out / 'compare.json', json.dumps(found, indent=2) + '\n')
         return found
 
-    def _export(self, comparison: dict[str, Any]) -> str:
+    def _home(self, folder: Path) -> FrameFolder | None:
+        """Return what the drift monitor is to take for home: pictures of the whole recording; None = too few."""
+        frames = self._frames()
+        if self._given is None:
+
+            def tell(done: int, total: int) -> None:
+                self._progress.update('reading home', done, total)
+
+            frames = write_home_frames(
+                self._sources, folder, self._settings.extract, REFERENCE_FRAMES, self._name, tell
+            )
+        if len(frames) >= FEWEST_FRAMES:
+            return frames
+        self._say(
+            f'{len(frames)} pictures are too few to know later when the camera sees something else: the file gets no '
+            f'reference for drift; record {FEWEST_FRAMES} or more'
+        )
+        return None
+
+    def _labelled(self) -> list[Dataset]:
+        """Return labelled frames that nothing was trained on, to calibrate the confidence; [] = there are none."""
+        source = (yaml.safe_load(self._config.read_text()) or {}).get('data', {}).get('source')
+        path = source.get('path', '') if isinstance(source, dict) else source
+        if not StreetWorld.detect(Path(str(path))):
+            data = street_world(self._card)
+            return [] if data is None else [data]
+        width, height = self._card.network_width, self._card.network_height
+        return [StreetWorld(str(path), split='val', frames=FRAMES, width=width, height=height, focal=self._card.focal)]
+
+    def _export(self, comparison: dict[str, Any], home: Path) -> str:
         """Write the student for the robot; its name says what it is for, when it was made and what is in it."""
         date = datetime.date.today().strftime('%Y%m%d')
         out = self._out / f'{self._name}-{date}-{sha256_of(self._checkpoint)[:8]}.onnx'
@@ -289,9 +325,12 @@ class _Adaptation:
         gate = {key: comparison[key] for key in ('verdict', 'reasons', 'total')}
         export_student(
             self._checkpoint, out, spread_images(frames, PARITY_FRAMES), metrics={'gate': gate}, weights='fp16',
-            reference=frames if len(frames) >= FEWEST_FRAMES else None,
+            confidence=self._labelled(), shifts=(),
+            confidence_progress=lambda done, total: self._progress.update('confidence', done, total),
+            reference=self._home(home),
             reference_progress=lambda done, total: self._progress.update('reference', done, total),
         )  # fmt: skip
+        remove(home)
         return str(out)
 
     def _profile(self, model: Path, comparison: dict[str, Any]) -> str | None:

@@ -250,24 +250,10 @@ class _Extraction:
 
     def _write(self, stem: str, image: RecordedImage, recording: Recording) -> dict[str, Any]:
         """Write the picture of a frame and return its record."""
-        data = image.encoded or encode_image(image.decode(), '.png')
-        header = read_header(data)
-        if header is None:
-            raise MalformedImage('its picture has no size')
-        width, height = header.width, header.height
-        name = f'images/{stem}{".jpg" if data.startswith(JPEG_SIGNATURE) else ".png"}'
-        write_atomically(self._out / name, data)
-        focal, fy = image.focal_at(width, height) or (self._settings.focal, None)
-        if fault := focal_fault(focal, width):
+        record, fault = write_picture(self._out, stem, image, recording, self._settings.focal)
+        if fault:
             self._calibration.update([fault])
-            focal, fy = None, None
-        extra: dict[str, Any] = {'bag': recording.path.name, 'topic': image.topic, 'stamp_ns': image.stamp_ns}
-        if not 0 <= image.stamp_ns < 2**63:
-            del extra['stamp_ns']
-        if fy is not None and focal is not None and abs(fy / focal - 1) > SAME_FOCALS:
-            extra['fy'] = fy
-        extra['sha256'] = hashlib.sha256(data).hexdigest()
-        return asdict(FrameRecord(stem, name, width, height, focal, extra))
+        return asdict(record)
 
     def _finish(self) -> dict[str, Any]:
         """Decide which frames stay, remove the others, write the index and return the result."""
@@ -334,6 +320,43 @@ class _Extraction:
 def _size_of(path: Path) -> int:
     files = [path] if path.is_file() else [file for file in path.rglob('*') if file.is_file()]
     return sum(file.stat().st_size for file in files)
+
+
+def write_picture(
+    folder: Path, stem: str, image: RecordedImage, recording: Recording, focal: float | None
+) -> tuple[FrameRecord, str | None]:
+    """Write the picture of a frame into a frame folder, as it was recorded where that is JPEG or PNG.
+
+    Args:
+        folder: with ``images/``.
+        stem: name of the frame.
+        image: of the recording.
+        recording: where it comes from.
+        focal: fx in pixels at the width of the recording, where it does not say; None = unknown.
+
+    Returns:
+        Its record, and what is wrong with its focal length, which is then unknown; None = nothing.
+
+    Raises:
+        MalformedImage: it cannot be read.
+    """
+    data = image.encoded or encode_image(image.decode(), '.png')
+    header = read_header(data)
+    if header is None:
+        raise MalformedImage('its picture has no size')
+    width, height = header.width, header.height
+    name = f'images/{stem}{".jpg" if data.startswith(JPEG_SIGNATURE) else ".png"}'
+    write_atomically(folder / name, data)
+    fx, fy = image.focal_at(width, height) or (focal, None)
+    if fault := focal_fault(fx, width):
+        fx, fy = None, None
+    extra: dict[str, Any] = {'bag': recording.path.name, 'topic': image.topic, 'stamp_ns': image.stamp_ns}
+    if not 0 <= image.stamp_ns < 2**63:
+        del extra['stamp_ns']
+    if fy is not None and fx is not None and abs(fy / fx - 1) > SAME_FOCALS:
+        extra['fy'] = fy
+    extra['sha256'] = hashlib.sha256(data).hexdigest()
+    return FrameRecord(stem, name, width, height, fx, extra), fault
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:

@@ -167,7 +167,7 @@ def labelled_frames(checkpoint: str, paths: tuple[str, ...]) -> list[Any]:
 
 def ece_text(ece: dict[str, Any]) -> str:
     """Return in words what a temperature brings."""
-    parts = (f'{name} {ece[name]["after"]:.1f} (before: {ece[name]["before"]:.1f})' for name in ('home', 'shifted'))
+    parts = (f'{name} {e["after"]:.1f} (before: {e["before"]:.1f})' for name, e in ece.items() if name != 'data')
     return f'calibration error in points, {", ".join(parts)}'
 
 

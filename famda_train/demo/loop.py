@@ -23,9 +23,11 @@ from famda_ros import __version__
 from famda_ros.errors import FamdaError
 from famda_ros.files import write_atomically
 from famda_ros.harness.play_bag import play_through_node
+from famda_ros.student.drift_reference import FEWEST_FRAMES
 from famda_ros.student.label_space import FLAT7
 from famda_train.datasets.frame_folder import FrameFolder
 from famda_train.datasets.render_to_disk import write_drive, write_frames
+from famda_train.datasets.street_world import StreetWorld
 from famda_train.demo.report import write_report
 from famda_train.evaluation.evaluate import evaluate
 from famda_train.evaluation.machine import environment
@@ -236,8 +238,13 @@ def _evaluate(checkpoints, test: Path, progress) -> dict[str, Any]:
 
 
 def _export(checkpoint: Path, model: Path, target: Path, score: dict[str, Any]) -> dict[str, Any]:
-    images = FrameFolder(target).images(40)
-    return asdict(export_student(checkpoint, model, images, 'street-world-night', score).agreement)
+    frames = FrameFolder(target)
+    # The target has no labels: the confidence is calibrated on rendered days, which the student was not trained on.
+    exported = export_student(
+        checkpoint, model, frames.images(40), 'street-world-night', score, confidence=[StreetWorld('day', split='val')],
+        shifts=(), reference=frames if len(frames) >= FEWEST_FRAMES else None,
+    )  # fmt: skip
+    return asdict(exported.agreement)
 
 
 def _render_drive(bag: Path, seed: int, size: DemoSize, progress) -> None:

@@ -24,7 +24,7 @@ from famda_train.evaluation.evaluate import evaluate
 from famda_train.export.graph_passes import trace
 from famda_train.export.precision import convert
 from famda_train.export.reference import drift_reference
-from famda_train.export.temperature import find_temperature
+from famda_train.export.temperature import SHIFTS, Shift, find_temperature
 from famda_train.export.weight_storage import check_weights, store
 from famda_train.models.card import model_card
 from famda_train.models.checkpoint import load_student
@@ -89,6 +89,7 @@ def export_student(
     confidence_progress: Callable[[int, int], None] | None = None,
     reference: Dataset | None = None,
     reference_progress: Callable[[int, int], None] | None = None,
+    shifts: Sequence[Shift] = SHIFTS,
 ) -> Exported:
     """Export a checkpoint; the file appears only if it passes the parity check.
 
@@ -108,6 +109,7 @@ def export_student(
         confidence_progress: called meanwhile with (frames done, frames in all).
         reference: frames of the domain that the student was adapted to, for the drift monitor; None = no reference.
         reference_progress: called meanwhile with (frames done, frames in all).
+        shifts: of the temperature, see :func:`find_temperature`; () for a student that was adapted without labels.
 
     Raises:
         FamdaError: no readable checkpoint, no frames, the parity check failed, or a precision whose weights are not
@@ -121,7 +123,7 @@ def export_student(
     card = model_card(spec, network, name or out.stem, metrics, precision, weights)
     graph = StudentGraph(network, spec.output_range_m)
     if confidence:
-        found = find_temperature(graph, card, confidence[0], confidence[1:], confidence_progress)
+        found = find_temperature(graph, card, confidence[0], confidence[1:], confidence_progress, shifts)
         card = replace(card, temperature=found.value, ece=found.ece)
         graph = StudentGraph(network, spec.output_range_m, found.value)
     size = (card.network_width, card.network_height)

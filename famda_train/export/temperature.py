@@ -5,6 +5,9 @@
 Logits over a temperature change confidence and no label (Guo et al., arXiv 1706.04599).  Fitted at home alone, a
 student stays too sure in another light; so it is fitted on shifted frames as well (Tomani et al., arXiv 2012.10988):
 copies that are blurred, noisy, dark or hazy, and other domains.
+
+Not so a student that was adapted without labels: its normalisation statistics are those of a place that has none, and
+labelled frames of elsewhere that are shifted on top are further off than the place itself.
 """
 from __future__ import annotations
 
@@ -83,7 +86,8 @@ def hazy(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return _bytes(0.25 * image + 0.75 * 200)
 
 
-SHIFTS: tuple[Callable[[np.ndarray, np.random.Generator], np.ndarray], ...] = (blurred, noisy, dark, hazy)
+Shift = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+SHIFTS: tuple[Shift, ...] = (blurred, noisy, dark, hazy)
 
 
 def _bytes(image: np.ndarray) -> np.ndarray:
@@ -92,7 +96,7 @@ def _bytes(image: np.ndarray) -> np.ndarray:
 
 def find_temperature(
     graph: StudentGraph, card: ModelCard, home: Dataset, others: Sequence[Dataset] = (),
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None, shifts: Sequence[Shift] = SHIFTS,
 ) -> Temperature:  # fmt: skip
     """Fit the temperature on the first half of the frames of every data set, and measure on the second half.
 
@@ -102,11 +106,12 @@ def find_temperature(
         home: labelled frames such as it was trained for, but not trained on.
         others: labelled frames of other domains.
         progress: called after every frame with (frames done, frames in all).
+        shifts: what copies of the frames of home look like; () for a student that was adapted without labels.
 
     Raises:
         FamdaError: a data set without labels, or with labels that are none of the student's; fewer than two frames.
     """
-    jobs = [(home, None), *((home, shift) for shift in SHIFTS), *((data, None) for data in others)]
+    jobs = [(home, None), *((home, shift) for shift in shifts), *((data, None) for data in others)]
     halves, done, total = [], 0, sum(min(FRAMES, len(data)) for data, _ in jobs)
 
     def counted() -> None:
@@ -121,13 +126,12 @@ def find_temperature(
         halves.append((joined(rows[:half]), joined(rows[half:])))
     value = fit_temperature([first for first, _ in halves])
     before, after = ([calibration_error(second, t) for _, second in halves] for t in (1.0, value))
-    ece = {
-        'home': {'before': before[0], 'after': after[0]},
-        'shifted': {'before': round(float(np.mean(before[1:])), 2), 'after': round(float(np.mean(after[1:])), 2)},
-    }
+    ece: dict[str, Any] = {'home': {'before': before[0], 'after': after[0]}}
+    if len(jobs) > 1:
+        ece['shifted'] = {key: round(float(np.mean(e[1:])), 2) for key, e in (('before', before), ('after', after))}
     names = [data.info.get('name') or str(data.path) for data in (home, *others)]
-    shifts = [f'{names[0]}, {shift.__name__}' for shift in SHIFTS]
-    return Temperature(value, {**ece, 'data': {'home': names[0], 'shifted': [*shifts, *names[1:]]}})
+    copies = [f'{names[0]}, {shift.__name__}' for shift in shifts]
+    return Temperature(value, {**ece, 'data': {'home': names[0], 'shifted': [*copies, *names[1:]]}})
 
 
 def labelled_pixels(

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from famda_ros.errors import FamdaError
+from famda_ros.student.model_card import read_card
 from famda_train.commands.demo import summary
 from famda_train.commands.progress import progress_bar
 from famda_train.demo import loop
@@ -47,6 +48,12 @@ def test_products_are_there_and_named_at_the_end(finished):
     assert not list(out.rglob('*.run'))  # no logs, no checkpoints to resume from
     text = summary(results, out)
     assert str(out / 'report.html') in text and f'{results["adaptation"]["famda"]["miou"]:.1f}' in text
+
+
+def test_the_student_is_calibrated_on_days_that_it_was_not_trained_on(finished):
+    card = read_card(finished[0] / 'night.onnx')
+    assert card.ece['data'] == {'home': 'street-world day val', 'shifted': []} and card.temperature != 1
+    assert card.reference is None  # six frames of the night are too few to know it
 
 
 def test_target_is_unlabelled_and_seeds_do_not_meet(finished):

@@ -10,6 +10,7 @@ from small_street import HEIGHT, WIDTH, write_checkpoint, write_street
 from famda_ros.errors import FamdaError
 from famda_ros.student.model_card import read_card
 from famda_ros.student.runtime import Student
+from famda_train.commands.export import ece_text
 from famda_train.datasets.frame_folder import FrameFolder
 from famda_train.export.export_student import export_student
 from famda_train.export.temperature import (
@@ -87,6 +88,16 @@ def test_it_is_the_same_at_every_call_and_says_what_it_was_measured_on(street):
     assert seen[-1] == (36, 36)  # home, four copies of it, night
     assert set(found.ece) == {'home', 'shifted', 'data'} and len(found.ece['data']['shifted']) == 5
     assert all(0 <= found.ece[name][when] <= 100 for name in ('home', 'shifted') for when in ('before', 'after'))
+
+
+def test_without_shifts_home_alone_decides(street):
+    network, spec = load_student(street[0])
+    graph, card = StudentGraph(network, spec.output_range_m), model_card(spec, network, 's')
+    seen = []
+    found = find_temperature(graph, card, street[1], (), lambda *step: seen.append(step), shifts=())
+    assert set(found.ece) == {'home', 'data'} and found.ece['data']['shifted'] == []
+    assert seen[-1] == (6, 6)  # no copies
+    assert ece_text(found.ece).count('before') == 1
 
 
 def test_frames_without_labels_are_refused(street, tmp_path):
