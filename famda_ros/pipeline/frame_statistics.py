@@ -42,7 +42,7 @@ def frame_statistics(image: np.ndarray, prediction: Prediction, classes: int) ->
     * ``shadows``, ``highlights``: its 5 % and 95 % quantiles
     * ``saturation``: mean difference between the largest and the smallest channel, 0..255
     * ``warmth``: natural logarithm of red over blue
-    * ``sharpness``: log10 of the variance of the Laplacian at a width of :data:`GREY_WIDTH`
+    * ``sharpness``: log10 of :func:`sharpness` at a width of :data:`GREY_WIDTH`
     * ``neighbours``: correlation of pixels beside each other, -1..1; 0 for noise
     * ``luma_top`` .. ``saturation_bottom``: mean and deviation of the luma, and saturation, of the thirds at top and
       bottom
@@ -64,7 +64,7 @@ def frame_statistics(image: np.ndarray, prediction: Prediction, classes: int) ->
         for array in (prediction.labels, prediction.confidence, prediction.depth)
     )
     return np.concatenate([
-        _of_image(pixels, luma, right, sharpness(image)),
+        _of_image(pixels, luma, right, float(np.log10(sharpness(image, GREY_WIDTH) + 0.1))),
         [np.nan if confidence is None else float(confidence.mean()) / 255],
         _of_depth(depth), _of_classes(labels, luma, classes),
     ]).astype(np.float32)  # fmt: skip
@@ -75,16 +75,15 @@ def sampled(array: np.ndarray) -> np.ndarray:
     return cv2.resize(array, GRID, interpolation=cv2.INTER_NEAREST_EXACT)
 
 
-def sharpness(image: np.ndarray) -> float:
-    """Return log10 of the variance of the Laplacian of uint8 [H, W, 3], seen at a width of :data:`GREY_WIDTH`."""
-    height, width = image.shape[:2]
-    high = max(3, round(GREY_WIDTH * height / width))
-    if width > 2 * GREY_WIDTH:  # every pixel of a large image would take milliseconds
-        image = cv2.resize(image, (2 * GREY_WIDTH, 2 * high), interpolation=cv2.INTER_NEAREST)
+def sharpness(image: np.ndarray, width: int) -> float:
+    """Return the variance of the Laplacian, grey levels squared, of uint8 [H, W, 3] as it looks at this width."""
+    height = max(3, round(width * image.shape[0] / image.shape[1]))
+    if image.shape[1] > 2 * width:  # every pixel of a large image would take milliseconds
+        image = cv2.resize(image, (2 * width, 2 * height), interpolation=cv2.INTER_NEAREST)
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    way = cv2.INTER_AREA if grey.shape[1] > GREY_WIDTH else cv2.INTER_LINEAR
-    grey = cv2.resize(grey, (GREY_WIDTH, high), interpolation=way)
-    return float(np.log10(cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_32F))[1].item() ** 2 + 0.1))
+    way = cv2.INTER_AREA if grey.shape[1] > width else cv2.INTER_LINEAR
+    grey = cv2.resize(grey, (width, height), interpolation=way)
+    return float(cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_32F))[1].item() ** 2)
 
 
 def _luma(pixels: np.ndarray) -> np.ndarray:

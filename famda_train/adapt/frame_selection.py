@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from famda_ros.pipeline.frame_statistics import sharpness
+
 MEASURED_WIDTH = 320
 """Frames are measured at this width, so that limits hold for every camera."""
 HASH_SIDE = 16
@@ -38,7 +40,7 @@ class Measures:
 
     Attributes:
         brightness: mean grey level, 0..255.
-        sharpness: variance of the Laplacian at 320 pixels of width, grey levels squared.
+        sharpness: see :func:`famda_ros.pipeline.frame_statistics.sharpness`, at MEASURED_WIDTH.
         peak: grey level that a thousandth of the pixels exceeds.
         difference_hash: dHash, bool [HASH_SIDE**2].
         thumbnail: float32 [HASH_SIDE**2] grey levels.
@@ -59,6 +61,7 @@ def measure(image: np.ndarray) -> Measures:
     Args:
         image: uint8 [H, W, 3] RGB.
     """
+    sharp = sharpness(image, MEASURED_WIDTH)
     height, width = image.shape[:2]
     if width > MEASURED_WIDTH:
         size = MEASURED_WIDTH, max(1, round(height * MEASURED_WIDTH / width))
@@ -72,10 +75,9 @@ def measure(image: np.ndarray) -> Measures:
         cv2.resize(channels, CELLS[::-1], interpolation=cv2.INTER_AREA).ravel() / scale
         for channels, scale in ((image.astype(np.float32), 255.0), (np.abs(edges).astype(np.float32), 64.0))
     ]
-    _, deviation = cv2.meanStdDev(edges)
     return Measures(
         brightness=float(cv2.mean(grey)[0]),
-        sharpness=float(deviation[0, 0] ** 2),
+        sharpness=sharp,
         peak=_percentile(grey, 0.999),
         difference_hash=(cells[:, 1:] - cells[:, :-1] > HASH_STEP).ravel(),
         thumbnail=cells[:, :-1].ravel(),
