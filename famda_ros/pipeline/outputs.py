@@ -21,8 +21,8 @@ from famda_ros.messages.image_messages import encode_image
 from famda_ros.pipeline.exposure import normalize_exposure
 from famda_ros.student.colorize import color_mask, overlay
 from famda_ros.student.label_space import IGNORE, LabelSpace
-from famda_ros.student.resize import enlarge_depth, resize_image, resize_nearest
 from famda_ros.student.model_card import OUTPUTS, ModelCard
+from famda_ros.student.resize import enlarge_depth, resize_image, resize_nearest
 from famda_ros.student.runtime import Prediction, Student
 from famda_ros.topics import (
     COLOR,

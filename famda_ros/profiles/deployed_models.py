@@ -81,8 +81,8 @@ def deploy(
         clock: seconds since 1970.
 
     Raises:
-        FamdaError: no student, other classes or outputs than the version it replaces, a name that cannot be a file's, or a
-            folder that cannot be written or is damaged.
+        FamdaError: no student, other classes or outputs than the version it replaces, a name that cannot be a file's,
+            or a folder that cannot be written or is damaged.
     """
     student = Student(model, threads=1, provider='cpu')
     card = student.card

@@ -41,6 +41,7 @@ VERBS = {
     'evaluate': 'score a checkpoint or an ONNX student on labelled frames',
     'compare': 'which of two students is better at a place that nobody has labelled: promote, hold or ask',
     'export': 'turn a checkpoint into a self-describing, parity-checked ONNX student',
+    'wrap': 'turn a segmentation network made elsewhere (ONNX) into a student that the node runs',
     'perceive': 'run a student over a recording, without a ROS graph',
     'calibrate': "find the one factor by which a student's metres are off at a place",
     'deploy': 'put students into a folder that a node takes its profiles from: versioned, with rollback',
