@@ -13,6 +13,7 @@ from famda_ros.errors import FamdaError
 from famda_train.models.blocks import DenseHead
 from famda_train.models.decoders import build_decoder
 from famda_train.models.encoders import SMALL, build_encoder
+from famda_train.models.levels import stretch_levels
 
 
 class HeadSpec(NamedTuple):
@@ -43,6 +44,8 @@ class StudentNetwork(nn.Module):
         weights: weights that the encoder begins with: None = random, 'imagenet', or a file.
         widths: channels of the encoder 'pyramid-small' at strides 2, 4, 8, ...; None = its own choice.
         separable: 3x3 blocks of decoder and heads as depthwise and 1x1 convolutions: far fewer multiply-adds.
+        levels: images are stretched from their darkest to their brightest block first, see
+            :func:`famda_train.models.levels.stretch_levels`.
 
     Raises:
         FamdaError: an argument that does not exist, or does not go with the encoder.
@@ -59,8 +62,10 @@ class StudentNetwork(nn.Module):
         weights: str | None = None,
         widths: Sequence[int] | None = None,
         separable: bool = False,
+        levels: bool = False,
     ):
         super().__init__()
+        self.levels = levels
         self.encoder = build_encoder(encoder, weights, norm, widths)
         strides = self.encoder.strides
         if stride not in strides:
@@ -76,7 +81,7 @@ class StudentNetwork(nn.Module):
 
     def normalise(self, image: torch.Tensor) -> torch.Tensor:
         """Return the encoder's input for an image of 0..1."""
-        return self.encoder.normalise(image)
+        return self.encoder.normalise(stretch_levels(image) if self.levels else image)
 
     def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return the raw output of every head.

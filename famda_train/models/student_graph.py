@@ -24,6 +24,7 @@ from torch import nn
 from torch.nn import functional
 
 from famda_ros.student.runtime import OUTPUTS
+from famda_train.models.levels import stretch_levels
 from famda_train.models.student import StudentNetwork
 
 
@@ -131,7 +132,10 @@ class StudentGraph(nn.Module):
 
     def answer(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return what the network gives for uint8 [1, H, W, 3] RGB, see :meth:`StudentNetwork.forward`."""
-        return self.network.answer((image.permute(0, 3, 1, 2).float() - self.shift) * self.factor)
+        image = image.permute(0, 3, 1, 2).float()
+        if self.network.levels:
+            image = stretch_levels(image, white=255)
+        return self.network.answer((image - self.shift) * self.factor)
 
 
 def plain(values: torch.Tensor) -> torch.Tensor | float:

@@ -138,7 +138,7 @@ def test_unknown_precision_is_refused(exported, tmp_path):
 @pytest.mark.parametrize('encoder', ['pyramid-small', 'efficientnet_lite0', 'resnet18'])
 def test_one_file_serves_cameras_of_every_shape(encoder, tmp_path):
     """Sizes that are odd multiples of the stride included, which some encoders pad otherwise than even ones."""
-    network = SMALL_NETWORK if encoder == 'pyramid-small' else {'encoder': encoder, 'channels': 8}
+    network = SMALL_NETWORK if encoder == 'pyramid-small' else {'encoder': encoder, 'channels': 8, 'levels': True}
     checkpoint = write_checkpoint(tmp_path / 'any.ckpt', network=network)
     images = [render(seed, 'day', 2 * WIDTH, 2 * HEIGHT).image for seed in range(2)]
     export.export_student(checkpoint, tmp_path / 'any.onnx', images)

@@ -108,10 +108,11 @@ def test_depth_never_overshoots(log_depth):
     assert near * 0.999 <= depth.min() and depth.max() <= far * 1.001
 
 
+@pytest.mark.parametrize('levels', [False, True])
 @pytest.mark.parametrize('encoder', ['pyramid-small', 'efficientnet_lite0', 'resnet18'])
-def test_the_image_is_normalised_as_in_training(encoder):
+def test_the_image_is_normalised_as_in_training(encoder, levels):
     own = {'widths': SMALL_NETWORK['widths']} if encoder == 'pyramid-small' else {}
-    network = StudentNetwork(HEADS, encoder, channels=8, **own).eval()
+    network = StudentNetwork(HEADS, encoder, channels=8, levels=levels, **own).eval()
     image = torch.randint(0, 256, (1, 32, 64, 3), dtype=torch.uint8)
     with torch.inference_mode():
         raw = network(image.permute(0, 3, 1, 2).float() / 255)
