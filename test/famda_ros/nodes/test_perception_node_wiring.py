@@ -131,12 +131,12 @@ def test_camera_weights(tmp_path, monkeypatch):
             client.listen(f'{name}/{MASK}')
         for name in names:
             client.wait_for(lambda name=name: client.subscribers(f'{name}/image'), 10, 'the node to listen')
-        image, end = constant(WIDTH, HEIGHT, 200, 128, 40), time.monotonic() + 120
+        image, end = constant(WIDTH, HEIGHT, 200, 128, 40), time.monotonic() + 60
         while len(client.answers[f'rear/{MASK}']) < 12 and time.monotonic() < end:
             for name in names:
                 client.send(image, time.time_ns(), f'{name}/image')
-            time.sleep(0.002)
+            time.sleep(0.01)
         front, rear = (len(client.answers[f'{name}/{MASK}']) for name in names)
     print(f'answers with weights 3 and 1: {front} and {rear}')
-    assert rear >= 12
+    assert rear >= 12, 'the node hardly answers'
     assert 2.2 < front / rear < 4
