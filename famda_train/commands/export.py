@@ -19,6 +19,7 @@ def run(
     name: str | None = None,
     precision: Literal['fp32', 'fp16', 'int8'] = 'fp32',
     weights: Literal['fp32', 'fp16'] = 'fp32',
+    pixels: int | None = None,
     calibrate: str | None = None,
     temperature: tuple[str, ...] = (),
     reference: str | None = None,
@@ -40,6 +41,8 @@ def run(
         name: name in the model card; default: the name of the file.
         precision: numbers that the student computes with: fp32; fp16, for GPUs; int8, for CPUs and accelerators.
         weights: numbers that precision fp32 stores its weights as: fp32; fp16, for half the size, computed in fp32.
+        pixels: that the robot lets the student see of a camera, about, in all, where the camera has so many and no fewer
+            than in training; fewer are faster. Default: as in the checkpoint.
         calibrate: with int8, frame folder or data set of the target on which ranges are measured; default: frames.
         temperature: labelled frame folders or data sets that were not trained on, first that of the domain itself; on
             them, and on blurred, noisy, dark and hazy copies of the first, one temperature of the confidence is fitted.
@@ -83,7 +86,7 @@ def run(
             checkpoint, out, images, name, None, precision, weights, calibration, truth,
             lambda done, total: bar.update(task, completed=done, total=total),
             confidence, lambda done, total: bar.update(fitting, completed=done, total=total),
-            home, lambda done, total: bar.update(looking, completed=done, total=total),
+            home, lambda done, total: bar.update(looking, completed=done, total=total), pixels=pixels,
         )  # fmt: skip
     halved = '' if weights == 'fp32' else f', weights stored in {weights}'
     print(f'wrote {out} ({precision}{halved}): with torch, {exported.agreement}')

@@ -90,6 +90,7 @@ def export_student(
     reference: Dataset | None = None,
     reference_progress: Callable[[int, int], None] | None = None,
     shifts: Sequence[Shift] = SHIFTS,
+    pixels: int | None = None,
 ) -> Exported:
     """Export a checkpoint; the file appears only if it passes the parity check.
 
@@ -110,6 +111,7 @@ def export_student(
         reference: frames of the domain that the student was adapted to, for the drift monitor; None = no reference.
         reference_progress: called meanwhile with (frames done, frames in all).
         shifts: of the temperature, see :func:`find_temperature`; () for a student that was adapted without labels.
+        pixels: that the robot lets the student see of a camera, about, see ModelCard; None = as in the checkpoint.
 
     Raises:
         FamdaError: no readable checkpoint, no frames, the parity check failed, or a precision whose weights are not
@@ -118,6 +120,8 @@ def export_student(
     limits = choose(LIMITS, precision, 'precision')
     check_weights(weights, precision)
     network, spec = load_student(checkpoint)
+    if pixels is not None:
+        spec = replace(spec, pixels=pixels)
     out = Path(out)
     make_output_folder(out.parent)
     card = model_card(spec, network, name or out.stem, metrics, precision, weights)

@@ -6,6 +6,7 @@ import pytest
 from small_street import HEIGHT, SMALL_NETWORK, WIDTH, write_checkpoint, write_street
 
 from famda_ros.errors import FamdaError
+from famda_ros.student.camera_geometry import network_size
 from famda_ros.student.model_card import read_card
 from famda_ros.student.parity import PROBES_KEY, decode_probes
 from famda_ros.student.resize import resize_image
@@ -63,6 +64,16 @@ def test_card_says_what_the_student_is(exported):
     assert card.label_space.name == 'flat7' and card.domain == 'night' and card.provenance == {'seed': 7}
     assert card.weights_sha256 == weights_sha256(network)
     assert card.metrics == {'protocol': 'metric', 'miou': 1} and card.name == 'night'
+
+
+def test_more_pixels_for_the_robot_reach_the_card(exported, tmp_path):
+    checkpoint, file, _ = exported
+    images = [render(0, 'night', 4 * WIDTH, 4 * HEIGHT).image]
+    export.export_student(checkpoint, tmp_path / 'finer.onnx', images, pixels=4 * WIDTH * HEIGHT)
+    finer, before = Student(tmp_path / 'finer.onnx'), Student(file)
+    assert (finer.card.pixels, before.card.pixels) == (4 * WIDTH * HEIGHT, WIDTH * HEIGHT)
+    assert network_size(finer.card, 4 * WIDTH, 4 * HEIGHT) == (2 * WIDTH, 2 * HEIGHT)
+    assert (finer.predict(images[0]).depth != before.predict(images[0]).depth).mean() > 0.9
 
 
 def test_file_is_one_file_without_external_data(exported):
