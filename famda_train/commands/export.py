@@ -41,8 +41,8 @@ def run(
         name: name in the model card; default: the name of the file.
         precision: numbers that the student computes with: fp32; fp16, for GPUs; int8, for CPUs and accelerators.
         weights: numbers that precision fp32 stores its weights as: fp32; fp16, for half the size, computed in fp32.
-        pixels: that the robot lets the student see of a camera, about, in all, where the camera has so many and no fewer
-            than in training; fewer are faster. Default: as in the checkpoint.
+        pixels: that the robot lets the student see of a camera, about, in all, where the camera has so many, and no
+            fewer than in training; fewer are faster. Default: as in the checkpoint.
         calibrate: with int8, frame folder or data set of the target on which ranges are measured; default: frames.
         temperature: labelled frame folders or data sets that were not trained on, first that of the domain itself; on
             them, and on blurred, noisy, dark and hazy copies of the first, one temperature of the confidence is fitted.
