@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from famda_ros.messages.frame_index import FrameRecord
 from famda_train.datasets.label_maps import GTA5_IDS
-from famda_train.datasets.published import PublishedDataset, records
+from famda_train.datasets.published import UndividedDataset, records
 
 
-class Gta5(PublishedDataset):
+class Gta5(UndividedDataset):
     """The frames of GTA5, all of them one split: labels only, focal length unknown.
 
     A few hundred images differ from the others' size by some rows; records have the size of
@@ -34,14 +35,11 @@ class Gta5(PublishedDataset):
     RAW_IDS, GROUND_TRUTH, ONE_SIZE = GTA5_IDS, ('labels',), False
     COUNTS = {'all': 24966}  # noqa: RUF012
 
-    def __init__(
-        self, root: str | Path, split: str = 'all', label_space: str | None = None, store: str | Path | None = None
-    ):
-        root = Path(root)
-        self.check_choice('split', split, self.SPLITS)
+    def find(self, root: Path) -> tuple[list[FrameRecord], dict[str, Path]]:
+        """Return the frames, and the folder of the labels."""
         images = self.list_images(root, root / 'images', ['*.png'])
         frames = records(root, images, lambda i: i.stem, lambda i: {'labels': root / 'labels' / i.name})
-        super().__init__(root, split, label_space, frames, {'labels': root / 'labels'}, store)
+        return frames, {'labels': root / 'labels'}
 
     @classmethod
     def detect(cls, path: Path) -> bool:

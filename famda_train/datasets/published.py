@@ -8,6 +8,7 @@ array that ``image`` returns is the ground truth, and ``famda doctor`` compares.
 """
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -152,6 +153,27 @@ class PublishedDataset(Dataset):
         if path is None:
             raise self._lack(kind)
         return path
+
+
+class UndividedDataset(PublishedDataset):
+    """A published data set without splits.
+
+    Args:
+        root: folder of the data set.
+        split: all.
+        label_space: what labels are read as; None = the data set's usual one.
+        store: folder for teachers' outputs; None = ``<root>/famda/all``.
+    """
+
+    def __init__(
+        self, root: str | Path, split: str = 'all', label_space: str | None = None, store: str | Path | None = None
+    ):
+        self.check_choice('split', split, self.SPLITS)
+        super().__init__(root, split, label_space, *self.find(Path(root)), store)
+
+    @abc.abstractmethod
+    def find(self, root: Path) -> tuple[list[FrameRecord], dict[str, Path]]:
+        """Return the frames, and per kind of ground truth the folder that has it."""
 
 
 def records(

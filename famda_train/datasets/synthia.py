@@ -15,16 +15,17 @@ from pathlib import Path
 import numpy as np
 
 from famda_ros.errors import FamdaError
+from famda_ros.messages.frame_index import FrameRecord
 from famda_ros.student.depth_units import synthia_to_metres
 from famda_train.datasets.frame_folder import read_png
 from famda_train.datasets.label_maps import SYNTHIA_IDS
-from famda_train.datasets.published import PublishedDataset, read_depth_png, read_ids, records
+from famda_train.datasets.published import UndividedDataset, read_depth_png, read_ids, records
 
 FOCAL, FULL_WIDTH = 532.740352, 1280
 LABEL_FOLDERS, DEPTH_FOLDERS = ('GT/LABELS', 'parsed_LABELS'), ('Depth/Depth', 'Depth')
 
 
-class Synthia(PublishedDataset):
+class Synthia(UndividedDataset):
     """The 9400 frames of SYNTHIA-RAND-CITYSCAPES, all of them one split.
 
     Args:
@@ -40,11 +41,8 @@ class Synthia(PublishedDataset):
     RAW_IDS, LABEL_SPACE, GROUND_TRUTH = SYNTHIA_IDS, 'synthia16', ('labels', 'depth')
     COUNTS = {'all': 9400}  # noqa: RUF012
 
-    def __init__(
-        self, root: str | Path, split: str = 'all', label_space: str | None = None, store: str | Path | None = None
-    ):
-        root = Path(root)
-        self.check_choice('split', split, self.SPLITS)
+    def find(self, root: Path) -> tuple[list[FrameRecord], dict[str, Path]]:
+        """Return the frames, and the folders of labels and depth."""
         images = self.list_images(root, root / 'RGB', ['*.png'])
         labels, depth = (first_folder(root, names) for names in (LABEL_FOLDERS, DEPTH_FOLDERS))
         frames = records(
@@ -52,7 +50,7 @@ class Synthia(PublishedDataset):
             lambda image: {'labels': labels / image.name, 'depth': depth / image.name},
             lambda image, width: FOCAL * width / FULL_WIDTH,
         )  # fmt: skip
-        super().__init__(root, split, label_space, frames, {'labels': labels, 'depth': depth}, store)
+        return frames, {'labels': labels, 'depth': depth}
 
     @classmethod
     def detect(cls, path: Path) -> bool:
