@@ -219,6 +219,11 @@ def _shared_space(old: RawStudent, new: RawStudent) -> LabelSpace:
             f"'{old.path}' knows the classes of {ours.name}, '{new.path}' those of {theirs.name}; without labels, "
             'students of the same classes can be compared'
         )
+    if old.card.gives('depth') != new.card.gives('depth'):
+        raise FamdaError(
+            f"one of '{old.path}' and '{new.path}' gives depth, and the other none; students that give the same can be "
+            'compared, and take over from each other'
+        )
     return ours
 
 
@@ -239,7 +244,10 @@ def _difference(
     """Return (new - old mIoU in points, its 95 % interval, numbers of both) on labelled frames."""
     data.require('labels')
     ours, theirs = (
-        score_frames(s, data, 'metric', told(f'scoring {s.path.name}'), s.card.label_space) for s in students
+        score_frames(
+            s, data, 'metric', told(f'scoring {s.path.name}'), s.card.label_space, s.card.gives('depth')
+        )
+        for s in students
     )
     values = [scores_of(scores)['miou'] for scores in (ours, theirs)]
     limits = difference(theirs, ours).get('miou')

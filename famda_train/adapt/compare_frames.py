@@ -129,7 +129,8 @@ class Seen:
         classes: how many it knows.
         nuclear_norm, mask_information: see :mod:`famda_train.adapt.compare_terms`.
         labels: uint8 [F, H, W].
-        depth: float32 [F, n] metres of random pixels, the same for every student; NaN and inf among them.
+        depth: float32 [F, n] metres of random pixels, the same for every student; NaN and inf among them; all NaN =
+            the student gives none.
         temporal: of each frame with a later one the share of labels that are kept; NaN = no telling.
     """
 
@@ -157,11 +158,12 @@ def look(
     for done, frame in enumerate(frames, 1):
         raw = student.predict(frame.image, frame.focal, frame.fy)
         found = raw.prediction
-        assert found.labels is not None and found.depth is not None
+        assert found.labels is not None
+        metres = np.full(1, np.nan, np.float32) if found.depth is None else found.depth.ravel()
         rows = raw.logits.reshape(-1, raw.logits.shape[-1])
         places = rng.random(ROWS), rng.random(DEPTHS)
         logits.append(rows[(places[0] * len(rows)).astype(int)])
-        depth.append(found.depth.ravel()[(places[1] * found.depth.size).astype(int)])
+        depth.append(metres[(places[1] * metres.size).astype(int)])
         labels.append(found.labels)
         if frame.later is not None:
             later = student.predict(frame.later, frame.focal, frame.fy).prediction.labels
@@ -199,7 +201,7 @@ def labelled_scores(student: RawStudent, data: Dataset, progress: Progress | Non
     data.require('labels')
     assert data.label_space is not None
     table = table_between(data.label_space, student.card.label_space)
-    indices, rng, rows = iter(scored_indices(data)), np.random.default_rng(0), []
+    indices, rng, rows = iter(scored_indices(data, student.card.gives('depth'))), np.random.default_rng(0), []
 
     def predict(image: np.ndarray, focal: float | None) -> Prediction:
         raw, index = student.predict(image, focal), next(indices)
@@ -211,7 +213,10 @@ def labelled_scores(student: RawStudent, data: Dataset, progress: Progress | Non
             rows.append(Pixels(logits, logits.argmax(1), truth[row, column].astype(np.int64)))
         return raw.prediction
 
-    miou = scores_of(score_frames(predict, data, 'metric', progress, student.card.label_space))['miou']
+    scores = score_frames(
+        predict, data, 'metric', progress, student.card.label_space, student.card.gives('depth')
+    )
+    miou = scores_of(scores)['miou']
     if miou is None:
         raise FamdaError(f"'{data.path}' shows no class that can be scored; give other labelled frames")
     return LabelledScores(miou, fit_temperature([joined(rows)]) if rows else 1.0)

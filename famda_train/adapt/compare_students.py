@@ -109,7 +109,7 @@ def with_logits(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
     if len(found) != 1 or onnx.helper.get_node_attr_value(found[0], 'axis') not in (3, -1):
         raise FamdaError(
             f"'{path}' does not show how sure it is of each class, so it cannot be compared without labels; compare "
-            'its checkpoint, or give --labels to famda evaluate'
+            'its checkpoint, or score both on labelled frames with famda evaluate --baseline'
         )
     source = found[0].input[0]
     model.graph.node.append(onnx.helper.make_node('Identity', [source], [LOGITS], name=LOGITS))

@@ -88,7 +88,7 @@ def run(
     print_result(result)
     if picture:
         predict, card = predictor
-        _draw(picture, predict, card.label_space, frames, result)
+        _draw(picture, predict, card, frames, result)
     return result
 
 
@@ -146,12 +146,12 @@ def _score(model: str, predictor, frames, protocol: str):
             bar.update(task, completed=done, total=total)
 
         try:
-            return score_frames(predict, frames, protocol, progress, card.label_space)
+            return score_frames(predict, frames, protocol, progress, card.label_space, card.gives('depth'))
         except FamdaError as error:
             raise FamdaError(f"'{model}': {error}") from error
 
 
-def _draw(picture: str, predict, space, frames, result: dict[str, Any]) -> None:
+def _draw(picture: str, predict, card, frames, result: dict[str, Any]) -> None:
     """Draw some frames, evenly spread over the data."""
     import numpy as np
 
@@ -160,10 +160,10 @@ def _draw(picture: str, predict, space, frames, result: dict[str, Any]) -> None:
     from famda_train.pictures.scored_frames import write_comparison
 
     rules = get_protocol(result['protocol'])
-    ground = shared_scoring_spaces(space, frames.label_space)[0] if 'miou' in result else None
-    kinds = [kind for kind in ('labels', 'depth') if frames.has(kind)]
-    whole = [index for index in scored_indices(frames) if all(frames.has_at(kind, index) for kind in kinds)]
-    scored = whole or scored_indices(frames)
+    ground = shared_scoring_spaces(card.label_space, frames.label_space)[0] if 'miou' in result else None
+    kinds = [kind for kind in ('labels', 'depth') if card.gives(kind) and frames.has(kind)]
+    scored = scored_indices(frames, card.gives('depth'))
+    scored = [index for index in scored if all(frames.has_at(kind, index) for kind in kinds)] or scored
     chosen = np.unique(np.linspace(0, len(scored) - 1, PICTURE_FRAMES).round().astype(int)).tolist()
     shown = [predict_frame(predict, frames, scored[place], rules) for place in chosen]
     titles = {key: title for key, title in (('miou', 'mIoU'), ('rmse', 'RMSE')) if key in result}

@@ -26,7 +26,7 @@ from famda_train.evaluation.scoring_space import ScoringSpace, scoring_spaces
 from famda_train.evaluation.segmentation import confusion_matrix, iou_percent, mean_iou_percent, project_counts
 
 Predict = Callable[[np.ndarray, 'float | None'], Prediction]
-"""(uint8 [H, W, 3] RGB, focal in pixels or None) -> labels and depth, and confidence or None."""
+"""(uint8 [H, W, 3] RGB, focal in pixels or None) -> labels, and depth and confidence or None."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,14 @@ class ScoredFrame:
 
     Attributes:
         image: uint8 [H, W, 3] RGB.
-        labels, depth: predicted, in the predictions' label space and metres.
+        labels, depth: predicted, in the predictions' label space and metres; depth None = there is none.
         true_labels, true_depth: in the ground truth's label space and metres; None = there is none.
         confidence: predicted, uint8, 255 = certain; None = there is none.
     """
 
     image: np.ndarray
     labels: np.ndarray
-    depth: np.ndarray
+    depth: np.ndarray | None
     true_labels: np.ndarray | None
     true_depth: np.ndarray | None
     confidence: np.ndarray | None = None
@@ -63,19 +63,20 @@ def predict_frame(predict: Predict, data: Dataset, index: int, rules: Protocol) 
     focal = focal_at(frame, image.shape[1])
     prediction = predict(image, focal)
     labels, confidence, depth = prediction.labels, prediction.confidence, prediction.depth
-    assert labels is not None and depth is not None
-    if labels.shape != image.shape[:2] or depth.shape != image.shape[:2]:
-        raise FamdaError(
-            f"frame '{frame.stem}' of '{data.path}': labels of shape {labels.shape} and depth of shape {depth.shape} "
-            f'were predicted for an image of shape {image.shape[:2]}'
-        )
+    assert labels is not None
+    for what, array in (('labels', labels), ('depth', depth)):
+        if array is not None and array.shape != image.shape[:2]:
+            raise FamdaError(
+                f"frame '{frame.stem}' of '{data.path}': {what} of shape {array.shape} were predicted for an image of "
+                f'shape {image.shape[:2]}'
+            )
     if rules.size is not None:
         true_labels = None if true_labels is None else resize_nearest(true_labels, *rules.size)
         true_depth = None if true_depth is None else resize_nearest(true_depth, *rules.size)
     if true_labels is not None:
         labels = resize_nearest(labels, *true_labels.shape[::-1])
         confidence = None if confidence is None else resize_nearest(confidence, *true_labels.shape[::-1])
-    if true_depth is not None:
+    if true_depth is not None and depth is not None:
         depth = enlarge_depth(depth, *true_depth.shape[::-1])
     return ScoredFrame(image, labels, depth, true_labels, true_depth, confidence)
 
@@ -129,6 +130,7 @@ def score_frames(
     protocol: str = 'metric',
     progress: Callable[[int, int], None] | None = None,
     label_space: LabelSpace | None = None,
+    gives_depth: bool = True,
 ) -> FrameScores:
     """Run ``predict`` over a data set and compare every frame with its ground truth.
 
@@ -138,6 +140,7 @@ def score_frames(
         protocol: name of the protocol.
         progress: called after every frame with (frames done, frames in all).
         label_space: that of the predicted labels; None = that of the data.
+        gives_depth: whether ``predict`` gives depth; if it does not, labels alone are scored.
 
     Raises:
         FamdaError: nothing to score, files that are missing or of another shape, no pixel with ground truth, label
@@ -148,13 +151,16 @@ def score_frames(
     scores_depth, scores_labels = data.has('depth'), data.label_space is not None and data.has('labels')
     if not (scores_depth or scores_labels):
         raise FamdaError(f"'{data.path}' has neither labels nor depth to score against; choose another folder or split")
+    scores_depth = scores_depth and gives_depth
+    if not (scores_depth or scores_labels):
+        raise FamdaError(f"'{data.path}' has depth alone, which the model does not give; choose data with labels")
     truth_space, spaces = data.label_space, []
     predicted_space = label_space or truth_space
     if scores_labels:
         assert predicted_space is not None and truth_space is not None
         spaces = shared_scoring_spaces(predicted_space, truth_space)
     check_files(data, ('labels', 'depth'))
-    indices = scored_indices(data)
+    indices = scored_indices(data, gives_depth)
     with_truth = scores_labels and all(_has_labels(data, index) for index in indices if data.has_at('depth', index))
     class_space = truth_space if with_truth else predicted_space
     classes = DepthGroups(() if class_space is None else class_space.classes, rules)
@@ -168,7 +174,7 @@ def score_frames(
                 confidence.append(_confidence(frame, spaces[0]))
             if scores_depth:
                 depth_sums.append(np.zeros(8))
-            if scores_depth and frame.true_depth is not None:
+            if scores_depth and frame.true_depth is not None and frame.depth is not None:
                 depth_sums[-1] = depth_error_sums(frame.depth, frame.true_depth, rules)
                 bands.update(frame.depth, frame.true_depth)
                 labels = frame.true_labels if with_truth else frame.labels
@@ -276,9 +282,9 @@ def _resampled(scores: FrameScores, block: int | None) -> dict[str, np.ndarray]:
     return values
 
 
-def scored_indices(data: Dataset) -> list[int]:
-    """Return the indices of the frames that have labels, depth or both."""
-    return [index for index in range(len(data)) if _has_labels(data, index) or data.has_at('depth', index)]
+def scored_indices(data: Dataset, gives_depth: bool = True) -> list[int]:
+    """Return the indices of the frames that have labels, depth or both; labels, if no depth is given."""
+    return [i for i in range(len(data)) if _has_labels(data, i) or (gives_depth and data.has_at('depth', i))]
 
 
 def _has_labels(data: Dataset, index: int) -> bool:

@@ -68,8 +68,9 @@ def frame_pictures(frame: ScoredFrame, scoring: ScoringSpace | None, protocol: P
         pictures['labels'] = color_mask(labels, scoring.space)
         pictures['true labels'] = color_mask(ground_truth, scoring.space)
         pictures['wrong labels'] = label_errors(labels, ground_truth)
-    pictures['depth'] = depth_picture(frame.depth)
-    if frame.true_depth is not None:
+    if frame.depth is not None:
+        pictures['depth'] = depth_picture(frame.depth)
+    if frame.depth is not None and frame.true_depth is not None:
         pictures['true depth'] = depth_picture(frame.true_depth)
         pictures[f'depth error, 0 to {WORST_ERROR:.0%}'] = depth_errors(frame.depth, frame.true_depth, protocol)
     return pictures

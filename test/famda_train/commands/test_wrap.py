@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import json
 
+import cv2
 import numpy as np
 import onnx
 import pytest
 import yaml
 from foreign_networks import HEIGHT, SPACE, WIDTH, foreign
+from small_street import write_checkpoint, write_street
 
 from famda_ros.student.drift_reference import FEWEST_FRAMES
+from famda_ros.messages.bag_reader import topics_of
+from famda_ros.student.label_space import get_label_space
 from famda_ros.student.model_card import read_card
 from famda_train.commands.cli import EXIT_ERROR, EXIT_OK, main
 from famda_train.datasets.frame_folder import write_png
@@ -124,3 +128,61 @@ def test_weights_in_another_file_are_taken_in(folder):
     (folder / 'weights.bin').unlink()
     assert wrap(folder, 'apart', '--overwrite') == EXIT_ERROR
     assert read_card(folder / 'out.onnx').outputs == ('labels', 'confidence')
+
+
+@pytest.fixture(scope='module')
+def place(tmp_path_factory):
+    """A rendered street with ground truth, and students of its classes: scores, other scores, and ids alone."""
+    place = tmp_path_factory.mktemp('place')
+    write_street(place / 'street', 'day', 6)
+    classes = len(get_label_space('flat7'))
+    for name, gives in (('scores', 'logits'), ('others', 'logits'), ('ids', 'ids')):
+        model = foreign({'out': gives}, classes=classes)
+        if name == 'others':
+            weight = next(tensor for tensor in model.graph.initializer if tensor.name == 'k2')
+            weight.CopyFrom(onnx.numpy_helper.from_array(-onnx.numpy_helper.to_array(weight), 'k2'))
+        onnx.save(model, place / 'net.onnx')
+        words = ['--space', 'flat7', '--mean', '0.5', '--std', '0.25', '--frames', f'{place}/street']
+        assert main(['wrap', f'{place}/net.onnx', *words, '--out', f'{place}/{name}.onnx']) == EXIT_OK
+    return place
+
+
+@pytest.mark.parametrize('name', ['scores', 'ids'])
+def test_masks_over_a_recording(place, tmp_path, capsys, name):
+    words = ['--out', f'{tmp_path}/bag', '--pictures', f'{tmp_path}/pictures']
+    assert main(['perceive', f'{place}/street', '--model', f'{place}/{name}.onnx', *words]) == EXIT_OK
+    assert 'gives no' in capsys.readouterr().out
+    names = {'segmentation/mask', 'segmentation/color', 'segmentation/labels', 'camera_info'}
+    names |= {'segmentation/confidence'} if name == 'scores' else set()
+    assert {topic.lstrip('/') for topic in topics_of(tmp_path / 'bag')} == names
+    first = cv2.imread(str(next((tmp_path / 'pictures').iterdir())))
+    image = cv2.imread(str(next((place / 'street' / 'images').iterdir())))
+    assert first.shape == image.shape  # the mask alone, no depth beside it
+
+
+@pytest.mark.parametrize('name', ['scores', 'ids'])
+def test_masks_are_scored(place, tmp_path, capsys, name):
+    words = ['--picture', f'{tmp_path}/picture.png', '--json', f'{tmp_path}/result.json']
+    assert main(['evaluate', f'{place}/{name}.onnx', f'{place}/street', *words]) == EXIT_OK
+    result = json.loads((tmp_path / 'result.json').read_text())
+    assert result['frames'] == 6 and 0 < result['miou'] < 100 and not {'abs_rel', 'bands'} & set(result)
+    assert ('calibration' in result) == (name == 'scores') and (tmp_path / 'picture.png').exists()
+
+
+def test_which_of_two_networks_is_better(place, tmp_path, capsys):
+    old, new, street = f'{place}/scores.onnx', f'{place}/others.onnx', f'{place}/street'
+    assert main(['compare', old, new, street, '--labelled', street, '--json', f'{tmp_path}/result.json']) == EXIT_OK
+    result = json.loads((tmp_path / 'result.json').read_text())
+    assert result['verdict'] in ('promote', 'hold', 'ask') and result['measured']['depth_ratio'] is None
+    assert not any('depth' in alarm for alarm in result['alarms'])
+    assert main(['compare', old, f'{place}/ids.onnx', street]) == EXIT_ERROR
+    assert 'does not show how sure it is of each class' in capsys.readouterr().err
+    with_depth = write_checkpoint(tmp_path / 'student.ckpt')
+    assert main(['compare', old, str(with_depth), street]) == EXIT_ERROR
+    assert 'gives depth, and the other none; students that give the same can be' in capsys.readouterr().err
+
+
+def test_there_is_no_scale_to_find(place, capsys):
+    words = ['--model', f'{place}/scores.onnx', '--camera-height', '1.5']
+    assert main(['calibrate', f'{place}/street', *words]) == EXIT_ERROR
+    assert 'gives no depth, so there is no scale to find' in capsys.readouterr().err

@@ -214,3 +214,22 @@ def test_depth_by_class(tmp_path):
     result = evaluate(sevens, unlabelled, label_space=VKITTI8)
     assert result['depth_classes_of'] == 'prediction' and 'miou' not in result
     assert list(result['depth_classes']) == [VKITTI8.classes[7]]  # which the student says
+
+
+def test_without_depth_labels_alone_are_scored(folder):
+    """A frame that has depth alone is not counted; data that have depth alone are refused."""
+    whole = oracle(FrameFolder(folder.path))
+
+    def masks(image, focal):
+        return replace(whole(image, focal), depth=None)
+
+    result = scores_of(score_frames(masks, folder, gives_depth=False))
+    assert result['miou'] == 100.0 and result['frames'] == 2 and 'abs_rel' not in result
+    predictions = [masks(folder.image(i), None) for i in range(2)]
+    (folder.path / 'labels' / '000001.png').unlink()
+    half = FrameFolder(folder.path)
+    result = scores_of(score_frames(lambda image, _: predictions[image[0, 0, 0]], half, gives_depth=False))
+    assert (result['frames'], result['frames_in_all']) == (1, 2)
+    shutil.rmtree(folder.path / 'labels')
+    with pytest.raises(FamdaError, match='has depth alone, which the model does not give'):
+        score_frames(masks, FrameFolder(folder.path), gives_depth=False)
