@@ -13,6 +13,7 @@ import json
 import math
 import os
 import re
+import shlex
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -30,10 +31,11 @@ from famda_ros.resources import resolve
 from famda_ros.student.camera_geometry import network_size
 from famda_ros.student.drift_reference import FEWEST_FRAMES
 from famda_train.adapt.compare import compare, street_world
+from famda_train.adapt.differing_frames import differing_frames
 from famda_train.adapt.extract import ExtractSettings, extract
 from famda_train.adapt.gate import PROMOTE
 from famda_train.adapt.home_frames import write_home_frames
-from famda_train.adapt.report import write_report
+from famda_train.adapt.report import PICTURES, render_report
 from famda_train.adapt.steps import Progress, StepFolder
 from famda_train.adapt.teacher_choice import AUTO, TeacherChoice, choose_teachers
 from famda_train.child_process import ChildProcess, Parent
@@ -47,9 +49,11 @@ from famda_train.export.temperature import FRAMES
 from famda_train.labelling.labelling import label_with_teachers
 from famda_train.models.card import model_card
 from famda_train.models.checkpoint import load_student
+from famda_train.pictures.learning_curves import learning_curves
 from famda_train.resumable_folder import remove
 from famda_train.training.parallel_fits import fit_all, fit_here
 from famda_train.training.run_paths import last_checkpoint
+from famda_train.training.training_log import logged_scalars
 
 STATE_FILE = 'adapt.json'
 STEPS = ('extract', 'teachers', 'label', 'plan', 'fit', 'compare', 'export', 'profile', 'report')
@@ -66,8 +70,10 @@ FEWEST_STEPS, MOST_STEPS = 20, 600
 PROBED_STEPS = 6
 KEEP_EVERY = 25
 """Steps between checkpoints to go on from."""
+LOGGED_STEPS = 60
+"""Points of a learning curve."""
+COMPARED_FRAMES = 60
 PARITY_FRAMES = 40
-PICTURES = 6
 
 
 @dataclass(frozen=True)
@@ -131,7 +137,7 @@ def adapt(
     Returns:
         ``verdict`` ('promote', 'hold', 'ask') and ``reasons``, ``model`` (.onnx), ``profile`` (.yaml; None unless
         promoted), ``checkpoint``, ``report``, ``frames``, ``teachers`` (a sentence), ``steps``, ``seconds`` by step,
-        ``losses`` (what could not be read).
+        ``losses`` (what could not be read), ``commands`` ((what, command) pairs).
 
     Raises:
         FamdaError: no recording that can be read, no such base, ``out`` holds something else, or a step failed.
@@ -267,10 +273,15 @@ class _Adaptation:
         steps = self._settings.steps or min(MOST_STEPS, max(FEWEST_STEPS, int(room / per_step)))
         return {'steps': steps, 'seconds_per_step': round(per_step, 3)}
 
+    def _training(self, choice: TeacherChoice, steps: int) -> list[str]:
+        """Return the arguments of the training itself."""
+        logged = {'trainer.logger': 'true', 'trainer.log_every_n_steps': max(1, steps // LOGGED_STEPS)}
+        return self._arguments(choice, steps, self._checkpoint, keep_every=KEEP_EVERY, **logged)
+
     def _fit(self, choice: TeacherChoice, steps: int) -> None:
         last = last_checkpoint(self._checkpoint)
         how = {'resume': 'true'} if last.is_file() else {'overwrite': 'true'}
-        arguments = self._arguments(choice, steps, self._checkpoint, keep_every=KEEP_EVERY, **how)
+        arguments = [*self._training(choice, steps), *(f'--{name}={value}' for name, value in how.items())]
         try:
             fit_all({'fit': arguments}, lambda name, step: self._progress.update('fit', step, steps))
         except FamdaError:
@@ -283,8 +294,9 @@ class _Adaptation:
     def _compare(self) -> dict[str, Any]:
         frames = self._frames()
         found = compare(
-            self._base, self._checkpoint, frames.path, count=min(60, len(frames)), progress=self._progress.update
-        ).to_dict()
+            self._base, self._checkpoint, frames.path, count=min(COMPARED_FRAMES, len(frames)),
+            progress=self._progress.update,
+        ).to_dict()  # fmt: skip
         write_atomically(self._out / 'compare.json', json.dumps(found, indent=2) + '\n')
         return found
 
@@ -358,11 +370,26 @@ class _Adaptation:
             'losses': extracted['losses'],
             'base': str(self._base),
             'name': self._name,
+            'commands': self._commands(choice, plan['steps']),
         }
-        write_report(
-            self._out / 'report.html', result, comparison, self._frames(), (self._base, self._checkpoint), PICTURES
-        )
+        shown, space = differing_frames(
+            self._frames().path, (self._base, self._checkpoint), PICTURES,
+            progress=lambda done, total: self._progress.update('pictures', done, total),
+        )  # fmt: skip
+        curves = learning_curves(logged_scalars(self._checkpoint))
+        write_atomically(self._out / 'report.html', render_report(result, comparison, shown, space, curves))
         return result
+
+    def _commands(self, choice: TeacherChoice, steps: int) -> list[tuple[str, str]]:
+        """Return (what, command) pairs that do again, alone, what this run did."""
+        frames = self._frames()
+        count = min(COMPARED_FRAMES, len(frames))
+        compared = self._base, self._checkpoint, frames.path, '--frames', count
+        pairs = [
+            ('The training', ['fit', *self._training(choice, steps)]),
+            ('The comparison', ['compare', *map(str, compared)]),
+        ]
+        return [(what, shlex.join(['famda', *words])) for what, words in pairs]
 
 
 class _StepClock(lightning.Callback):

@@ -18,6 +18,7 @@ def run(
     labels: str | None = None,
     frames: int = 60,
     topic: str | None = None,
+    report: str | None = None,
 ) -> dict[str, Any]:
     """Which of two students is better at a place that nobody has labelled: promote, hold or ask.
 
@@ -34,15 +35,19 @@ def run(
         labels: labelled frame folder or data set of the place, about ten frames; they decide instead of the scores.
         frames: frames of the recording that are looked at, evenly spread.
         topic: image topic of a bag; needed only where it has several.
+        report: .html file to write: verdict and scores, and before and after of the frames that differ most.
     """
     from famda_train.adapt.compare import compare
     from famda_train.commands.evaluate import validation_split
+    from famda_train.commands.outputs import check_report, command_line
     from famda_train.commands.progress import progress_bar
     from famda_train.datasets.catalogue import open_dataset
 
     def opened(path: str | None):
         return open_dataset(path, split=validation_split(path)) if path else None
 
+    if report:
+        check_report(report)
     with progress_bar() as bar:
         tasks: dict[str, Any] = {}
 
@@ -55,9 +60,27 @@ def run(
             old, new, recording, labelled=opened(labelled), home=opened(home), labels=opened(labels),
             count=frames, topic=topic, progress=show,
         )  # fmt: skip
-    result = comparison.to_dict()
-    print_result(result)
+        result = comparison.to_dict()
+        print_result(result)
+        if report:
+            command = command_line(
+                'compare', old, new, recording, labelled=labelled, home=home, labels=labels, frames=frames,
+                topic=topic, report=report,
+            )  # fmt: skip
+            _write_report(report, result, topic, command, show)
     return result
+
+
+def _write_report(path: str, result: dict[str, Any], topic: str | None, command: str, progress) -> None:
+    from famda_ros.files import write_atomically
+    from famda_train.adapt.differing_frames import differing_frames
+    from famda_train.adapt.report import PICTURES, render_comparison
+
+    shown, space = differing_frames(
+        result['recording'], (result['old'], result['new']), PICTURES, topic,
+        lambda done, total: progress('pictures', done, total),
+    )  # fmt: skip
+    write_atomically(path, render_comparison(result, shown, space, [('This page', command)]))
 
 
 def print_result(result: dict[str, Any]) -> None:

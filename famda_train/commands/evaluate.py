@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from famda_ros.errors import FamdaError, choose
-from famda_train.commands.outputs import check_output_file
+from famda_train.commands.outputs import check_output_file, check_report, command_line
 
 POSITIONALS = ('model', 'data')
 HAS_RESULT = True
@@ -38,6 +38,7 @@ def run(
     options: dict[str, Any] | None = None,
     baseline: str | None = None,
     picture: str | None = None,
+    report: str | None = None,
     block: int | None = None,
     provider: str = 'cpu',
 ) -> dict[str, Any]:
@@ -55,6 +56,7 @@ def run(
         baseline: another model, or a .json result of this command; shown beside, with the relative gain over all tasks.
         picture: .png file to write, with four frames: camera image, prediction, truth and what is wrong; and a
             reliability diagram of the confidence.
+        report: .html file to write: the scores, and the frames that the student sees worst, to compare with the truth.
         block: neighbouring frames that are drawn together for the intervals, as those of a drive show nearly the same;
             default: the cube root of their number.
         provider: what an .onnx file runs on: cpu, openvino, cuda, tensorrt, or auto for the first that works; the
@@ -69,6 +71,8 @@ def run(
     rules = get_protocol(protocol)  # before anything slow
     if picture:
         check_picture(picture)
+    if report:
+        check_report(report)
     if block is not None and block < 1:
         raise FamdaError(f'--block must be 1 frame or more, not {block}')
     reading = {'split': split or validation_split(data, kind), 'label_space': label_space, **(options or {})}
@@ -89,6 +93,13 @@ def run(
     if picture:
         predict, card = predictor
         _draw(picture, predict, card, frames, result)
+    if report:
+        command = command_line(
+            'evaluate', model, data, protocol=protocol, kind=kind, split=split, label_space=label_space,
+            **{f'options.{name}': value for name, value in (options or {}).items()}, baseline=baseline, block=block,
+            provider=provider, report=report,
+        )  # fmt: skip
+        _write_report(report, predictor, frames, result, scores, command)
     return result
 
 
@@ -166,13 +177,32 @@ def _draw(picture: str, predict, card, frames, result: dict[str, Any]) -> None:
     scored = [index for index in scored if all(frames.has_at(kind, index) for kind in kinds)] or scored
     chosen = np.unique(np.linspace(0, len(scored) - 1, PICTURE_FRAMES).round().astype(int)).tolist()
     shown = [predict_frame(predict, frames, scored[place], rules) for place in chosen]
-    titles = {key: title for key, title in (('miou', 'mIoU'), ('rmse', 'RMSE')) if key in result}
-    scores = [f'{title} {_number(result[key], key)}' for key, title in titles.items()]
     try:
-        title = f'{", ".join(scores)}, {_frames(result)}'
+        title = f'{", ".join(_main_scores(result))}, {_frames(result)}'
         write_comparison(picture, shown, ground, rules, title, result.get('calibration'))
     except OSError as error:
         raise FamdaError(f"cannot write '{picture}' ({error.strerror})") from error
+
+
+def _write_report(path: str, predictor, frames, result: dict[str, Any], scores, command: str) -> None:
+    """Write the report of a result, with the frames that are worst."""
+    from famda_ros.files import write_atomically
+    from famda_train.pictures.evaluation_report import evaluation_report, worst_frames
+
+    results, titles = _compared(result)
+    columns = slice(None, None, -1)  # the baseline first: from before to after
+    about = {
+        'names': titles[columns],
+        'data': _data_name(result),
+        'headline': f'{", ".join(_main_scores(result))} on {_frames(result)}.',
+        'scores': [
+            (label, [_number(value, key) for value in values[columns]]) for label, key, values in metric_rows(results)
+        ],
+        'sentences': interval_sentences(result),
+        'commands': [('This page', command)],
+    }
+    shown = worst_frames(predictor[0], frames, scores, predictor[1].label_space)
+    write_atomically(path, evaluation_report(about, results[columns], shown, scores))
 
 
 def print_result(result: dict[str, Any]) -> None:
@@ -182,26 +212,18 @@ def print_result(result: dict[str, Any]) -> None:
 
     from famda_train.evaluation.protocol import get_protocol
 
-    baseline = result.get('baseline')
-    results = [result] if baseline is None else [result, baseline]
+    results, titles = _compared(result)
     console = Console(highlight=False)
 
     def say(sentence: str) -> None:
         console.print(sentence, soft_wrap=not console.is_terminal)  # in a file, a sentence is one line
 
     rules = get_protocol(result['protocol'])
-    data = result.get('data_name') or result.get('data', 'data')
-    say(f'protocol {rules.name}, {_frames(result)} of {data} ({rules.summary})')
-    names = [Path(r.get('model', '')).name for r in results]
-    titles = [f'baseline {name}'.rstrip() if index else name for index, name in enumerate(names)]
+    say(f'protocol {rules.name}, {_frames(result)} of {_data_name(result)} ({rules.summary})')
     metrics = Table('metric', *titles)
     for label, key, values in metric_rows(results):
         metrics.add_row(label, *(_number(value, key) for value in values))
     console.print(metrics)
-    for title, r in zip(titles, results, strict=True):
-        limits = r.get('interval', {})
-        if ranges := [f'{key} {_range(limits[key], key)}' for key in SCORED if key in limits]:
-            say(f'95 % interval of {title}, {limits["block"]} neighbouring frames at a time: {", ".join(ranges)}')
     if 'iou' in result:
         classes = Table(f'IoU, {result["label_space"]}', *titles)
         for name in result['iou']:
@@ -213,11 +235,41 @@ def print_result(result: dict[str, Any]) -> None:
     for key in DEPTH_GROUPS:
         if result.get(key):
             console.print(depth_table(key, results, titles))
-    if baseline is not None:
+    for sentence in interval_sentences(result):
+        say(sentence)
+
+
+def interval_sentences(result: dict[str, Any]) -> list[str]:
+    """Return how sure the scores are, and what a result gains over its baseline, where it has one."""
+    sentences = []
+    for title, r in zip(*_compared(result)[::-1], strict=True):
+        limits = r.get('interval', {})
+        if ranges := [f'{key} {_range(limits[key], key)}' for key in SCORED if key in limits]:
+            block = f'{limits["block"]} neighbouring frames at a time'
+            sentences.append(f'95 % interval of {title}, {block}: {", ".join(ranges)}')
+    if 'delta_mtl' in result:
         gains = ', '.join(f'{task} {gain:+.2f} %' for task, gain in result['gains'].items())
-        say(f'Delta_MTL {result["delta_mtl"]:+.2f} % against the baseline ({gains})')
+        sentences.append(f'Delta_MTL {result["delta_mtl"]:+.2f} % against the baseline ({gains})')
     for key, limits in result.get('difference', {}).items():
-        say(f'95 % interval of the difference of {key}: {_range(limits, key, "+")} (the same frames drawn for both)')
+        limits_text = _range(limits, key, '+')
+        sentences.append(f'95 % interval of the difference of {key}: {limits_text} (the same frames drawn for both)')
+    return sentences
+
+
+def _compared(result: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return (the result, and its baseline where there is one; their titles)."""
+    results = [result] if result.get('baseline') is None else [result, result['baseline']]
+    names = [Path(r.get('model', '')).name for r in results]
+    return results, [f'baseline {name}'.rstrip() if index else name for index, name in enumerate(names)]
+
+
+def _data_name(result: dict[str, Any]) -> str:
+    return result.get('data_name') or result.get('data', 'data')
+
+
+def _main_scores(result: dict[str, Any]) -> list[str]:
+    titles = {key: title for key, title in (('miou', 'mIoU'), ('rmse', 'RMSE')) if key in result}
+    return [f'{title} {_number(result[key], key)}' for key, title in titles.items()]
 
 
 def depth_table(key: str, results: list[dict[str, Any]], titles: list[str]):

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from famda_ros.errors import FamdaError
 
@@ -27,6 +29,23 @@ def check_output_file(path: str | Path) -> None:
         raise FamdaError(
             f"cannot write '{path}' ({error.strerror}); name a file in a folder that is there and can be written"
         ) from error
+
+
+def check_report(path: str | Path) -> None:
+    """Find out before the work whether a report can be written.
+
+    Raises:
+        FamdaError: no name of an HTML file, or as :func:`check_output_file` says.
+    """
+    if Path(path).suffix.lower() not in ('.html', '.htm'):
+        raise FamdaError(f"the report is an HTML file, so '{path}' must end in .html")
+    check_output_file(path)
+
+
+def command_line(verb: str, *words: str, **options: Any) -> str:
+    """Return a command as it is typed; options that are None are left out."""
+    given = (f'--{name}={value}' for name, value in options.items() if value is not None)
+    return shlex.join(['famda', verb, *words, *given])
 
 
 def check_nothing_is_replaced(path: str | Path, overwrite: bool, option: str = '--out') -> None:

@@ -10,12 +10,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from famda_ros.files import write_atomically
-from famda_ros.student.colorize import BEYOND_RANGE_RGB, color_mask, overlay
+from famda_ros.student.colorize import color_mask, overlay
 from famda_ros.student.label_space import LabelSpace
-from famda_train.pictures.depth_colors import TICKS_M, depth_picture, depth_position, depth_scale
-from famda_train.pictures.report_page import format_number, report_templates
-from famda_train.pictures.student_comparison import OUTPUTS, TITLES, present_classes
+from famda_train.evaluation.protocol import get_protocol
+from famda_train.pictures.depth_colors import depth_picture
+from famda_train.pictures.learning_curves import Curve
+from famda_train.pictures.report_page import Panel, Row, ShownFrame, depth_legend, format_number, render_page
+from famda_train.pictures.scored_frames import depth_error_title, depth_errors, label_errors
+from famda_train.pictures.student_comparison import TITLES, present_classes
 
 
 class Student(NamedTuple):
@@ -84,9 +89,10 @@ def write_report(
     rows: Sequence[Mapping[str, Any]],
     space: LabelSpace,
     next_steps: Sequence[tuple[str, str]] = (),
+    curves: Sequence[Curve] = (),
 ) -> None:
     """Write :func:`render_report` to ``path`` in one step."""
-    write_atomically(path, render_report(results, rows, space, next_steps))
+    write_atomically(path, render_report(results, rows, space, next_steps, curves))
 
 
 def render_report(
@@ -94,6 +100,7 @@ def render_report(
     rows: Sequence[Mapping[str, Any]],
     space: LabelSpace,
     next_steps: Sequence[tuple[str, str]] = (),
+    curves: Sequence[Curve] = (),
 ) -> str:
     """Return the report as one self-contained HTML page.
 
@@ -103,31 +110,33 @@ def render_report(
         rows: pictures, see :mod:`famda_train.pictures.student_comparison`.
         space: label space of the masks.
         next_steps: (what, command) pairs.
+        curves: of the adaptation's training.
     """
     adaptation = results['adaptation']
     students = {key: student for key, student in STUDENTS.items() if key in adaptation}
     seconds = {name: float(value) for name, value in results.get('seconds', {}).items() if name != 'total'}
-    return report_templates(Path(__file__).parent / 'templates').get_template('report.html').render(
+    return render_page(
+        Path(__file__).parent / 'templates' / 'report.html',
         headline=headline(adaptation),
         story=story(results) if 'drift' in results else [],
         adaptation=adaptation,
-        students=students,
         metrics=METRICS,
         titles=TITLES,
-        frames=[_frame(row, space) for row in rows],
+        frames=_shown_frames(rows, space),
         classes=[(space.classes[index], space.colors[index]) for index in present_classes(rows, space)],
-        depth_scale=depth_scale(256, 1),
-        ticks=[(metres, 100 * depth_position(metres)) for metres in TICKS_M],
-        beyond_range=BEYOND_RANGE_RGB,
+        depth=depth_legend(),
+        metric_names=[f'{metric.name} {metric.unit}'.rstrip() for metric in METRICS.values()],
+        scores=[_score_row(key, student, adaptation[key]) for key, student in students.items()],
+        student_names=[student.name for student in students.values()],
         class_iou=_class_iou(adaptation, students),
         perception_facts=_perception_facts(results['perception']) if results['perception'] else {},
         seconds=seconds,
-        longest_seconds=max([*seconds.values(), 1e-9]),
         total_seconds=results.get('seconds', {}).get('total', sum(seconds.values())),
         limits=LIMITS,
         next_steps=next_steps,
+        curves=curves,
         facts=_facts(results),
-    )
+    )  # fmt: skip
 
 
 def headline(adaptation: Mapping[str, Any]) -> str:
@@ -184,24 +193,46 @@ def _change(name: str, before: Any, after: Any, digits: int, unit: str) -> str:
     return f'{name} {"rose" if after > before else "fell"} from {old} to {new}{unit}'
 
 
-def _frame(row: Mapping[str, Any], space: LabelSpace) -> dict[str, Any]:
-    """Return the pictures of a row: its image, the mask over it, and mask and depth of every output."""
-    return {
-        'name': str(row['name']),
-        'image': row['image'],
-        'overlay': overlay(row['image'], row['famda']['labels'], space),
-        'outputs': {
-            key: {'mask': color_mask(row[key]['labels'], space), 'depth': depth_picture(row[key]['depth'])}
-            for key in OUTPUTS
-        },
-    }
+def _shown_frames(rows: Sequence[Mapping[str, Any]], space: LabelSpace) -> list[ShownFrame]:
+    """Return the frames, those first on whose pixels the two students differ most."""
+    changed = [100 * float(np.mean(row['source_only']['labels'] != row['famda']['labels'])) for row in rows]
+    order = sorted(range(len(rows)), key=lambda place: -changed[place])
+    return [
+        ShownFrame(str(rows[p]['name']), f'{changed[p]:.0f} % of the pixels change class', _panels(rows[p], space))
+        for p in order
+    ]
 
 
-def _class_iou(adaptation: Mapping[str, Any], students: Mapping[str, Student]) -> dict[str, dict[str, float | None]]:
-    """Return class → student → IoU in percent; None = not measured."""
-    iou = {key: adaptation[key].get('iou', {}) for key in students}
-    names = dict.fromkeys(name for values in iou.values() for name in values)
-    return {name: {key: values.get(name) for key, values in iou.items()} for name in names}
+def _panels(row: Mapping[str, Any], space: LabelSpace) -> list[Panel]:
+    """Return camera and masks, and below them depth; each with the ground truth and what is wrong."""
+    before, after, truth = (row[key] for key in ('source_only', 'famda', 'ground_truth'))
+    masks = [color_mask(output['labels'], space) for output in (truth, after, before)]
+    wrong = [label_errors(output['labels'], truth['labels']) for output in (after, before)]
+    depth = [depth_picture(output['depth']) for output in (truth, after, before)]
+    rules = get_protocol('metric')
+    errors = [depth_errors(output['depth'], truth['depth'], rules) for output in (after, before)]
+    return [
+        Panel('camera', row['image']),
+        Panel('true mask', masks[0]),
+        Panel('mask', *masks[1:]),
+        Panel('wrong labels', *wrong),
+        Panel('FAMDA over the camera', overlay(row['image'], after['labels'], space)),
+        Panel('true depth', depth[0]),
+        Panel('depth', *depth[1:]),
+        Panel(depth_error_title(), *errors),
+    ]
+
+
+def _score_row(key: str, student: Student, scores: Mapping[str, Any]) -> Row:
+    cells = [format_number(scores.get(name), metric.digits) for name, metric in METRICS.items()]
+    return Row(student.name, cells, student.meaning, key == 'famda')
+
+
+def _class_iou(adaptation: Mapping[str, Any], students: Mapping[str, Student]) -> dict[str, list[float | None]]:
+    """Return class → IoU in percent of every student; None = not measured."""
+    iou = [adaptation[key].get('iou', {}) for key in students]
+    names = dict.fromkeys(name for values in iou for name in values)
+    return {name: [values.get(name) for values in iou] for name in names}
 
 
 def _perception_facts(perception: Mapping[str, Any]) -> dict[str, str]:

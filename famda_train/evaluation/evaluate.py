@@ -253,6 +253,24 @@ def scores_of(scores: FrameScores, block: int | None = None) -> dict[str, Any]:
     return result
 
 
+def frame_errors(scores: FrameScores) -> np.ndarray:
+    """Return what is wrong in each frame, float64 [F]: percent of the labelled pixels, or AbsRel where no labels are.
+
+    NaN where a frame has no such ground truth; in the order of :func:`scored_indices`.
+    """
+    errors = np.full(scores.frames, np.nan)
+    for place in range(scores.frames):
+        if scores.counts is not None:
+            shared = scores.spaces[0]
+            tables = shared.ground_truth_table, shared.prediction_table, len(shared.space)
+            counts = project_counts(scores.counts[place], *tables)
+            if counts.any():
+                errors[place] = 100 * (1 - np.trace(counts) / counts.sum())
+        elif scores.depth_sums is not None and scores.depth_sums[place, 0]:
+            errors[place] = depth_scores(scores.depth_sums[place : place + 1], scores.rules)['abs_rel']
+    return errors
+
+
 def difference(scores: FrameScores, baseline: FrameScores, block: int | None = None) -> dict[str, list[float]]:
     """Return [low, high] of 95 % of ``scores`` - ``baseline`` for ``miou`` (points) and ``abs_rel``, if both have it.
 

@@ -53,6 +53,11 @@ def depth_errors(depth: np.ndarray, ground_truth: np.ndarray, protocol: Protocol
     return picture
 
 
+def depth_error_title() -> str:
+    """Return what :func:`depth_errors` shows."""
+    return f'depth error, 0 to {WORST_ERROR:.0%}'
+
+
 def frame_pictures(frame: ScoredFrame, scoring: ScoringSpace | None, protocol: Protocol) -> dict[str, np.ndarray]:
     """Return {title: uint8 RGB} of one frame; what has no ground truth is left out.
 
@@ -72,7 +77,7 @@ def frame_pictures(frame: ScoredFrame, scoring: ScoringSpace | None, protocol: P
         pictures['depth'] = depth_picture(frame.depth)
     if frame.depth is not None and frame.true_depth is not None:
         pictures['true depth'] = depth_picture(frame.true_depth)
-        pictures[f'depth error, 0 to {WORST_ERROR:.0%}'] = depth_errors(frame.depth, frame.true_depth, protocol)
+        pictures[depth_error_title()] = depth_errors(frame.depth, frame.true_depth, protocol)
     return pictures
 
 

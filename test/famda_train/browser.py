@@ -102,20 +102,32 @@ def open_page(
         context.close()
 
 
-def contrast(page: Any, selector: str) -> float:
-    """Return the contrast of the text of an element to what is behind it, 1 to 21 (WCAG 2, 1.4.3).
+def texts(page: Any) -> dict[str, float]:
+    """Return text → its contrast to what is behind it, 1 to 21 (WCAG 2, 1.4.3), of all texts that can be seen.
 
-    The background is that of the closest element around it that has one; pictures and transparency are not seen.
+    The background is that of the closest element around it that has one; pictures and transparency are not seen, and
+    the fill is the colour of text in SVG.
     """
-    ink, paper = page.locator(selector).first.evaluate(
-        """element => {
-            const ink = getComputedStyle(element).color;
-            let behind = element;
-            const clear = e => /^rgba\\(.*, 0\\)$/.test(getComputedStyle(e).backgroundColor);
-            while (behind.parentElement && clear(behind)) behind = behind.parentElement;
-            return [ink, getComputedStyle(behind).backgroundColor];
+    found = page.evaluate(
+        """() => {
+            const clear = color => /^rgba\\(.*, 0\\)$/.test(color);
+            const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = [];
+            while (words.nextNode()) {
+                const element = words.currentNode.parentElement, text = words.currentNode.data.trim();
+                if (!text || !element.checkVisibility() || element.closest('script, style')) continue;
+                let behind = element;
+                while (behind.parentElement && clear(getComputedStyle(behind).backgroundColor))
+                    behind = behind.parentElement;
+                const style = getComputedStyle(element), svg = element instanceof SVGElement;
+                found.push([text, svg ? style.fill : style.color, getComputedStyle(behind).backgroundColor]);
+            }
+            return found;
         }"""
     )
+    return {text: _contrast(ink, paper) for text, ink, paper in found}
+
+
+def _contrast(ink: str, paper: str) -> float:
     lighter, darker = sorted((_luminance(ink), _luminance(paper)), reverse=True)
     return (lighter + 0.05) / (darker + 0.05)
 

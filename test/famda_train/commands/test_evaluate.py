@@ -5,6 +5,7 @@ import json
 
 import cv2
 import pytest
+from html_page import Page
 from small_street import write_checkpoint, write_street
 
 from famda_ros.errors import FamdaError
@@ -35,10 +36,17 @@ def test_result_picture_and_baseline(street, models, tmp_path, capsys):
     picture = cv2.imread(str(png))
     assert picture.shape[0] > 300 and len({tuple(c) for c in picture.reshape(-1, 3)[::7].tolist()}) > 50
 
-    words = ['evaluate', models[1], str(street), '--baseline', str(first), '--json', str(second)]
+    report = tmp_path / 'report.html'
+    files = ['--json', str(second), '--report', str(report)]
+    words = ['evaluate', models[1], str(street), '--baseline', str(first), *files]
     assert cli.main(words) == cli.EXIT_OK
     text = capsys.readouterr().out
-    compared = json.loads(second.read_text())
+    compared, page = json.loads(second.read_text()), Page(report.read_text())
+    for word in (
+        f'{result["miou"]:.2f} %', f'{compared["miou"]:.2f} %', f'{compared["rmse"]:.3f} m', 'baseline 0.ckpt',
+        f'Delta_MTL {compared["delta_mtl"]:+.2f} %', f'famda evaluate {models[1]} {street} --protocol=metric',
+    ):  # fmt: skip
+        assert word in page.text
     assert compared['baseline'] == result
     assert f'Delta_MTL {compared["delta_mtl"]:+.2f} %' in text
     assert text.count('baseline 0.ckpt') == 4  # the same title in all tables
@@ -49,8 +57,11 @@ def test_result_picture_and_baseline(street, models, tmp_path, capsys):
 
 def test_where_a_picture_cannot_be_written_nothing_is_scored(street, tmp_path, capsys):
     missing = str(tmp_path / 'no.ckpt')  # would be the next fault
-    for picture, sentence in (('p.jpg', 'must end in .png'), ('gone/p.png', 'cannot write')):
-        assert cli.main(['evaluate', missing, str(street), '--picture', str(tmp_path / picture)]) == cli.EXIT_ERROR
+    for option, name, sentence in (
+        ('--picture', 'p.jpg', 'must end in .png'), ('--picture', 'gone/p.png', 'cannot write'),
+        ('--report', 'r.txt', 'must end in .html'), ('--report', 'gone/r.html', 'cannot write'),
+    ):  # fmt: skip
+        assert cli.main(['evaluate', missing, str(street), option, str(tmp_path / name)]) == cli.EXIT_ERROR
         assert sentence in capsys.readouterr().err
 
 

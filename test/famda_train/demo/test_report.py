@@ -3,96 +3,34 @@
 """The report: complete, self-contained, and right about the direction of a change."""
 import base64
 import io
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from picture_rows import SIZE, picture_rows
+from html_page import Page
+from picture_rows import SIZE
 from PIL import Image
+from report_pages import demo_results, demo_rows
 
 from famda_ros.student.colorize import color_mask
 from famda_ros.student.label_space import VKITTI8
 from famda_train.demo.report import headline, render_report, story, write_report
 from famda_train.pictures.depth_colors import depth_picture
 
-VOID = {'area', 'base', 'br', 'col', 'embed', 'hr', 'img', 'input', 'link', 'meta', 'source', 'track', 'wbr'}
-
-
-class Page(HTMLParser):
-    """Collects text and attributes; fails on tags that do not match."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.open, self.links, self.alts, self.text = [], [], [], ''
-        self.feed(html)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attrs):
-        if tag not in VOID:
-            self.open.append(tag)
-        for name, value in attrs:
-            if name in ('src', 'href', 'srcset', 'data', 'action'):
-                self.links.append(value)
-            if name == 'alt':
-                self.alts.append(value)
-        assert tag not in ('script', 'link', 'iframe')
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
-
-
-def student(start):
-    iou = {name: start + 0.1 + index for index, name in enumerate(VKITTI8.classes)}
-    iou['traffic light'] = None
-    return {'miou': start + 0.7, 'abs_rel': start / 100, 'rmse': start / 9, 'delta1': start + 30.3, 'iou': iou}
-
 
 @pytest.fixture
 def results():
-    """Numbers that differ from one another."""
-    return {
-        'adaptation': {
-            'protocol': 'metric',
-            'source_only_plain': student(21),
-            'source_only': student(33),
-            'famda': {**student(47), 'abs_rel': 0.187},
-        },
-        'perception': {
-            'frames_sent': 61,
-            'frames_answered': 59,
-            'frames_dropped': 2,
-            'headers_equal': True,
-            'latency_ms': {'p50': 12.34, 'p99': 45.67},
-        },
-        'drift': {'home_s': 8.0, 'detected_after_s': 3.7, 'false_alarms': 0, 'reason': 'luma 31 instead of 99 to 120'},
-        'recording': {'bag_seconds': 43.1, 'images': 431, 'frames': 288, 'pre_s': 2.0},
-        'gate': {
-            'verdict': 'promote', 'reasons': ['the sum is +1.23'], 'sabotage': 'biased to <road>',
-            'sabotaged_verdict': 'hold', 'sabotaged_reasons': ["the class 'sky' vanishes"],
-        },
-        'deployment': {
-            'swapped_without_drop': True, 'frames_before': 83, 'frames_after': 117, 'miou_before': 41.2,
-            'miou_after': 58.6, 'miou_day_after': 40.4, 'left_out': '',
-        },
-        'seconds': {'world': 10.4, 'self_training': 99.9, 'total': 111.0},
-        'environment': {'cpu': 'x<y', 'cores': 2, 'python': '3.11', 'torch': '2.13', 'onnxruntime': '1.32'},
-        'seed': 7,
-    }
+    return demo_results()
 
 
 @pytest.fixture
 def rows():
-    return picture_rows(('source_only', 'famda', 'ground_truth'), ('first', '<i>second'))
+    return demo_rows()
 
 
 def test_the_page_is_self_contained_and_well_formed(results, rows):
     page = Page(render_report(results, rows, VKITTI8))
-    assert page.links
-    assert all(link.startswith('data:image/png;base64,') for link in page.links)
+    assert page.loaded
+    assert all(link.startswith('data:image/') for link in page.loaded)
     assert '<i>second' in page.text  # escaped, not parsed
     assert '://' not in render_report(results, [], VKITTI8)
     assert 'url(' not in render_report(results, [], VKITTI8)
@@ -133,17 +71,24 @@ def test_what_was_not_done_on_the_robot_is_said(results):
 
 def test_pictures_decode_to_what_went_in(results, rows):
     page = Page(render_report(results, rows, VKITTI8))
-    pictures = [
-        np.asarray(Image.open(io.BytesIO(base64.b64decode(link.partition(',')[2])))) for link in page.links
-    ]
-    of = dict(zip(page.alts, pictures, strict=True))
+    of = {
+        alt: np.asarray(Image.open(io.BytesIO(base64.b64decode(link.partition(',')[2]))))
+        for alt, link in page.pictures.items()
+    }
     frames = [picture for alt, picture in of.items() if alt != 'depth colours']
-    assert len(frames) == 2 * 8
+    assert len(frames) == 2 * 12  # eight panels, four of them below a line
     assert all(picture.shape == (*SIZE, 3) for picture in frames)
-    np.testing.assert_array_equal(of['first, camera image'], rows[0]['image'])
-    ground_truth = color_mask(rows[0]['ground_truth']['labels'], VKITTI8)
-    np.testing.assert_array_equal(of['first, mask, ground truth'], ground_truth)
+    np.testing.assert_array_equal(of['first, camera'], rows[0]['image'])
+    masks = {'true mask': 'ground_truth', 'mask, source only': 'source_only', 'mask, FAMDA': 'famda'}
+    for title, output in masks.items():
+        np.testing.assert_array_equal(of[f'first, {title}'], color_mask(rows[0][output]['labels'], VKITTI8))
     np.testing.assert_array_equal(of['first, depth, FAMDA'], depth_picture(rows[0]['famda']['depth']))
+
+
+def test_frames_whose_masks_change_most_come_first(results, rows):
+    rows[0]['source_only'] = rows[0]['famda']
+    text = Page(render_report(results, rows, VKITTI8)).text
+    assert text.index('<i>second') < text.index('first 0 % of the pixels change class')
 
 
 def test_missing_parts_leave_a_readable_page(results):
