@@ -8,6 +8,7 @@ A plain install is a robot install (no torch).  Extras add the rest:
 * ``ros-jazzy``  the same of ROS 2 Jazzy, for Python 3.12
 * ``gpu``, ``openvino``  ONNX Runtime for NVIDIA GPUs, for CPUs with OpenVINO; each replaces the plain one
 * ``train`` the workspace: datasets, adaptation, evaluation, export
+* ``video``, ``view``  videos as output, the Rerun viewer
 * ``scale`` labelling on many machines
 * ``docs``  the documentation as a site
 * ``test``  what the tests need
@@ -33,6 +34,8 @@ TEST = [
 ]
 
 VIDEO = ['av>=14']
+
+VIEW = ['rerun-sdk>=0.39']  # the newest for Python 3.10
 
 PAGES = ('demo', 'adapt', 'pictures')
 """Rooms of famda_train with templates of HTML pages."""
@@ -76,6 +79,7 @@ EXTRAS = {
         'jinja2>=3.1',
     ],
     'video': VIDEO,
+    'view': VIEW,
     'docs': ['mkdocs-material>=9.6', 'mkdocstrings-python>=1.16'],
     'scale': ['ray[data]>=2.40'],
     # colcon runs pytest only where this extra names it; otherwise it runs no test and reports success
@@ -83,6 +87,7 @@ EXTRAS = {
     'dev': [
         *TEST,
         *VIDEO,
+        *VIEW,
         'ruff>=0.8',
         'mypy>=1.13',
         'types-PyYAML',

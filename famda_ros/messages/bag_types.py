@@ -12,6 +12,7 @@ IMAGE = 'sensor_msgs/msg/Image'
 COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage'
 CAMERA_INFO = 'sensor_msgs/msg/CameraInfo'
 STRING = 'std_msgs/msg/String'
+DIAGNOSTICS = 'diagnostic_msgs/msg/DiagnosticArray'
 TF = 'tf2_msgs/msg/TFMessage'
 
 

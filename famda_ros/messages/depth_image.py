@@ -85,7 +85,7 @@ def decompress_depth(msg: Any) -> np.ndarray:
         with np.errstate(divide='ignore'):
             metres = np.float32(a) / (packed - np.float32(b))
         return np.where((packed > 0) & (metres > 0), metres, np.float32(np.nan))
-    metres = packed * np.float32(1e-3)
+    metres = packed / np.float32(1000)
     metres[packed == UNKNOWN_MM] = np.nan
     metres[packed == BEYOND_MM] = np.inf
     return metres

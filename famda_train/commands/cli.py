@@ -43,6 +43,7 @@ VERBS = {
     'export': 'turn a checkpoint into a self-describing, parity-checked ONNX student',
     'wrap': 'turn a segmentation network made elsewhere (ONNX) into a student that the node runs',
     'perceive': 'run a student over a recording, without a ROS graph',
+    'view': 'look at recordings, answers, data sets and label stores in the Rerun viewer',
     'calibrate': "find the one factor by which a student's metres are off at a place",
     'deploy': 'put students into a folder that a node takes its profiles from: versioned, with rollback',
     'models': 'list the students that were deployed to a folder',
