@@ -28,6 +28,7 @@ from famda_ros.errors import FamdaError
 from famda_ros.files import write_atomically
 from famda_ros.harness.load_protocol import COMMAND, OUTPUTS, READY, REPORT
 from famda_ros.harness.play_bag import Process, parameters, processes, read_report
+from famda_ros.pipeline.outputs import missing_topics
 from famda_ros.student.bound_session import BoundSession
 from famda_ros.student.model_card import read_card
 from famda_ros.student.providers import PROVIDERS, candidates, provider_options, session_options
@@ -77,6 +78,8 @@ def run_node_bench(setup: NodeSetup, progress) -> dict[str, Any]:
         FamdaError: ROS 2 is missing, the model cannot be used, or a process ended or sent no outputs.
     """
     check_ros()
+    if missing := missing_topics(read_card(setup.model), OUTPUTS):
+        raise FamdaError(f'{missing}, and the bench listens to all of {", ".join(OUTPUTS)}; give another student')
     load = os.getloadavg()[0]
     bar = progress.add_task('bench', total=len(setup.threads) * (2 * setup.rounds + len(setup.rates)))
 

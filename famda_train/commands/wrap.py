@@ -93,7 +93,7 @@ def run(
         name or '', domain, licence,
     )  # fmt: skip
     network = read_network(model)
-    more = {**RENDERED_SIZE, 'frames': count} if frames == RENDERED else {}
+    more: dict[str, Any] = {**RENDERED_SIZE, 'frames': count} if frames == RENDERED else {}
     data = open_dataset(frames, kind, split, **more)
     home = data if len(data) >= FEWEST_FRAMES else None
     with progress_bar() as bar:

@@ -30,7 +30,7 @@ LAYOUTS = {'nchw': 1, 'nhwc': 3}
 ORDERS = {'rgb': (0, 1, 2), 'bgr': (2, 1, 0)}
 OLDEST_OPSET = 11
 """Resizing with aligned pixel centres came with it."""
-TAKES = {TensorProto.FLOAT: np.float32, TensorProto.FLOAT16: np.float16, TensorProto.UINT8: np.uint8}
+TAKES: dict[int, type] = {TensorProto.FLOAT: np.float32, TensorProto.FLOAT16: np.float16, TensorProto.UINT8: np.uint8}
 SURE_WITHIN = 0.01
 """Probabilities of a pixel add up to one, as far as float16 and int8 can."""
 

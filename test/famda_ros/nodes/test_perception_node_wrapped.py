@@ -120,7 +120,7 @@ def test_masks_alone(tmp_path, monkeypatch):
         client.fresh_report()
         # Measured frames bring the light to the profiles, and the drift monitor its numbers, without a confidence.
         client.wait_for(lambda: client.values().get('brightness', 'n/a') != 'n/a', 10, 'the brightness')
-        level, message, values = client.reports[-1]['perception: camera']
+        _, message, values = client.reports[-1]['perception: camera']
         assert values['mean_confidence'] == 'n/a' and 'depth is for' not in message
         model = client.values('model')
         assert (model['outputs'], model['depth_scale']) == ('labels', 'n/a')

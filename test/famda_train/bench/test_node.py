@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from tiny_student import save_tiny
+from tiny_student import save_tiny, tiny_masks_card
 
 from famda_ros.errors import FamdaError
 from famda_ros.harness.load_protocol import OUTPUTS
@@ -111,6 +111,12 @@ def test_a_silent_node_is_one_sentence(tmp_path, monkeypatch):
     finally:
         quiet._popen.kill()
         quiet._popen.communicate()
+
+
+def test_a_student_of_masks_alone_is_one_sentence(capsys, tmp_path):
+    masks = save_tiny(tmp_path / 'masks.onnx', card=tiny_masks_card())
+    assert cli.main(['bench', 'node', '--model', masks]) == cli.EXIT_ERROR
+    assert 'gives no confidence and no depth, so there is no segmentation/confidence' in capsys.readouterr().err
 
 
 def test_without_ros_there_is_one_sentence(capsys, model, monkeypatch):

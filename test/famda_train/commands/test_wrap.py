@@ -13,8 +13,8 @@ import yaml
 from foreign_networks import HEIGHT, SPACE, WIDTH, foreign
 from small_street import write_checkpoint, write_street
 
-from famda_ros.student.drift_reference import FEWEST_FRAMES
 from famda_ros.messages.bag_reader import topics_of
+from famda_ros.student.drift_reference import FEWEST_FRAMES
 from famda_ros.student.label_space import get_label_space
 from famda_ros.student.model_card import read_card
 from famda_train.commands.cli import EXIT_ERROR, EXIT_OK, main
@@ -79,7 +79,7 @@ def test_frames_of_the_camera(folder, capsys):
         ('fixed', ['--mean', '1', '2'], 'give --mean one number, or three in the order of the channels'),
         ('fixed', ['--std', '0'], '--std greater than 0'),
         ('fixed', ['--white', '-1'], '--white must be greater than 0'),
-        ('fixed', ['--output', 'seg'], "--output takes NAME=labels, logits, probabilities or depth, each name once, not"),
+        ('fixed', ['--output', 'seg'], "--output takes NAME=labels, logits, probabilities or depth, each name"),
         ('fixed', ['--output', 'seg=logits', 'seg=labels'], 'each name once'),
         ('any', ['--size', '96'], '--size takes WIDTHxHEIGHT'),
         ('fixed', ['--depth-range', '80', '1'], '--depth-range takes two numbers'),
