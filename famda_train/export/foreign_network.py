@@ -237,8 +237,10 @@ class ForeignNetwork:
         try:
             return dict(zip(names, self._session.run(list(names), feed), strict=True))
         except Exception as error:  # as above
-            size = f'{small.shape[1]}x{small.shape[0]}'
-            raise FamdaError(f'the network does not run on an image of {size} pixels ({first_line(error)})') from error
+            raise FamdaError(
+                f'the network does not run on an image of {small.shape[1]}x{small.shape[0]} pixels '
+                f'({first_line(error)}); give the --size and --stride that it was made for, or --stride 0'
+            ) from error
 
     def run(self, small: np.ndarray) -> dict[str, np.ndarray]:
         """Return labels and, where they are known, confidence and depth, [h, w] as a student's.

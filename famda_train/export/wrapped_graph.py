@@ -150,13 +150,13 @@ class Sizes:
 
 def _prepare(nodes: Nodes, network: ForeignNetwork, source: str) -> None:
     """Add what makes of ``image`` the network's input ``source``."""
-    takes, pixels, value = network.takes, network.pixels, IMAGE
+    takes, pixels = network.takes, network.pixels
+    value = nodes.add('Cast', [IMAGE], to=TensorProto.FLOAT)  # accelerators can do nothing else with bytes
     if pixels.order != 'rgb':
         value = nodes.add('Gather', [value, nodes.constant(ORDERS[pixels.order], np.int64)], axis=3)
     if not pixels.leaves_bytes:
         # (image * white / 255 - mean) / std in two operations
         mean, std = np.array(pixels.mean), np.array(pixels.std)
-        value = nodes.add('Cast', [value], to=TensorProto.FLOAT)
         value = nodes.add('Sub', [value, nodes.constant(255 / pixels.white * mean)])
         value = nodes.add('Mul', [value, nodes.constant(pixels.white / 255 / std)])
     if takes.layout == 'nchw':

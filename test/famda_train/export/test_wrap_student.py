@@ -264,6 +264,21 @@ def test_a_file_that_differs_is_not_written(tmp_path, monkeypatch):
     assert not list(tmp_path.glob('*.onnx'))
 
 
+def test_a_dynamic_network_that_runs_at_one_size_alone(tmp_path):
+    """As an export leaves it in which one shape was kept by mistake."""
+    model = foreign({'out': 'logits'}, size=None)
+    shape = onnx.numpy_helper.from_array(np.array([1, len(SPACE), HEIGHT // 4, WIDTH // 4]), 'kept')
+    model.graph.initializer.append(shape)
+    (node,) = (node for node in model.graph.node if 'out' in node.output)
+    node.op_type = 'Reshape'
+    node.input.append('kept')
+    images = photographs(2, HEIGHT, WIDTH)
+    with pytest.raises(FamdaError, match=r'does not run on an image of .* give the --size and'):
+        wrap(tmp_path, model, images, size=(WIDTH, HEIGHT), stride=4)
+    assert not list(tmp_path.glob('*.onnx'))
+    assert wrap(tmp_path, model, images, size=(WIDTH, HEIGHT), stride=0)[0].card.stride == 0
+
+
 def test_no_frames(tmp_path):
     with pytest.raises(FamdaError, match='at least one frame'):
         wrap_student(foreign({'out': 'logits'}), tmp_path / 's.onnx', [], Wanted(SPACE, PIXELS, {}))
