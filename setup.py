@@ -9,6 +9,7 @@ A plain install is a robot install (no torch).  Extras add the rest:
 * ``gpu``, ``openvino``  ONNX Runtime for NVIDIA GPUs, for CPUs with OpenVINO; each replaces the plain one
 * ``train`` the workspace: datasets, adaptation, evaluation, export
 * ``video``, ``view``  videos as output, the Rerun viewer
+* ``annotate``  the page to label frames by hand
 * ``scale`` labelling on many machines
 * ``docs``  the documentation as a site
 * ``test``  what the tests need
@@ -37,7 +38,9 @@ VIDEO = ['av>=14']
 
 VIEW = ['rerun-sdk>=0.39']  # the newest for Python 3.10
 
-PAGES = ('demo', 'adapt', 'pictures')
+ANNOTATE = ['aiohttp>=3.9']
+
+PAGES = ('demo', 'annotate', 'adapt', 'pictures')
 """Rooms of famda_train with templates of HTML pages."""
 
 EXTRAS = {
@@ -80,6 +83,7 @@ EXTRAS = {
     ],
     'video': VIDEO,
     'view': VIEW,
+    'annotate': ANNOTATE,
     'docs': ['mkdocs-material>=9.6', 'mkdocstrings-python>=1.16'],
     'scale': ['ray[data]>=2.40'],
     # colcon runs pytest only where this extra names it; otherwise it runs no test and reports success
@@ -87,6 +91,7 @@ EXTRAS = {
     'dev': [
         *TEST,
         *VIDEO,
+        *ANNOTATE,
         *VIEW,
         'ruff>=0.8',
         'mypy>=1.13',

@@ -9,8 +9,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ROBOT = ['harness', 'nodes', 'profiles', 'pipeline', 'student', 'messages']
 WORKSPACE = [
-    'commands', 'demo', 'bench', 'adapt', 'labelling', 'inspection', 'training', 'export', 'teachers', 'pictures',
-    'evaluation', 'label_store', 'datasets', 'models', 'losses', 'pseudo_labels', 'augmentation', 'world',
+    'commands', 'demo', 'bench', 'annotate', 'adapt', 'labelling', 'inspection', 'training', 'export', 'teachers',
+    'pictures', 'evaluation', 'label_store', 'datasets', 'models', 'losses', 'pseudo_labels', 'augmentation', 'world',
 ]  # fmt: skip
 """Rooms from the top floor down: a room imports rooms below it, never one above."""
 

@@ -141,18 +141,32 @@ def blurred(sharpness: Sequence[float]) -> np.ndarray:
 
 
 def choose_k_centre(features: np.ndarray, count: int) -> np.ndarray:
-    """Choose frames that cover all others: every next one is the farthest from those that are chosen.
+    """Choose frames that cover all others, see :func:`k_centre_order`.
 
     Args:
         features: float [N, F].
         count: how many to choose.
 
     Returns:
-        int [min(count, N)], sorted.  The first chosen is the one nearest to the mean.
+        int [min(count, N)], sorted.
     """
-    features = np.asarray(features, np.float32)
     if count >= len(features):
         return np.arange(len(features))
+    return np.sort(k_centre_order(features, count))
+
+
+def k_centre_order(features: np.ndarray, count: int) -> np.ndarray:
+    """Return frames such that every next one is the farthest from those before it.
+
+    Args:
+        features: float [N, F].
+        count: how many.
+
+    Returns:
+        int [min(count, N)].  The first is the one nearest to the mean.
+    """
+    features = np.asarray(features, np.float32)
+    count = min(count, len(features))
     if count < 1:
         return np.zeros(0, int)
     chosen = [int(np.argmin(((features - features.mean(axis=0)) ** 2).sum(axis=1)))]
@@ -164,4 +178,4 @@ def choose_k_centre(features: np.ndarray, count: int) -> np.ndarray:
             break
         chosen.append(farthest)
         distances = np.minimum(distances, ((features - features[farthest]) ** 2).sum(axis=1))
-    return np.sort(np.array(chosen, int))
+    return np.array(chosen, int)

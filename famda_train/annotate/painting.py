@@ -1,0 +1,125 @@
+# Copyright 2026 The FAMDA authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a click, a stroke and an accepted suggestion make of a frame's labels: pure functions on arrays.
+
+A click takes the whole mask at its place (as LabOR, arXiv 2108.05570, shows, a few such places an image come near full
+labels).  A further click on the same mask takes a superpixel inside it, a third one a smaller superpixel.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from famda_ros.student.label_space import IGNORE
+from famda_ros.student.resize import resize_nearest
+from famda_train.teachers.felzenszwalb import Felzenszwalb
+
+WHOLE = Felzenszwalb(scale=100, min_size=100)
+"""In place of masks where there is no mask."""
+SPLITS = Felzenszwalb(scale=30, min_size=40), Felzenszwalb(scale=8, min_size=12)
+"""What a mask falls apart into at the second click, and at the third."""
+
+
+class Painted(NamedTuple):
+    """What is labelled of a frame.
+
+    Attributes:
+        labels: uint8 [H, W] train ids; 255 = not labelled.
+        clicks: uint8 [H, W], how many clicks have taken a pixel, one inside the other.
+    """
+
+    labels: np.ndarray
+    clicks: np.ndarray
+
+
+def unlabelled(height: int, width: int) -> Painted:
+    """Return a frame of which nothing is labelled."""
+    return Painted(np.full((height, width), IGNORE, np.uint8), np.zeros((height, width), np.uint8))
+
+
+def cut(image: np.ndarray, segments: np.ndarray | None = None) -> np.ndarray:
+    """Return the pieces that the first, second and third click on a place take.
+
+    Args:
+        image: uint8 [H, W, 3] RGB.
+        segments: uint16 [h, w] masks, 0 = no mask; None = superpixels in their place.
+
+    Returns:
+        int32 [3, H, W] ids from 0, no id in two levels; a piece lies in one piece of the level before.
+    """
+    height, width = image.shape[:2]
+    whole = WHOLE(image).astype(np.int64)
+    if segments is not None:
+        masks = resize_nearest(segments, width, height).astype(np.int64)
+        whole = np.where(masks > 0, masks + whole.max(), whole)
+    levels, first = [_numbered(whole)], 0
+    for split in SPLITS:
+        finer = split(image).astype(np.int64)
+        levels.append(_numbered(levels[-1].astype(np.int64) * (finer.max() + 1) + finer))
+    for level in levels:
+        level += first
+        first = int(level.max()) + 1
+    return np.stack(levels)
+
+
+def _numbered(ids: np.ndarray) -> np.ndarray:
+    return np.unique(ids, return_inverse=True)[1].reshape(ids.shape).astype(np.int32)
+
+
+def next_pieces(levels: np.ndarray, painted: Painted) -> np.ndarray:
+    """Return int32 [H, W], the id of the piece that the next click on a pixel takes.
+
+    Args:
+        levels: of :func:`cut`.
+        painted: what is labelled.
+    """
+    level = np.minimum(painted.clicks, len(levels) - 1).astype(np.intp)
+    return np.take_along_axis(levels, level[None], 0)[0]
+
+
+def click(levels: np.ndarray, painted: Painted, x: int, y: int, label: int, whole: bool = False) -> Painted:
+    """Give the piece at a place a class.
+
+    Args:
+        levels: of :func:`cut`.
+        painted: what is labelled.
+        x, y: column and row of a pixel.
+        label: train id; 255 takes the label away.
+        whole: take the whole mask, even if it was split.
+    """
+    level = 0 if whole else min(int(painted.clicks[y, x]), len(levels) - 1)
+    piece = levels[level] == levels[level, y, x]
+    labels, clicks = painted.labels.copy(), painted.clicks.copy()
+    labels[piece], clicks[piece] = label, level + 1
+    return Painted(labels, clicks)
+
+
+def stroke(painted: Painted, points: Sequence[tuple[float, float]], radius: float, label: int) -> Painted:
+    """Draw a line with a round brush.
+
+    Args:
+        painted: what is labelled.
+        points: (x, y) of its corners in pixels, one or more.
+        radius: of the brush, pixels.
+        label: train id; 255 = the eraser.
+    """
+    labels = painted.labels.copy()
+    corners = np.round(np.asarray(points, np.float64)).astype(np.int32)
+    thickness = max(1, round(2 * radius))
+    cv2.polylines(labels, [corners.reshape(-1, 1, 2)], False, label, thickness)
+    for x, y in (corners[0], corners[-1]):
+        cv2.circle(labels, (int(x), int(y)), max(0, round(radius)), label, cv2.FILLED)
+    return Painted(labels, painted.clicks.copy())
+
+
+def accept(painted: Painted, suggestion: np.ndarray) -> Painted:
+    """Take a suggestion for all pixels that are not labelled.
+
+    Args:
+        painted: what is labelled.
+        suggestion: uint8 [H, W] train ids; 255 = none.
+    """
+    return Painted(np.where(painted.labels == IGNORE, suggestion, painted.labels), painted.clicks.copy())
