@@ -65,6 +65,18 @@ def test_page_opens_with_a_short_quick_start(page):
     assert title == 'Quick start' and len(block.splitlines()) <= 15
 
 
+def test_quick_starts_can_be_pasted_one_after_the_other():
+    """What one page's writes, no other page's does: nothing that exists is overwritten."""
+    written: dict[str, set[str]] = {}
+    for page in PAGES:
+        title = 'What you can do with it' if page == ROOT / 'README.md' else 'Quick start'
+        block = re.search(rf'## {title}\n.*?```bash\n(.*?)```', page.read_text(), re.DOTALL)
+        for path in re.findall(r'--(?:out|to|pictures?|contact-sheet|save)[ =](\S+)', block[1] if block else ''):
+            written.setdefault(path, set()).add(name_of(page))
+    assert len(written) > 30
+    assert not {path: pages for path, pages in written.items() if len(pages) > 1}
+
+
 @pytest.mark.parametrize('page', PAGES, ids=name_of)
 def test_what_sets_the_dds_profile_sets_it_for_every_distribution(page):
     for block in re.findall(r'```bash\n(.*?)```', page.read_text(), re.DOTALL):
