@@ -30,7 +30,7 @@ from famda_ros.messages.image_messages import MalformedImage
 from famda_ros.pipeline.block_bootstrap import drawn_frames
 from famda_ros.pipeline.offline import open_source
 from famda_ros.student.resize import resize_nearest
-from famda_ros.student.road_plane import LEAST_ROAD, ROAD_CLASSES, fit_road_plane, road_ids
+from famda_ros.student.road_plane import LEAST_ROAD, fit_road_plane, road_ids
 from famda_ros.student.runtime import Prediction, Student
 
 LEAST_FRAMES = 5
@@ -104,7 +104,7 @@ class CameraHeight:
         self._road = road_ids(space)
         if not self._road:
             raise FamdaError(
-                f"the label space '{space.name}' of the student has none of the classes {', '.join(ROAD_CLASSES)}; "
+                f"the label space '{space.name}' of the student has no class that is the ground; "
                 'give measured distances or a depth topic instead of the camera height'
             )
 

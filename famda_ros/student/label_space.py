@@ -23,7 +23,7 @@ IGNORE = 255
 
 BUILT_IN = ('cityscapes19', 'synthia16', 'synthia13', 'vkitti8', 'flat7', 'densemtl7', 'camvid11')
 SUFFIXES = ('.yaml', '.yml')
-CLASS_KEYS = {'color', 'sky', 'thing', 'thin_in'}
+CLASS_KEYS = {'color', 'sky', 'ground', 'thing', 'thin_in'}
 SPACE_KEYS = {'name', 'classes', 'projections'}
 
 
@@ -39,6 +39,7 @@ class LabelSpace:
         things: classes of countable things.
         thin_in: class → classes whose masks must not swallow its pixels: a pole is thin in front of a building.
         projections: name of another label space → {class here: class there}; what is not listed is ignored there.
+        ground: classes of the plane that a robot stands on, by which the height of its camera is measured.
     """
 
     name: str
@@ -48,13 +49,15 @@ class LabelSpace:
     things: tuple[str, ...] = ()
     thin_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     projections: Mapping[str, Mapping[str, str]] = field(default_factory=dict, hash=False)
+    ground: tuple[str, ...] = ()
 
     def __post_init__(self):
         if len(self.classes) != len(self.colors):
             raise ValueError(f'{self.name}: {len(self.classes)} classes but {len(self.colors)} colours')
         if len(set(self.classes)) != len(self.classes) or len(self.classes) > IGNORE:
             raise ValueError(f'{self.name}: class names must be distinct and at most {IGNORE}')
-        named = [self.sky, *self.things, *self.thin_in, *(c for row in self.thin_in.values() for c in row)]
+        named = [self.sky, *self.ground, *self.things]
+        named += [*self.thin_in, *(c for row in self.thin_in.values() for c in row)]
         for name in [*named, *(c for row in self.projections.values() for c in row)]:
             if name and name not in self.classes:
                 raise ValueError(f"{self.name}: '{name}' is none of its classes")
@@ -79,6 +82,7 @@ class LabelSpace:
         for name, color in zip(self.classes, self.colors, strict=True):
             row: dict[str, Any] = {'color': list(color)}
             row |= {'sky': True} if name == self.sky else {}
+            row |= {'ground': True} if name in self.ground else {}
             row |= {'thing': True} if name in self.things else {}
             row |= {'thin_in': list(self.thin_in[name])} if name in self.thin_in else {}
             classes[name] = row
@@ -90,7 +94,8 @@ def parse_label_space(values: Any, where: str) -> LabelSpace:
     """Return the label space of a definition.
 
     Args:
-        values: {name, classes: {class: {color: [r, g, b], sky, thing, thin_in}}, projections: {space: {class: class}}}.
+        values: {name, classes: {class: {color: [r, g, b], sky, ground, thing, thin_in}},
+            projections: {space: {class: class}}}.
         where: what holds it, for the message.
 
     Raises:
@@ -125,6 +130,7 @@ def _parse(values: Any) -> LabelSpace:
         tuple(key for key, row in rows.items() if row.get('thing')),
         {key: tuple(row['thin_in']) for key, row in rows.items() if row.get('thin_in')},
         {space: dict(table) for space, table in projections.items()},
+        tuple(key for key, row in rows.items() if row.get('ground')),
     )
 
 
@@ -134,8 +140,9 @@ def _check_class(key: Any, row: Any, rows: Mapping[Any, Any]) -> None:
     unknown = sorted(set(map(str, row)) - CLASS_KEYS)
     _require(not unknown, f"the class '{key}' has the unknown key '{', '.join(unknown)}'")
     _require(_is_color(row['color']), f"the colour of '{key}' must be three numbers of 0 to 255")
-    flags = (row.get('sky', False), row.get('thing', False))
-    _require(all(isinstance(flag, bool) for flag in flags), f"'sky' and 'thing' of '{key}' must be true or false")
+    flags = [row.get(flag, False) for flag in ('sky', 'ground', 'thing')]
+    good = all(isinstance(flag, bool) for flag in flags)
+    _require(good, f"'sky', 'ground' and 'thing' of '{key}' must be true or false")
     others = row.get('thin_in', [])
     _require(isinstance(others, (list, tuple)), f"'thin_in' of '{key}' must be a list of classes")
     for other in others:

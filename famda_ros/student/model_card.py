@@ -198,6 +198,7 @@ def _label_space(values: dict[str, Any]) -> LabelSpace:
         tuple(values.get('things', ())),
         {own: tuple(others) for own, others in values.get('thin_in', {}).items()},
         {other: dict(table) for other, table in values.get('projections', {}).items()},
+        tuple(values.get('ground', ())),
     )
     known = LABEL_SPACES.get(space.name)
     return known if known is not None and (known.classes, known.colors) == (space.classes, colors) else space

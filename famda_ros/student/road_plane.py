@@ -18,9 +18,6 @@ import numpy as np
 from famda_ros.messages.camera_info import Intrinsics
 from famda_ros.student.label_space import LabelSpace
 
-ROAD_CLASSES = ('road', 'flat', 'floor')
-"""Names of the class that a robot stands on."""
-
 LEAST_ROAD = 0.02
 """Share of the image that must be road."""
 LEAST_INLIERS = 0.5
@@ -56,7 +53,7 @@ class RoadPlane:
 
 def road_ids(space: LabelSpace) -> tuple[int, ...]:
     """Return the train ids of the classes that a robot stands on; () where a label space has none."""
-    return tuple(index for index, name in enumerate(space.classes) if name in ROAD_CLASSES)
+    return tuple(index for index, name in enumerate(space.classes) if name in space.ground)
 
 
 def fit_road_plane(

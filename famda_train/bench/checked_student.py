@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from famda_ros.student.label_space import LabelSpace
+from famda_ros.student.road_plane import road_ids
 from famda_ros.student.runtime import Prediction
 from famda_train.datasets.dataset import Dataset
 from famda_train.evaluation.depth_checks import DepthChecks
@@ -16,8 +17,6 @@ from famda_train.teachers.depth_teachers import DepthTeacher
 
 CONSECUTIVE = 3
 """Frames of CamVid whose numbers differ by no more follow each other (30 frames a second)."""
-ROAD = {'flat7': 'flat', 'camvid11': 'road'}
-"""Label space → the class that lies on the plane of the road."""
 
 
 class CheckedStudent:
@@ -32,7 +31,7 @@ class CheckedStudent:
 
     def __init__(self, predict: Predict, frames: Dataset, space: LabelSpace, teacher: DepthTeacher):
         self._predict, self._teacher = predict, teacher
-        self._road = space.classes.index(ROAD[space.name])
+        self._road = road_ids(space)[0]
         self._checks = DepthChecks()
         numbers = [int(frame.stem[-5:]) for frame in frames.frames]
         self._consecutive = iter([False, *(0 < gap <= CONSECUTIVE for gap in np.diff(numbers).tolist())])

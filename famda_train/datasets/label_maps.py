@@ -2,101 +2,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the ids in the files of a data set to train ids, and from one label space to another.
 
-Two 7-class variants are in use.  ``flat7`` is CTRL's: every Cityscapes class belongs to one
-of the seven.  ``densemtl7`` is DenseMTL's: wall, terrain, rider, truck, bus, train and
-motorcycle are ignored.  For SYNTHIA both are one table (DADA's), which ignores those too.
+Which id is which class is said by ``config/raw_ids/*.yaml``: ``ids`` has a row for every id, with its published
+``name``, its ``color`` where the files hold colours, and its class in each label space; a label space that it does
+not name ignores it.  ``ignored`` are ids that no label space has.
 """
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
+import yaml
 
 from famda_ros.errors import FamdaError, choose
-from famda_ros.student.label_space import CAMVID11, CITYSCAPES19, IGNORE, LabelSpace, get_label_space
-
-o: None = None  # ignored
-
-CITYSCAPES_COLUMNS = ('cityscapes19', 'synthia16', 'flat7', 'densemtl7', 'vkitti8')
-CITYSCAPES_ROWS = (
-    # id, name            19  16  CTRL DenseMTL 8
-    (7, 'road',           0,  0,  0,  0,  0),
-    (8, 'sidewalk',       1,  1,  0,  0,  o),
-    (11, 'building',      2,  2,  1,  1,  1),
-    (12, 'wall',          3,  3,  1,  o,  o),
-    (13, 'fence',         4,  4,  1,  1,  o),
-    (17, 'pole',          5,  5,  2,  2,  2),
-    (19, 'traffic light', 6,  6,  2,  2,  3),
-    (20, 'traffic sign',  7,  7,  2,  2,  4),
-    (21, 'vegetation',    8,  8,  3,  3,  5),
-    (22, 'terrain',       9,  o,  3,  o,  o),
-    (23, 'sky',           10, 9,  4,  4,  6),
-    (24, 'person',        11, 10, 5,  5,  o),
-    (25, 'rider',         12, 11, 5,  o,  o),
-    (26, 'car',           13, 12, 6,  6,  7),
-    (27, 'truck',         14, o,  6,  o,  o),
-    (28, 'bus',           15, 13, 6,  o,  7),
-    (29, 'caravan',       o,  o,  6,  o,  o),
-    (30, 'trailer',       o,  o,  6,  o,  o),
-    (31, 'train',         16, o,  6,  o,  o),
-    (32, 'motorcycle',    17, 14, 6,  o,  o),
-    (33, 'bicycle',       18, 15, 6,  6,  o),
-)  # fmt: skip
-CITYSCAPES_IGNORED = (0, 1, 2, 3, 4, 5, 6, 9, 10, 14, 15, 16, 18)
-"""unlabeled, ego vehicle, rectification border, out of roi, static, dynamic, ground, parking, rail track,
-guard rail, bridge, tunnel, polegroup."""
-
-SYNTHIA_COLUMNS = ('cityscapes19', 'synthia16', 'flat7')
-SYNTHIA_ROWS = (
-    # id, name            19  16  7
-    (0, 'void',           o,  o,  o),
-    (1, 'sky',            10, 9,  4),
-    (2, 'building',       2,  2,  1),
-    (3, 'road',           0,  0,  0),
-    (4, 'sidewalk',       1,  1,  0),
-    (5, 'fence',          4,  4,  1),
-    (6, 'vegetation',     8,  8,  3),
-    (7, 'pole',           5,  5,  2),
-    (8, 'car',            13, 12, 6),
-    (9, 'traffic sign',   7,  7,  2),
-    (10, 'pedestrian',    11, 10, 5),
-    (11, 'bicycle',       18, 15, 6),
-    (12, 'motorcycle',    17, 14, o),
-    (13, 'parking-slot',  o,  o,  o),
-    (14, 'road-work',     o,  o,  o),
-    (15, 'traffic light', 6,  6,  2),
-    (16, 'terrain',       9,  o,  o),
-    (17, 'rider',         12, 11, o),
-    (18, 'truck',         14, o,  o),
-    (19, 'bus',           15, 13, o),
-    (20, 'train',         16, o,  o),
-    (21, 'wall',          3,  3,  o),
-    (22, 'lanemarking',   o,  o,  0),
-)  # fmt: skip
-
-VKITTI2_ROWS = (
-    # id, name            colour           8
-    (0, 'Terrain',        (210, 0, 200),   o),
-    (1, 'Sky',            (90, 200, 255),  6),
-    (2, 'Tree',           (0, 199, 0),     5),
-    (3, 'Vegetation',     (90, 240, 0),    5),
-    (4, 'Building',       (140, 140, 140), 1),
-    (5, 'Road',           (100, 60, 100),  0),
-    (6, 'GuardRail',      (250, 100, 255), o),
-    (7, 'TrafficSign',    (255, 255, 0),   4),
-    (8, 'TrafficLight',   (200, 200, 0),   3),
-    (9, 'Pole',           (255, 130, 0),   2),
-    (10, 'Misc',          (80, 80, 80),    o),
-    (11, 'Truck',         (160, 60, 60),   7),
-    (12, 'Car',           (255, 127, 80),  7),
-    (13, 'Van',           (0, 139, 139),   7),
-)  # fmt: skip
-VKITTI2_UNDEFINED = 14
-"""Id given to black, the colour of what has no class."""
+from famda_ros.resources import resource
+from famda_ros.student.label_space import BUILT_IN, CAMVID11, CITYSCAPES19, IGNORE, LabelSpace, get_label_space
 
 CAMVID_UNLABELLED = 11
+
 
 @dataclass(frozen=True)
 class RawIds:
@@ -128,10 +53,28 @@ def lookup(pairs: Iterable[tuple[int, int | None]]) -> np.ndarray:
     return table
 
 
-def _column(rows: tuple, columns: tuple[str, ...], space: str, key: int = 0) -> np.ndarray:
-    """Return the table from column ``key`` of ``rows`` to a label space."""
-    place = 2 + columns.index(space)
-    return lookup((row[key], row[place]) for row in rows if row[key] is not None)
+@dataclass(frozen=True)
+class _RawFile:
+    """A file of raw ids: id → row, and ids without a class."""
+
+    rows: Mapping[int, Mapping[str, Any]]
+    ignored: tuple[int, ...]
+
+    def raw_ids(self, more: Iterable[int] = ()) -> RawIds:
+        """Return the tables to all label spaces that the rows name; ``more`` ids are ignored, too."""
+        spaces = [name for name in BUILT_IN if any(name in row for row in self.rows.values())]
+        tables = {name: self._table(get_label_space(name)) for name in spaces}
+        return RawIds(frozenset([*self.rows, *self.ignored, *more]), tables)
+
+    def _table(self, space: LabelSpace) -> np.ndarray:
+        named = {key: row[space.name] for key, row in self.rows.items() if space.name in row}
+        return lookup((key, space.classes.index(name)) for key, name in named.items())
+
+
+@cache
+def _raw_file(name: str) -> _RawFile:
+    values = yaml.safe_load(resource(f'config/raw_ids/{name}.yaml').read_text(encoding='utf-8'))
+    return _RawFile(values['ids'], tuple(values.get('ignored', ())))
 
 
 def _chain(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -170,22 +113,10 @@ def table_between(source: LabelSpace, target: LabelSpace) -> np.ndarray | None:
     return lookup((source.classes.index(own), target.classes.index(other)) for own, other in names.items())
 
 
-def _cityscapes(ignored: Iterable[int] = CITYSCAPES_IGNORED) -> RawIds:
-    tables = {space: _column(CITYSCAPES_ROWS, CITYSCAPES_COLUMNS, space) for space in CITYSCAPES_COLUMNS}
-    tables['synthia13'] = _chain(tables['synthia16'], projection('synthia16', 'synthia13'))
-    return RawIds(frozenset([*ignored, *(row[0] for row in CITYSCAPES_ROWS)]), tables)
-
-
-def _synthia() -> RawIds:
-    tables = {space: _column(SYNTHIA_ROWS, SYNTHIA_COLUMNS, space) for space in SYNTHIA_COLUMNS}
-    tables['densemtl7'] = tables['flat7']
-    tables['synthia13'] = _chain(tables['synthia16'], projection('synthia16', 'synthia13'))
-    return RawIds(frozenset(row[0] for row in SYNTHIA_ROWS), tables)
-
-
-def _vkitti2() -> RawIds:
-    table = lookup((row[0], row[3]) for row in VKITTI2_ROWS)
-    return RawIds(frozenset([*(row[0] for row in VKITTI2_ROWS), VKITTI2_UNDEFINED]), {'vkitti8': table})
+def _through_synthia16(ids: RawIds) -> RawIds:
+    """Return ids with a table to ``synthia13``, which is a part of ``synthia16``."""
+    part = _chain(ids.tables['synthia16'], projection('synthia16', 'synthia13'))
+    return RawIds(ids.known, {**ids.tables, 'synthia13': part})
 
 
 def _train_ids(space: str, ignored: int = IGNORE) -> RawIds:
@@ -199,20 +130,22 @@ def _train_ids(space: str, ignored: int = IGNORE) -> RawIds:
 
 GTA5_LICENSE_PLATE = 34
 
-CITYSCAPES_LABEL_IDS = _cityscapes()
+CITYSCAPES_LABEL_IDS = _through_synthia16(_raw_file('cityscapes').raw_ids())
 CITYSCAPES_TRAIN_IDS = _train_ids(CITYSCAPES19.name)
-GTA5_IDS = _cityscapes((*CITYSCAPES_IGNORED, GTA5_LICENSE_PLATE))
-SYNTHIA_IDS = _synthia()
-VKITTI2_IDS = _vkitti2()
+GTA5_IDS = _through_synthia16(_raw_file('cityscapes').raw_ids([GTA5_LICENSE_PLATE]))
+SYNTHIA_IDS = _through_synthia16(_raw_file('synthia').raw_ids())
+VKITTI2_IDS = _raw_file('vkitti2').raw_ids()
 CAMVID_IDS = _train_ids(CAMVID11.name, CAMVID_UNLABELLED)
 
 
 @cache
 def _vkitti2_by_color() -> np.ndarray:
     table = np.full(1 << 24, IGNORE, np.uint8)
-    for identifier, _name, (red, green, blue), _space in VKITTI2_ROWS:
+    file = _raw_file('vkitti2')
+    for identifier, row in file.rows.items():
+        red, green, blue = row['color']
         table[red << 16 | green << 8 | blue] = identifier
-    table[0] = VKITTI2_UNDEFINED
+    (table[0],) = file.ignored  # black
     return table
 
 

@@ -105,5 +105,5 @@ def test_where_no_road_is_seen_there_is_no_plane(scene):
 def test_which_class_is_the_road():
     found = {name: [space.classes[index] for index in road_ids(space)] for name, space in LABEL_SPACES.items()}
     assert set(map(tuple, found.values())) == {('road',), ('flat',)} and found['flat7'] == ['flat']
-    assert road_ids(LabelSpace('indoors', ('chair', 'floor'), ((0, 0, 0), (1, 1, 1)))) == (1,)
+    assert road_ids(LabelSpace('indoors', ('chair', 'floor'), ((0, 0, 0), (1, 1, 1)), ground=('floor',))) == (1,)
     assert road_ids(LabelSpace('sea', ('water',), ((0, 0, 0),))) == ()

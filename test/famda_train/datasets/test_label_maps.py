@@ -34,6 +34,12 @@ SYNTHIA = {
     'traffic sign': 9, 'person': 10, 'bicycle': 11, 'motorcycle': 12, 'traffic light': 15, 'terrain': 16, 'rider': 17,
     'truck': 18, 'bus': 19, 'train': 20, 'wall': 21,
 }  # fmt: skip
+COLORS_OF_VKITTI2 = {
+    (100, 60, 100): 'road', (140, 140, 140): 'building', (255, 130, 0): 'pole', (200, 200, 0): 'traffic light',
+    (255, 255, 0): 'traffic sign', (0, 199, 0): 'vegetation', (90, 240, 0): 'vegetation', (90, 200, 255): 'sky',
+    (160, 60, 60): 'vehicle', (255, 127, 80): 'vehicle', (0, 139, 139): 'vehicle',
+    (210, 0, 200): None, (250, 100, 255): None, (80, 80, 80): None, (0, 0, 0): None,
+}  # fmt: skip
 
 
 def group_of(groups, name):
@@ -101,12 +107,7 @@ def test_seven_classes_of_synthia(target):
 
 
 def test_colours_of_virtual_kitti():
-    colors = {
-        (100, 60, 100): 'road', (140, 140, 140): 'building', (255, 130, 0): 'pole', (200, 200, 0): 'traffic light',
-        (255, 255, 0): 'traffic sign', (0, 199, 0): 'vegetation', (90, 240, 0): 'vegetation', (90, 200, 255): 'sky',
-        (160, 60, 60): 'vehicle', (255, 127, 80): 'vehicle', (0, 139, 139): 'vehicle',
-        (210, 0, 200): None, (250, 100, 255): None, (80, 80, 80): None, (0, 0, 0): None,
-    }  # fmt: skip
+    colors = COLORS_OF_VKITTI2
     ids = vkitti2_ids(np.array([list(colors)], np.uint8))
     classes = get_label_space('vkitti8').classes
     expected = [IGNORE if name is None else classes.index(name) for name in colors.values()]
@@ -116,7 +117,7 @@ def test_colours_of_virtual_kitti():
 
 @given(st.tuples(*[st.integers(0, 255)] * 3))
 def test_other_colours_are_no_id(color):
-    known = {row[2] for row in label_maps.VKITTI2_ROWS} | {(0, 0, 0)}
+    known = {*COLORS_OF_VKITTI2}
     assert (vkitti2_ids(np.array([[color]], np.uint8))[0, 0] == IGNORE) == (color not in known)
 
 
