@@ -96,10 +96,11 @@ def test_street_world_configurations(tmp_path):
     # its parts are larger than these frames
     main(['--config', config['street'], *common, '--data.crop=[64, 32]', f'--out={tmp_path / "street.ckpt"}'])
     assert load_student(tmp_path / 'street.ckpt')[1].network['encoder'] == 'efficientnet_lite0'
-    for start, name in (('street', 'street_open'), ('street_open', 'street_metres')):
+    for start, name in (('street', 'street_open'), ('street_open', 'street_metres'), ('street_metres', 'street_fine')):
         main(['--config', config[name], *common, '--model.init_args.windows.pixels=2048',
               f'--model.init_args.init_from={tmp_path / start}.ckpt', f'--out={tmp_path / name}.ckpt'])  # fmt: skip
         assert load_student(tmp_path / f'{name}.ckpt')[1].focal == 352
+    assert load_student(tmp_path / 'street_fine.ckpt')[1].pixels == 448 * 336
     teachers = [f'--data.{role}={name}' for role, name in TEACHERS.items()]
     main(['--config', config['recordings'], *common, *teachers, f'--data.target={target}', '--data.crop=[64, 32]',
           f'--model.init_args.init_from={tmp_path / "street.ckpt"}',
