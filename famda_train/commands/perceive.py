@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from famda_ros.resources import DEFAULT_MODEL
+from famda_train.commands.outputs import check_report, command_line
 from famda_train.commands.recording_warnings import MOST_NAMED, print_warnings
 
 if TYPE_CHECKING:
+    from famda_train.pictures.perception_report import PerceptionReport
     from famda_train.pictures.video import VideoWriter
 
 POSITIONALS = ('source',)
@@ -27,6 +29,7 @@ def run(
     provider: str = 'cpu',
     pictures: str | None = None,
     video: str | None = None,
+    report: str | None = None,
     depth: Literal['float', 'millimetres'] = 'float',
     with_images: bool = False,
 ) -> dict[str, Any]:
@@ -49,14 +52,18 @@ def run(
             (compressedDepth), half the size, up to 65.534 m
         with_images: write the images into the bag, too
         video: .mp4, .mkv or .webm file of the same pictures at the images' times; plays in every browser
+        report: .html file: the frames that the student is least sure of, class shares, confidence over time
     """
     from famda_ros.pipeline.offline import perceive
     from famda_train.commands.progress import progress_bar
     from famda_train.pictures.video import VideoWriter
 
     check_source(source)
+    if report:
+        check_report(report)
+    page = empty_report() if report else None
     with contextlib.ExitStack() as stack, progress_bar() as progress:
-        draw = drawing(pictures, stack.enter_context(VideoWriter(video)) if video else None)
+        draw = drawing(pictures, stack.enter_context(VideoWriter(video)) if video else None, page)
         task = progress.add_task('perceive', total=None)
         result = perceive(
             source,
@@ -77,9 +84,37 @@ def run(
     print_warnings(result)
     for sentence in result['malformed_images'][:MOST_NAMED]:
         print(f'left out: {sentence}')
-    for sentence in domain_sentences(result['domain'], result['frames']):
+    said = domain_sentences(result['domain'], result['frames'])
+    for sentence in said:
         print(sentence)
+    if report and page:
+        command = command_line(
+            'perceive', source, model=model, out=out, topic=topic, provider=provider, report=report
+        )
+        write_report(report, page, result, [said[0].removeprefix('domain: '), *said[1:]], source, model, command)
     return result
+
+
+def empty_report() -> PerceptionReport:
+    """Return a report that has not seen a frame; without jinja2 it cannot be written, which is said before the work."""
+    from famda_train.pictures.perception_report import PerceptionReport
+
+    return PerceptionReport()
+
+
+def write_report(
+    path: str, page: PerceptionReport, result: dict[str, Any], said: list[str], source: str, model: str, command: str
+) -> None:
+    """Write the report of a run."""
+    from famda_ros.files import write_atomically
+
+    facts = {
+        'frames': str(result['frames']),
+        'left out': str(result['malformed']),
+        'frames a second': str(result['fps']),
+        'ran on': result['provider'],
+    }
+    write_atomically(path, page.render(f'{Path(model).name} on {Path(source).name}', facts, said, command))
 
 
 def domain_sentences(domains: dict[str, Any], frames: int) -> list[str]:
@@ -105,11 +140,11 @@ def check_source(source: str | Path) -> None:
         FrameFolder(source)
 
 
-def drawing(folder: str | None, video: VideoWriter | None):
-    """Return a function that draws the prediction of an image into a PNG file called after it, and into a video."""
+def drawing(folder: str | None, video: VideoWriter | None, page: PerceptionReport | None = None):
+    """Return a function that draws a prediction into a PNG file called after its image, a video, and a report."""
     import numpy as np
 
-    if not (folder or video):
+    if not (folder or video or page):
         return None
     from famda_ros.files import make_output_folder
     from famda_ros.student.colorize import overlay
@@ -117,6 +152,10 @@ def drawing(folder: str | None, video: VideoWriter | None):
     from famda_train.pictures.depth_colors import depth_picture
 
     def write(frame, prediction, label_space) -> None:
+        if page:
+            page.add(frame.name, frame.image, prediction, label_space)
+        if not (folder or video):
+            return
         halves = [overlay(frame.image, prediction.labels, label_space)]
         if prediction.depth is not None:
             halves.append(depth_picture(prediction.depth))

@@ -125,7 +125,7 @@ def render_report(
         frames=_shown_frames(rows, space),
         classes=[(space.classes[index], space.colors[index]) for index in present_classes(rows, space)],
         depth=depth_legend(),
-        metric_names=[f'{metric.name} {metric.unit}'.rstrip() for metric in METRICS.values()],
+        metric_names=[', '.join(filter(None, (metric.name, metric.unit))) for metric in METRICS.values()],
         scores=[_score_row(key, student, adaptation[key]) for key, student in students.items()],
         student_names=[student.name for student in students.values()],
         class_iou=_class_iou(adaptation, students),

@@ -112,6 +112,9 @@ def test_perceive_and_calibrate(famda, tmp_path):
     famda('world', '--frames', '6', '--drive', '--width', '160', '--height', '120', '--workers', '1', '--out', 'drive')
     assert '6 frames at' in famda('perceive', 'drive', '--out', 'answers', '--pictures', 'pictures', '--threads', '1')
     assert len(list((tmp_path / 'pictures').glob('*.png'))) == 6
+    text = famda('perceive', 'drive', '--out', 'more', '--report', 'report.html', code=2)
+    assert text == "famda perceive: 'jinja2' is not installed; get it with: pip install 'famda_ros[train]'\n"
+    assert not (tmp_path / 'more').exists()
     text = famda('calibrate', 'drive', '--camera-height', '1.5', '--out', 'here.yaml', '--threads', '1')
     assert 'depth.scale' in text and (tmp_path / 'here.yaml').is_file()
 
