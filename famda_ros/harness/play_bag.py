@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,9 @@ from famda_ros.pipeline.camera_statistics import COUNTERS
 from famda_ros.topics import RECORDED_TOPICS
 
 POLL_S = 0.05
+
+Meanwhile = Callable[[int, Mapping[str, str]], object]
+"""Called with (answers so far, environment of processes that are to talk with the node)."""
 
 
 def _end_with_parent() -> None:
@@ -150,6 +153,7 @@ def play_through_node(
     rate: float = 1.0,
     threads: int = 0,
     image_topic: str | None = None,
+    meanwhile: tuple[int, Meanwhile] | None = None,
 ) -> dict[str, Any]:
     """Play a bag into a perception node over DDS and record every output.
 
@@ -157,7 +161,7 @@ def play_through_node(
     project's Fast DDS profile.
 
     Args:
-        model: student .onnx file.
+        model: student .onnx file, or a profile (.yaml) that names one.
         bag: recording with images, raw or compressed.
         out_bag: bag to write the outputs, labels and diagnostics into; must not exist.
         domain_id: ROS domain, 0..101; None = derived from this process' id.
@@ -165,6 +169,7 @@ def play_through_node(
         rate: speed of playing.
         threads: CPU threads of one inference; 0 = one per core.
         image_topic: image topic in the bag; None = its only one.
+        meanwhile: (answers after which it is called, function), called once while the bag is played.
 
     Returns:
         What :func:`famda_ros.harness.output_audit.compare` and :func:`~famda_ros.harness.output_audit.account`
@@ -187,7 +192,8 @@ def play_through_node(
     with tempfile.TemporaryDirectory(prefix='famda-play-') as name, processes(Path(name), domain_id) as start:
         folder = Path(name)
         sent_file, report_file = folder / 'sent.json', folder / 'report.json'
-        node = start('nodes.perception_node', parameters(model=model, threads=threads, image_transport=transport))
+        student = {'profile' if model.suffix == '.yaml' else 'model': model}
+        node = start('nodes.perception_node', parameters(**student, threads=threads, image_transport=transport))
         probe = start('harness.probe_node', parameters(bag=out_bag, report=report_file))
 
         def wait_for(condition: Callable[[], bool], what: str) -> None:
@@ -203,6 +209,13 @@ def play_through_node(
             'nodes.bag_player_node',
             parameters(bag=bag, image_topic=topic, rate=float(rate), report=sent_file, wait_s=30.0),
         )
+        if meanwhile is not None:
+            count, act = meanwhile
+            wait_for(
+                lambda: player.exit_code is not None or _answered(read_report(report_file)) >= count,
+                f'answering {count} frames',
+            )
+            act(_answered(read_report(report_file)), environment(domain_id))
         wait_for(lambda: player.exit_code is not None, 'playing the bag')
         if player.exit_code:
             player.check_alive()
@@ -253,5 +266,9 @@ def _arrived(report: dict[str, Any]) -> list[int]:
     return [len(report['outputs'][topic]) for topic in RECORDED_TOPICS]
 
 
+def _answered(report: dict[str, Any]) -> int:
+    return min(_arrived(report))
+
+
 def _all_arrived(report: dict[str, Any]) -> bool:
-    return min(_arrived(report)) >= _counts(report)['answered']
+    return _answered(report) >= _counts(report)['answered']
