@@ -75,7 +75,7 @@ def open_folder(path: str | Path, space: str | None) -> FrameFolder:
     if there is None and wanted is None:
         raise FamdaError(f"'{path}' does not say which classes there are; name them with --space FILE.yaml")
     if there is not None and wanted is not None and there != wanted.name:
-        raise FamdaError(f"'{path}' is labelled in {there}, not in {wanted.name}; leave out --space, or copy its images")
+        raise FamdaError(f"'{path}' is labelled in {there}, not in {wanted.name}; leave out --space")
     if there is None and wanted is not None:
         info = yaml.safe_load(card.read_text(encoding='utf-8')) | {'label_space': reference(wanted)}
         try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from famda_ros.errors import FamdaError
 from famda_train.annotate.annotator import Annotator, BadAction, FrameState
@@ -26,7 +28,7 @@ ADDRESS = '127.0.0.1'
 PAGE = Path(__file__).parent / 'templates'
 FILES = {'/': 'annotate.html', '/annotate.js': 'annotate.js', '/annotate.css': 'annotate.css'}
 HEADERS = {
-    'Content-Security-Policy': "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'; base-uri 'none'",
+    'Content-Security-Policy': "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'",
     'Cross-Origin-Resource-Policy': 'same-origin',
     'X-Content-Type-Options': 'nosniff',
     'Referrer-Policy': 'no-referrer',
@@ -149,8 +151,14 @@ def serve(annotator: Annotator, port: int, listening: Callable[[str], None]) -> 
             raise FamdaError(f'cannot listen to port {port} ({error}); choose another --port, or 0 for any') from error
         listener.listen(128)
         port = listener.getsockname()[1]
+        logging.getLogger('aiohttp.server').addFilter(_is_no_strangers_fault)
         listening(f'http://{ADDRESS}:{port}/')
         web.run_app(build_app(annotator, port), sock=listener, print=None, access_log=None, shutdown_timeout=1)
+
+
+def _is_no_strangers_fault(record: logging.LogRecord) -> bool:
+    """Tell whether a log record is about something else than a request that is no HTTP."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 def _sentence(text: str, status: int) -> web.Response:

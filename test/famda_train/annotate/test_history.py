@@ -82,9 +82,12 @@ def test_old_steps_are_let_go_but_not_the_beginning(tmp_path, monkeypatch):
 
 
 def test_one_works_on_a_folder_at_a_time(tmp_path):
-    with History(tmp_path).locked(), pytest.raises(FamdaError, match='another famda annotate'):
-        with History(tmp_path).locked():
-            pass
+    with (
+        History(tmp_path).locked(),
+        pytest.raises(FamdaError, match='another famda annotate'),
+        History(tmp_path).locked(),
+    ):
+        pass
 
 
 def test_a_damaged_line_is_named(tmp_path):

@@ -1,5 +1,7 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
+import itertools
+
 import numpy as np
 import pytest
 
@@ -28,7 +30,7 @@ def test_pieces_lie_inside_the_pieces_of_the_level_before(image):
     assert levels.shape == (3, HEIGHT, WIDTH) and levels.dtype == np.int32
     ids = [np.unique(level) for level in levels]
     assert len(np.concatenate(ids)) == len(np.unique(np.concatenate(ids)))
-    for level, finer in zip(levels, levels[1:], strict=False):
+    for level, finer in itertools.pairwise(levels):
         assert len(np.unique(finer)) > len(np.unique(level))
         assert all(len(np.unique(level[finer == piece])) == 1 for piece in np.unique(finer))
 
