@@ -21,7 +21,7 @@ from famda_ros.messages.point_cloud import organised_points
 from famda_ros.student.colorize import color_mask
 from famda_ros.student.label_space import IGNORE, LabelSpace
 from famda_train.inspection.viewing import Layer, ViewFrame, ViewSource, image_scalars, layer_scalars
-from famda_train.pictures.depth_colors import FAR_M, NEAR_M
+from famda_train.pictures.depth_colors import NEAR_M
 
 SUFFIX = '.rrd'
 IMAGE = 'image'
@@ -29,6 +29,8 @@ SCALARS = 'diagnostics'
 MESSAGES = 'messages'
 FRAME, STAMP = 'frame', 'stamp'
 """Timelines: the number of the frame, and its stamp where frames have one."""
+FARTHEST_M = 65.0
+"""End of the colours of depth, which is held as millimetres of 16 bits."""
 MOST_POINTS = 20_000
 """Points of a frame: every n-th pixel of every n-th row, so that there are no more."""
 EDGE_FILTER = 2.7
@@ -127,7 +129,7 @@ class RerunLog:
             media_type='image/png',
             meter=1000.0,
             colormap='turbo',
-            depth_range=[1000 * NEAR_M, 1000 * min(FAR_M, 65.0)],
+            depth_range=[1000 * FARTHEST_M, 1000 * NEAR_M],  # from far to near: near is red, as in all pictures
         )
 
     def _points(self, layer: Layer, image: np.ndarray | None, camera: Intrinsics, space: LabelSpace | None) -> Any:
@@ -156,6 +158,10 @@ class RerunLog:
                 rows = [(0, 'no mask', (0, 0, 0, 0))]
             if rows:
                 self._recording.log(name, self._rr.AnnotationContext(rows), static=True)
+            if 'labels' in parts and space is not None:
+                for class_, color in zip(space.classes, space.colors, strict=True):
+                    line = self._rr.SeriesLines(colors=[color], names=class_)
+                    self._recording.log([SCALARS, name, 'share', class_], line, static=True)
             if 'depth' in parts:
                 self._recording.log(f'{name}/points', self._rr.ViewCoordinates.RDF, static=True)
 
@@ -179,14 +185,20 @@ def _blueprint(source: ViewSource) -> Any:
             entity = f'/{name}/{part}'
             pictures.append(rrb.Spatial2DView(origin='/', contents=[entity], name=f'{name}: {part}'))
             if part in ('labels', 'segments') and source.has_images:
-                over = {entity: rr.SegmentationImage.from_fields(opacity=0.5)}
+                over: Any = {entity: rr.SegmentationImage.from_fields(opacity=0.5)}
                 title = f'{name}: {part} over the image'
                 view = rrb.Spatial2DView(origin='/', contents=[f'/{IMAGE}', entity], name=title, overrides=over)
                 pictures.append(view)
         if 'depth' in parts:
             clouds.append(rrb.Spatial3DView(origin=f'/{name}/points', name=f'{name}: points'))
-    numbers = rrb.Tabs(
-        rrb.TimeSeriesView(origin=f'/{SCALARS}', name=SCALARS), rrb.TextLogView(origin=f'/{MESSAGES}', name=MESSAGES)
+    shares = [f'/{SCALARS}/{name}/{what}' for name in source.parts for what in ('share/**', 'confidence')]
+    others = [f'+ /{SCALARS}/**', *(f'- {entity}' for entity in shares)]
+    numbers = rrb.Horizontal(
+        *([rrb.TimeSeriesView(origin='/', contents=shares, name='shares of classes, confidence')] if shares else []),
+        rrb.Tabs(
+            rrb.TimeSeriesView(origin='/', contents=others, name=SCALARS),
+            rrb.TextLogView(origin=f'/{MESSAGES}', name=MESSAGES),
+        ),
     )
     upper = [rrb.Grid(*pictures), *([rrb.Tabs(*clouds)] if clouds else [])]
     return rrb.Blueprint(rrb.Vertical(rrb.Horizontal(*upper), numbers, row_shares=[3, 1]), collapse_panels=True)

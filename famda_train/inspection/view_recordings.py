@@ -135,9 +135,11 @@ def _label_space(path: str | Path, topic: str | None) -> LabelSpace | None:
     if topic is None:
         return None
     message = next((message for *_, message in read_messages(path, [topic], lambda _: None)), None)
+    if message is None:
+        return None
     try:
-        values = json.loads(message.data) if message else None
-        classes = sorted(values['classes'], key=lambda row: row['id']) if values else []
+        values = json.loads(message.data)
+        classes = sorted(values['classes'], key=lambda row: row['id'])
         red_green_blue = tuple((int(r), int(g), int(b)) for r, g, b in (row['color'] for row in classes))
         return LabelSpace(values['label_space'], tuple(row['name'] for row in classes), red_green_blue)
     except (ValueError, KeyError, TypeError) as error:

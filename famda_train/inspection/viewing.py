@@ -3,6 +3,7 @@
 """What there is to see of a frame: the image, and what a student, ground truth or teachers say about it."""
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -110,9 +111,10 @@ class Faults:
 
 
 def image_scalars(image: np.ndarray) -> dict[str, float]:
-    """Return ``brightness`` (mean luma, 0..255) and ``sharpness`` of uint8 [H, W, 3], as the drift monitor has them."""
+    """Return mean luma, 0..255, and log10 of the sharpness of uint8 [H, W, 3], as the drift monitor has them."""
     brightness = float((sampled(image) @ np.array(LUMA, np.float32)).mean())
-    return {'image/brightness': brightness, 'image/sharpness': sharpness(image, GREY_WIDTH)}
+    sharp = math.log10(sharpness(image, GREY_WIDTH) + 0.1)
+    return {'image/brightness': brightness, 'image/log10_sharpness': sharp}
 
 
 def layer_scalars(name: str, layer: Layer, space: LabelSpace | None) -> dict[str, float]:
@@ -160,7 +162,8 @@ def _predicted(frames: Iterator[ViewFrame], student: Student, faults: Faults) ->
             if frame.image is None:
                 yield frame
                 continue
-            prediction = student.predict(frame.image, camera and camera.fx, fy=camera and camera.fy)
+            focals = (None, None) if camera is None else (camera.fx, camera.fy)
+            prediction = student.predict(frame.image, focals[0], fy=focals[1])
         except MalformedImage as error:
             faults.on_malformed(f'{frame.name}: {error}')
             yield frame

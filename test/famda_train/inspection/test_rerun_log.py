@@ -46,7 +46,7 @@ def test_what_is_logged_is_in_the_file(tmp_path):
     entities = [
         'image', 'it/labels', 'it/depth', 'it/points', 'diagnostics/node/rate', 'diagnostics/image/brightness',
         'diagnostics/it/median_metres', 'diagnostics/it/share/left', 'diagnostics/it/share/right',
-        'diagnostics/image/sharpness',
+        'diagnostics/image/log10_sharpness',
     ]  # fmt: skip
     assert have == {f'/{entity}': 3 for entity in entities}
     labels = bytes(values(path, '/it/labels', 'SegmentationImage:buffer')[1][0])
