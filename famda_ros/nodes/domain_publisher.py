@@ -12,6 +12,7 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import String
 
+from famda_ros.messages.camera_info import intrinsics_of
 from famda_ros.pipeline.drift import ALARMS, DomainState, DriftMonitor
 from famda_ros.pipeline.worker import PendingFrame
 from famda_ros.student.model_card import ModelCard
@@ -44,7 +45,8 @@ class DomainPublisher:
         name = frame.camera.name
         if self._monitors[name].card is not frame.card:
             self._monitors[name] = DriftMonitor(frame.card)
-        domain = self._monitors[name].update(frame.image, frame.prediction, time.monotonic())
+        camera = intrinsics_of(frame.frame.camera_info, frame.image.shape[1], frame.image.shape[0])
+        domain = self._monitors[name].update(frame.image, frame.prediction, time.monotonic(), camera)
         frame.camera.statistics.domain(domain)
         before, since = self._said[name]
         if domain.state != before.state:

@@ -25,7 +25,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from famda_ros.pipeline.frame_statistics import IMAGE_SCALARS, THIRDS, frame_statistics, sampled, scalar_names
+from famda_ros.messages.camera_info import Intrinsics
+from famda_ros.pipeline.frame_statistics import (
+    CAMERA_HEIGHT,
+    IMAGE_SCALARS,
+    THIRDS,
+    frame_statistics,
+    sampled,
+    scalar_names,
+)
 from famda_ros.student.drift_reference import LEVELS, DriftReference
 from famda_ros.student.model_card import ModelCard
 from famda_ros.student.runtime import Prediction
@@ -42,13 +50,13 @@ RANGE = (0.01, 0.99)
 """Levels between which the reference's range lies."""
 CONTENT_TOLERANCE, LIGHT_TOLERANCE = 0.6, 0.1
 """How far a median may lie beyond the range, in widths of it: of shares, heights and depth; of everything else."""
-CONTENT = ('share', 'height', 'depth')
+CONTENT = ('share', 'height', 'depth', 'camera')
 RAISE_AT, RAISE_AFTER = 0.5, 2
 CLEAR_AT, CLEAR_AFTER = 0.25, 6
 """A domain is another after so many tests in a row at or above, and home again after so many below."""
 LEAST_WIDTHS = {
     'sharpness': 0.1, 'neighbours': 0.01, 'warmth': 0.03, 'confidence': 0.02, 'depth': 0.05, 'share': 0.02,
-    'height': 0.02,
+    'height': 0.02, 'camera': 0.15,
 }  # fmt: skip
 LEAST_LUMA_WIDTH = 4.0
 """A range that is narrower, as of a camera that never moves, is taken as so wide."""
@@ -101,9 +109,11 @@ class DriftMonitor:
     def _restart(self) -> None:
         card = self.card
         self._names = scalar_names(card.label_space)
+        self._height = self._names.index(CAMERA_HEIGHT)
         self._test = _WindowTest(card.reference, self._names) if card.reference else None
         self._window: deque[np.ndarray] = deque(maxlen=WINDOW)
-        self._count = 0
+        self._count, self._seen = 0, 0
+        self._held_height = math.nan
         self._time = -math.inf
         self._print, self._same_since = -1, 0.0
         self._beyond, self._within, self._turned = 0, 0, 0
@@ -113,19 +123,26 @@ class DriftMonitor:
         self._reason = ''
         self.domain = DomainState(WAITING if card.reference else NO_REFERENCE, 0.0, self._quiet_reason())
 
-    def update(self, image: np.ndarray, prediction: Prediction, now: float) -> DomainState:
+    def is_due(self, now: float) -> bool:
+        """Tell whether a frame at ``now`` is looked at, and not left out as it follows too fast."""
+        return not 0 <= now - self._time < STEP_S
+
+    def update(
+        self, image: np.ndarray, prediction: Prediction, now: float, camera: Intrinsics | None = None
+    ) -> DomainState:
         """Take a frame, and return what there is to say.
 
         Args:
             image: uint8 [H, W, 3] RGB as the camera gave it.
             prediction: of the card's student, at the image's size; what was not predicted is not compared.
             now: seconds; a step back begins anew.
+            camera: of the image; None = uncalibrated, and its height above the road is not compared.
         """
         if now < self._time:
             self._restart()
-        if now - self._time < STEP_S:
+        if not self.is_due(now):
             return self.domain
-        numbers = frame_statistics(image, prediction, len(self.card.label_space))
+        numbers = self._measure(image, prediction, camera)
         self._look_for_faults(image, dict(zip(IMAGE_SCALARS, numbers.tolist(), strict=False)), now)
         self._time = now
         if self._fault:
@@ -137,6 +154,16 @@ class DriftMonitor:
                 self._compare(self._test)
         self._tell(now)
         return self.domain
+
+    def _measure(self, image: np.ndarray, prediction: Prediction, camera: Intrinsics | None) -> np.ndarray:
+        """Return the numbers of a frame; the road, which takes longest, is looked at once between two tests."""
+        due = self._seen % EVERY == 0
+        self._seen += 1
+        numbers = frame_statistics(image, prediction, self.card.label_space, camera if due else None)
+        if due:
+            self._held_height = float(numbers[self._height])
+        numbers[self._height] = self._held_height
+        return numbers
 
     def _look_for_faults(self, image: np.ndarray, numbers: dict[str, float], now: float) -> None:
         fingerprint = zlib.crc32(sampled(image).tobytes())
@@ -277,7 +304,9 @@ def critical_distance(numbers: int, frames: int, independent: int = INDEPENDENT)
 def in_words(name: str, value: float, named: bool = True) -> str:
     """Return a number of :func:`frame_statistics` as people read it: 'share of sky 12 %', or only '12 %'."""
     kind, _, of = name.partition('_')
-    if kind == 'depth':
+    if name == CAMERA_HEIGHT:
+        label, text = 'camera above the road', f'{math.exp(value):.2f} m'
+    elif kind == 'depth':
         label, text = f'{of} % of the image nearer than', f'{math.exp(value):.1f} m'
     elif kind == 'share':
         label, text = f'share of {of}', f'{100 * value * value:.0f} %'

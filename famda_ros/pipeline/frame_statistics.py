@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
+from famda_ros.messages.camera_info import Intrinsics
 from famda_ros.pipeline.exposure import LUMA
 from famda_ros.student.label_space import LabelSpace
+from famda_ros.student.road_plane import fit_road_plane, road_ids
 from famda_ros.student.runtime import Prediction
 
 GRID = (64, 36)
@@ -24,18 +28,24 @@ THIRDS = ('luma_top', 'luma_bottom', 'contrast_top', 'contrast_bottom', 'saturat
 """Pairs that change places in an image that is upside down."""
 
 
+CAMERA_HEIGHT = 'camera_height'
+
+
 def scalar_names(space: LabelSpace) -> tuple[str, ...]:
     """Return what the numbers of :func:`frame_statistics` are, in their order."""
     return (
         *IMAGE_SCALARS,
         *THIRDS,
         'confidence',
+        CAMERA_HEIGHT,
         *(f'depth_{round(100 * quantile)}' for quantile in DEPTH_QUANTILES),
         *(f'{what}_{name}' for what in ('share', 'height', 'luma') for name in space.classes),
     )
 
 
-def frame_statistics(image: np.ndarray, prediction: Prediction, classes: int) -> np.ndarray:
+def frame_statistics(
+    image: np.ndarray, prediction: Prediction, space: LabelSpace, camera: Intrinsics | None = None
+) -> np.ndarray:
     """Return float32 [S], the numbers that :func:`scalar_names` names; NaN = not predicted, or not in the image.
 
     * ``brightness``, ``contrast``: mean and standard deviation of the luma, 0..255
@@ -47,6 +57,7 @@ def frame_statistics(image: np.ndarray, prediction: Prediction, classes: int) ->
     * ``luma_top`` .. ``saturation_bottom``: mean and deviation of the luma, and saturation, of the thirds at top and
       bottom
     * ``confidence``: mean, 0..1
+    * ``camera_height``: natural logarithm of its metres above the road, see :mod:`famda_ros.student.road_plane`
     * ``depth_10`` .. ``depth_90``: quantiles of the natural logarithm of the metres; the sky counts as far
     * ``share_<class>``: square root of its share of the labelled pixels
     * ``height_<class>``: mean height in the image of its pixels, 0 = at the bottom, 1 = at the top
@@ -55,7 +66,8 @@ def frame_statistics(image: np.ndarray, prediction: Prediction, classes: int) ->
     Args:
         image: uint8 [H, W, 3] RGB as the camera gave it.
         prediction: of the student, at the image's size.
-        classes: of the label space.
+        space: of the labels.
+        camera: of the image; None = uncalibrated, which leaves the height above the road unknown.
     """
     pixels = sampled(image[:, :-1] if image.shape[1] > 1 else image)
     luma, right = _luma(pixels), _luma(sampled(image[:, 1:] if image.shape[1] > 1 else image))
@@ -66,7 +78,8 @@ def frame_statistics(image: np.ndarray, prediction: Prediction, classes: int) ->
     return np.concatenate([
         _of_image(pixels, luma, right, float(np.log10(sharpness(image, GREY_WIDTH) + 0.1))),
         [np.nan if confidence is None else float(confidence.mean()) / 255],
-        _of_depth(depth), _of_classes(labels, luma, classes),
+        [_camera_height(labels, depth, camera, image.shape, space)],
+        _of_depth(depth), _of_classes(labels, luma, len(space)),
     ]).astype(np.float32)  # fmt: skip
 
 
@@ -108,6 +121,21 @@ def _of_image(pixels: np.ndarray, luma: np.ndarray, right: np.ndarray, sharp: fl
         np.log((red + 1) / (blue + 1)), sharp, _together(luma, right),
         *(number for pair in zip(*ends, strict=True) for number in pair),
     ]  # fmt: skip
+
+
+def _camera_height(
+    labels: np.ndarray | None, depth: np.ndarray | None, camera: Intrinsics | None, shape: tuple[int, ...],
+    space: LabelSpace,
+) -> float:  # fmt: skip
+    """Return the logarithm of the height above the road as the sampled pixels show it; NaN = they do not."""
+    if labels is None or depth is None or camera is None:
+        return np.nan
+    across, down = GRID[0] / shape[1], GRID[1] / shape[0]
+    sparse = Intrinsics(
+        across * camera.fx, down * camera.fy, across * (camera.cx + 0.5) - 0.5, down * (camera.cy + 0.5) - 0.5
+    )
+    plane = fit_road_plane(labels, depth, sparse, road_ids(space))
+    return np.nan if plane is None else math.log(plane.height)
 
 
 def _of_depth(depth: np.ndarray | None) -> list[float]:

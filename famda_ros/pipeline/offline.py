@@ -15,7 +15,7 @@ from famda_ros import __version__
 from famda_ros.errors import FamdaError
 from famda_ros.messages.bag_reader import STORAGE_SUFFIXES, BagFrame, count_frames, iter_frames, recordings_in
 from famda_ros.messages.bag_writer import BagWriter
-from famda_ros.messages.camera_info import namespace_of, shape_fault
+from famda_ros.messages.camera_info import Intrinsics, intrinsics_of, namespace_of, shape_fault
 from famda_ros.messages.compressed_image import JPEG_SIGNATURE
 from famda_ros.messages.exif import HEAD_BYTES, turned_fault
 from famda_ros.messages.frame_index import (
@@ -132,7 +132,7 @@ def perceive(
             if sentence := _focal_warning(frame, student):
                 count_calibration(sentence)
             time_ns = frame.stamp_ns if frame.time_ns is None else frame.time_ns
-            domain = monitor.update(frame.image, prediction, 1e-9 * time_ns)
+            domain = monitor.update(frame.image, prediction, 1e-9 * time_ns, camera_of(frame))
             seen = domains.get(domain.state, {'frames': 0})
             domains[domain.state] = {'frames': seen['frames'] + 1, 'reason': domain.reason}
             with bag.at(time_ns):
@@ -166,6 +166,16 @@ def perceive(
         'bag': str(out),
         'domain': domains,
     }
+
+
+def camera_of(frame: BagFrame) -> Intrinsics | None:
+    """Return the pinhole camera of a frame, looking through the middle where only its focal length is known."""
+    height, width = frame.image.shape[:2]
+    if (known := intrinsics_of(frame.camera_info, width, height)) is not None:
+        return known
+    if frame.focal is None:
+        return None
+    return dataclasses.replace(Intrinsics.centred(frame.focal, width, height), fy=frame.fy or frame.focal)
 
 
 def _focal_warning(frame: BagFrame, student: Student) -> str:

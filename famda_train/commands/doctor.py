@@ -25,17 +25,29 @@ LEAST_PYTHON = (3, 10)
 STAND_IN_FILES = {'street-world depth stand-in': WEIGHTS / 'street_world_depth.safetensors'}
 
 
-def run(data: tuple[str, ...] = (), frames: int = 50, kind: str = 'auto') -> dict[str, Any]:
-    """Check data trees, or without any the installation; say what is wrong and what to do.
+def run(
+    data: tuple[str, ...] = (),
+    frames: int = 50,
+    kind: str = 'auto',
+    model: str | None = None,
+    topic: str | None = None,
+) -> dict[str, Any]:
+    """Check data trees, recordings for a student, or without any data the installation; say what to do.
 
     The exit code is 0 only where nothing is wrong.
 
     Args:
         data: roots of data sets: frame folders, published data sets, street-world:night; none = check the installation.
+            With --model recordings: bags, frame folders, folders of images.
         frames: number of frames to read per split, evenly spaced; 0 = all.
         kind: layout of the data sets; auto = detect it.
+        model: student file; data are recordings, and every one is told to look like what the student was adapted to,
+            unlike it, black, frozen, noise or upside down. The file needs a reference (famda export --reference).
+        topic: with --model, image topic of a bag; default: the only one.
     """
-    if not data:
+    if model is not None:
+        result = _check_recordings(data, model, topic)
+    elif not data:
         result = environment()
         _print_environment(result)
     else:
@@ -50,6 +62,36 @@ def run(data: tuple[str, ...] = (), frames: int = 50, kind: str = 'auto') -> dic
 def exit_code(result: dict[str, Any]) -> int:
     """Return 0 only where nothing is wrong."""
     return EXIT_PROBLEMS if result['problems'] else 0
+
+
+def _check_recordings(recordings: tuple[str, ...], model: str, topic: str | None) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from famda_ros.errors import FamdaError
+    from famda_ros.pipeline.domain_check import check_domain
+    from famda_ros.resources import resolve
+    from famda_train.commands.progress import progress_bar
+
+    if not recordings:
+        raise FamdaError('--model needs recordings to look at: famda doctor RECORDING --model FILE')
+    checks = []
+    with progress_bar() as bar:
+        for recording in recordings:
+            task = bar.add_task(f'looking: {Path(recording).name}', total=None)
+
+            def tell(done: int, total: int, task=task) -> None:
+                bar.update(task, completed=done, total=total)
+
+            checks.append(check_domain(recording, resolve(model), topic, on_progress=tell))
+    for check in checks:
+        print(f'{check.recording}: {check.verdict}: {check.sentence}')
+        print(f'  frames: {", ".join(f"{count} {state}" for state, count in check.states.items())}')
+        for loss in check.losses:
+            print(f'  note: {loss}')
+    return {
+        'recordings': [{**asdict(check), 'verdict': check.verdict} for check in checks],
+        'problems': [sentence for check in checks for sentence in check.problems],
+    }
 
 
 def _check_trees(data: tuple[str, ...], frames: int, kind: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from famda_ros.messages.camera_info import Intrinsics
 from famda_ros.messages.frame_index import focal_at
 from famda_ros.pipeline.frame_statistics import frame_statistics, scalar_names
 from famda_ros.student.drift_reference import DriftReference, reference_of
@@ -35,8 +36,10 @@ def drift_reference(
     table = np.empty((len(places), len(scalar_names(space))), np.float32)
     for row, index in enumerate(places):
         image = data.image(index)
-        prediction = student.predict(image, focal_at(data.frames[index], image.shape[1]))
-        table[row] = frame_statistics(image, prediction, len(space))
+        height, width = image.shape[:2]
+        focal = focal_at(data.frames[index], width)
+        camera = None if focal is None else Intrinsics.centred(focal, width, height)
+        table[row] = frame_statistics(image, student.predict(image, focal), space, camera)
         if progress is not None:
             progress(row + 1, len(places))
     return reference_of(scalar_names(space), table, data.info.get('name') or str(data.path))

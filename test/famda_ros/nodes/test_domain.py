@@ -38,7 +38,7 @@ def model(tmp_path):
     save_tiny(tmp_path / 'student.onnx', card=tiny_card(domain='noon'))
     student, rng = Student(tmp_path / 'student.onnx', provider='cpu'), np.random.default_rng(1)
     images = [street(rng) for _ in range(120)]
-    table = np.array([frame_statistics(image, student.predict(image), 2) for image in images])
+    table = np.array([frame_statistics(image, student.predict(image), TINY_SPACE) for image in images])
     card = replace(student.card, reference=reference_of(scalar_names(TINY_SPACE), table, 'streets'))
     save_tiny(tmp_path / 'student.onnx', card=card)
     return str(tmp_path / 'student.onnx')

@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from corridor import corridor
 from scipy.stats import ks_2samp
 from tiny_student import TINY_SPACE, save_tiny, tiny_card, tiny_masks_card
 
+from famda_ros.messages.camera_info import Intrinsics
 from famda_ros.pipeline import drift
 from famda_ros.pipeline.drift import DriftMonitor, critical_distance, in_words, ks_distance
 from famda_ros.pipeline.frame_statistics import frame_statistics, scalar_names
@@ -23,6 +25,7 @@ from famda_train.world.drive import drive
 WIDTH, HEIGHT, RATE_HZ = 192, 96, 10.0
 FRAMES = 100
 NOTICED_WITHIN_S = 5.0
+CAMERA = Intrinsics.centred(0.7 * WIDTH, WIDTH, HEIGHT)
 
 
 @pytest.fixture(scope='module')
@@ -32,14 +35,14 @@ def student():
     names, table = scalar_names(student.card.label_space), []
     for rendering in render_many(range(5000, 5000 + FRAMES), 'day', WIDTH, HEIGHT, None, 1):
         prediction = student.predict(rendering.image, rendering.camera.focal)
-        table.append(frame_statistics(rendering.image, prediction, len(student.card.label_space)))
+        table.append(frame_statistics(rendering.image, prediction, student.card.label_space, CAMERA))
     student.card = replace(student.card, domain='day', reference=reference_of(names, np.array(table), 'street world'))
     return student
 
 
-def states(monitor, frames, start_s):
+def states(monitor, frames, start_s, camera=None):
     """Feed images with their predictions at 10 Hz; return what the monitor thinks after each."""
-    return [monitor.update(*frame, start_s + number / RATE_HZ) for number, frame in enumerate(frames)]
+    return [monitor.update(*frame, start_s + number / RATE_HZ, camera) for number, frame in enumerate(frames)]
 
 
 def predicted(student, images):
@@ -58,20 +61,22 @@ def day(student):
 
 @pytest.mark.slow
 def test_home_is_home(student, day):
-    found = states(DriftMonitor(student.card), day, 0.0)
+    found = states(DriftMonitor(student.card), day, 0.0, CAMERA)
     waiting = [state.state for state in found].index('home')
     assert waiting < drift.WINDOW + drift.EVERY and {state.state for state in found[waiting:]} == {'home'}
     assert found[-1].since == pytest.approx(waiting / RATE_HZ) and "('day')" in found[-1].reason
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('domain', ['night', 'dusk', 'upside down'])
+@pytest.mark.parametrize('domain', ['night', 'dusk', 'corridor', 'upside down'])
 def test_another_domain_is_noticed_within_seconds_and_home_is_home_again(student, day, monkeypatch, domain):
     monkeypatch.setitem(domains.DOMAINS, 'dusk', ((1.0, domains.VARIED_DUSK),))
     monitor = DriftMonitor(student.card)
     assert states(monitor, day[:60], 0.0)[-1].state == 'home'
     if domain == 'upside down':
         other = [np.ascontiguousarray(image[::-1, ::-1]) for image, _ in day[:60]]
+    elif domain == 'corridor':
+        other = list(corridor(1, 60, WIDTH, HEIGHT))
     else:
         other = images_of(domain, 8, 60)
     found = states(monitor, predicted(student, other), 6.0)
@@ -110,6 +115,19 @@ def test_images_that_no_camera_should_send_are_named(student, day, kind, within_
     assert after[-1].state == ('home' if with_reference else 'no reference')
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(('factor', 'state'), [(1.0, 'home'), (0.4, 'unlike')])
+def test_a_camera_that_is_mounted_lower_is_noticed(student, day, factor, state):
+    """The same street seen from 0.4 times the height is 0.4 times as large; that alone is told, by the road."""
+    quantiles = {n: q for n, q in student.card.reference.quantiles.items() if not n.startswith('depth')}
+    card = replace(student.card, reference=replace(student.card.reference, quantiles=quantiles))
+    lower = [(image, replace(found, depth=found.depth * np.float32(factor))) for image, found in day[:60]]
+    last = states(DriftMonitor(card), lower, 0.0, CAMERA)[-1]
+    assert last.state == state, last
+    assert ('camera above the road 0.' in last.reason and ' m instead of 1.' in last.reason) == (state == 'unlike')
+    assert states(DriftMonitor(card), lower, 0.0)[-1].state == 'home'  # an uncalibrated camera has no such number
+
+
 @pytest.fixture
 def tiny(tmp_path):
     save_tiny(tmp_path / 'tiny.onnx', card=tiny_card())
@@ -128,7 +146,7 @@ def reference(student, light=120):
     table = []
     for _ in range(FRAMES):
         image = scene(rng, light)
-        table.append(frame_statistics(image, student.predict(image), 2))
+        table.append(frame_statistics(image, student.predict(image), TINY_SPACE))
     return reference_of(scalar_names(TINY_SPACE), np.array(table), 'bands')
 
 
@@ -199,6 +217,7 @@ def test_the_critical_distance_keeps_its_promise():
     [
         ('depth_50', np.log(12.0), '50 % of the image nearer than 12.0 m'), ('share_sky', 0.5, 'share of sky 25 %'),
         ('luma_top', 61.2, 'brightness of top 61'), ('confidence', 0.876, 'confidence 0.88'),
+        ('camera_height', np.log(1.4), 'camera above the road 1.40 m'),
         ('brightness', 61.2, 'brightness 61'), ('height_traffic light', 0.5, 'height of traffic light 50 %'),
     ],
 )  # fmt: skip
@@ -218,7 +237,7 @@ def test_a_student_of_masks_alone_notices_another_light(tmp_path):
         return [np.kron(blocks, np.ones((8, 8, 1), np.uint8)) for blocks in coarse]
 
     frames = [(image, masks.predict(image)) for image in images(150, FRAMES)]
-    table = np.array([frame_statistics(*frame, len(TINY_SPACE)) for frame in frames])
+    table = np.array([frame_statistics(*frame, TINY_SPACE) for frame in frames])
     reference = reference_of(names, table, 'bright')
     assert not {'confidence', 'depth_50'} & set(reference.quantiles) and 'share_red' in reference.quantiles
     monitor = DriftMonitor(replace(masks.card, reference=reference))

@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 from tiny_student import TINY_SPACE
 
-from famda_ros.pipeline.frame_statistics import THIRDS, frame_statistics, sampled, scalar_names
+from famda_ros.messages.camera_info import Intrinsics
+from famda_ros.pipeline.frame_statistics import CAMERA_HEIGHT, THIRDS, frame_statistics, sampled, scalar_names
+from famda_ros.student.label_space import FLAT7
 from famda_ros.student.runtime import Prediction
 
 NAMES = scalar_names(TINY_SPACE)
 
 
-def numbers(image, labels=None, confidence=None, depth=None):
-    values = frame_statistics(image, Prediction(labels, confidence, depth), len(TINY_SPACE))
+def numbers(image, labels=None, confidence=None, depth=None, camera=None):
+    values = frame_statistics(image, Prediction(labels, confidence, depth), TINY_SPACE, camera)
     assert values.shape == (len(NAMES),) and values.dtype == np.float32
     return dict(zip(NAMES, values.tolist(), strict=True))
 
@@ -46,12 +48,28 @@ def test_every_number_by_hand():
     assert {name: found[name] for name in want} == pytest.approx(want, abs=2e-3)
 
 
+@pytest.mark.parametrize(('width', 'height'), [(640, 480), (192, 96), (1280, 720)])
+def test_the_height_above_the_road_is_measured_on_few_pixels(width, height):
+    camera = Intrinsics(0.8 * width, 0.9 * width, 0.52 * width, 0.45 * height)
+    below = np.arange(height)[:, None] - camera.cy + np.zeros(width)
+    labels = np.where(below > 0.05 * height, 0, 4).astype(np.uint8)  # flat7: flat, sky
+    depth = np.where(labels == 0, 1.4 * camera.fy / np.maximum(below, 1), np.inf).astype(np.float32)
+    image = np.zeros((height, width, 3), np.uint8)
+
+    def seen(labels, depth, camera):
+        values = frame_statistics(image, Prediction(labels, None, depth), FLAT7, camera)
+        return dict(zip(scalar_names(FLAT7), values.tolist(), strict=True))[CAMERA_HEIGHT]
+
+    assert math.exp(seen(labels, depth, camera)) == pytest.approx(1.4, rel=0.02)
+    unknown = [seen(labels, depth, None), seen(labels, None, camera), seen(np.full_like(labels, 4), depth, camera)]
+    assert all(map(math.isnan, unknown))
+
+
 def test_what_is_not_predicted_is_not_a_number():
     found = numbers(halves()[0])
     unknown = {name for name, value in found.items() if math.isnan(value)}
-    assert unknown == {name for name in NAMES if name.startswith(('confidence', 'depth', 'share', 'height'))} | {
-        'luma_dark', 'luma_red',
-    }  # fmt: skip
+    predicted = ('confidence', 'camera', 'depth', 'share', 'height', 'luma_dark', 'luma_red')
+    assert unknown == {name for name in NAMES if name.startswith(predicted)}
     image, labels, _, depth = halves()
     labels[:] = 1
     depth[:] = np.nan

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_student import FOCAL, HEIGHT, WIDTH, expected, save_tiny, tiny_card, tiny_masks_card
+from tiny_student import FOCAL, HEIGHT, TINY_SPACE, WIDTH, expected, save_tiny, tiny_card, tiny_masks_card
 
 from famda_ros.errors import FamdaError
 from famda_ros.messages.bag_reader import custom_data, iter_frames, read_messages, topics_of
@@ -311,7 +311,7 @@ def test_a_recording_of_another_domain_is_told(tmp_path, capsys):
     write('other', -60)
     plain = Student(save_tiny(tmp_path / 'plain.onnx'), provider='cpu')
     frames = [frame.image for frame in iter_frames(tmp_path / 'home')]
-    table = np.array([frame_statistics(image, plain.predict(image), 2) for image in frames * 2])
+    table = np.array([frame_statistics(image, plain.predict(image), TINY_SPACE) for image in frames * 2])
     reference = reference_of(scalar_names(plain.card.label_space), table, 'home')
     model = save_tiny(tmp_path / 'tiny.onnx', card=tiny_card(reference=reference, domain='noon'))
     for name, state, said in (

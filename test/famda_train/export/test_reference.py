@@ -6,7 +6,9 @@ import pytest
 from small_street import HEIGHT, WIDTH, write_checkpoint, write_street
 
 from famda_ros.errors import FamdaError
+from famda_ros.messages.camera_info import Intrinsics
 from famda_ros.pipeline.frame_statistics import frame_statistics, scalar_names
+from famda_ros.resources import resource
 from famda_ros.student.model_card import read_card
 from famda_ros.student.runtime import Student
 from famda_train.commands import cli
@@ -28,7 +30,9 @@ def test_the_card_holds_what_frames_of_home_look_like(tmp_path):
     # The quantiles of what a robot would measure on the same frames, with their focal length.
     names, focal = scalar_names(student.card.label_space), home.frames[0].focal
     table = np.array([
-        frame_statistics(image, student.predict(image, focal), len(student.card.label_space))
+        frame_statistics(
+            image, student.predict(image, focal), student.card.label_space, Intrinsics.centred(focal, WIDTH, HEIGHT)
+        )
         for image in home.images(100)
     ])  # fmt: skip
     for name in ('brightness', 'depth_50', 'confidence'):
@@ -36,6 +40,15 @@ def test_the_card_holds_what_frames_of_home_look_like(tmp_path):
         np.testing.assert_allclose(
             [reference.quantiles[name][0], reference.quantiles[name][-1]], [column.min(), column.max()], rtol=1e-3
         )
+
+
+@pytest.mark.slow
+def test_the_height_of_the_camera_is_in_it_where_the_student_sees_a_road():
+    home = StreetWorld('street-world:day', frames=100, width=192, height=96)
+    student = Student(resource('models/street.onnx'), threads=1, provider='cpu')
+    heights = np.exp(drift_reference(student, home).quantiles['camera_height'])
+    true = np.array([frame.camera.y for frame in (render(seed, 'day', 192, 96) for seed in range(20))])
+    assert 0.5 * true.min() < heights[len(heights) // 2] < 2 * true.max()
 
 
 def test_few_frames_make_no_reference_and_are_refused_where_they_were_asked_for(tmp_path, capsys):
