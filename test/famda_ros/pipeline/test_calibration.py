@@ -87,7 +87,7 @@ def test_the_scale_brings_the_metres_nearer_to_the_truth(tmp_path, recording, mo
     """Of the road, with a student whose metres are off.
 
     The height of the plane is right afterwards; the student that ships sees this road a little tilted, so that its
-    median distance stays off by 16 % (docs/calibrate.md).
+    median distance stays off by 13 % (docs/calibrate.md).
     """
     model = planted(tmp_path / 'planted.onnx', 0.7)
     found = calibrate(recording, model, CameraHeight(moments[0].camera.y), threads=1)
