@@ -169,7 +169,7 @@ def _predicted(frames: Iterator[ViewFrame], student: Student, faults: Faults) ->
             yield frame
             continue
         now = float(number) if frame.stamp_ns is None else 1e-9 * frame.stamp_ns
-        domain = monitor.update(frame.image, prediction, now)
+        domain = monitor.update(frame.image, prediction, now, camera)
         scalars = {f'{STUDENT}/milliseconds': sum(prediction.times_ms.values())}
         if domain.score is not None:
             scalars[f'{STUDENT}/drift'] = domain.score
