@@ -159,7 +159,7 @@ function point() {
 }
 
 function brush(context) {
-  const color = tool === 'brush' ? `rgb(${session.space.colors[label]} / .75)` : 'rgb(255 255 255 / .75)';
+  const color = tool === 'brush' ? `rgb(${session.space.colors[label].join(' ')} / .75)` : 'rgb(255 255 255 / .75)';
   context.lineWidth = 2 * radius();
   context.lineCap = context.lineJoin = 'round';
   context.strokeStyle = context.fillStyle = color;

@@ -95,6 +95,8 @@ def test_three_frames_and_a_kill_in_the_middle(frames, chromium):
         page.mouse.move(*place(page, 20, 20))
         page.mouse.down()
         page.mouse.move(*place(page, 60, 20), steps=4)
+        drawing = '() => [...document.getElementById("hover").getContext("2d").getImageData(40, 20, 1, 1).data]'
+        assert np.abs(np.subtract(page.evaluate(drawing)[:3], FLAT7.colors[NATURE])).max() <= 3
         page.mouse.up()
         page.wait_for_selector(SAVED)
         drawn = labels(frames, first)
