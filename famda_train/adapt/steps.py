@@ -22,10 +22,12 @@ class StepFolder(ResumableFolder):
         out: the folder.
         file: name of the JSON file.
         settings: everything that decides the results.
+        restart: begin anew, see :class:`~famda_train.resumable_folder.ResumableFolder`.
     """
 
-    def __init__(self, out: Path, file: str, settings: dict[str, Any]):
-        super().__init__(out, file, settings, {'running': None, 'begun': {}, 'seconds': {}, 'results': {}})
+    def __init__(self, out: Path, file: str, settings: dict[str, Any], restart: bool = False):
+        nothing_done = {'running': None, 'begun': {}, 'seconds': {}, 'results': {}}
+        super().__init__(out, file, settings, nothing_done, restart)
 
     def step(self, name: str, work: Callable[[], Any], *products: Path, resumable: bool = False) -> Any:
         """Do a step unless it is done, and return its (JSON) result.
