@@ -182,7 +182,8 @@ class _Adaptation:
         self._say(f'{choice.sentence}')
         self._step('label', lambda: self._label(choice), resumable=True)
         plan = self._step('plan', lambda: self._plan(choice), self._probe)
-        self._say(f'{extracted["frames"]} frames, {plan["steps"]} steps of {plan["seconds_per_step"]:.2f} s')
+        each = f' of {plan["seconds_per_step"]:.2f} s' if plan['seconds_per_step'] else ''
+        self._say(f'{extracted["frames"]} frames, {plan["steps"]} steps{each}')
         self._step('fit', lambda: self._fit(choice, plan['steps']), self._checkpoint, resumable=True)
         comparison = self._step('compare', self._compare)
         home = self._out / '.home'
@@ -254,7 +255,9 @@ class _Adaptation:
         return ['--config', str(self._config), *(f'--{name}={value}' for name, value in options.items())]
 
     def _plan(self, choice: TeacherChoice) -> dict[str, Any]:
-        """Measure some steps, and take as many as there is time for."""
+        """Measure some steps, and take as many as there is time for; those that were asked for need no measuring."""
+        if self._settings.steps is not None:
+            return {'steps': self._settings.steps, 'seconds_per_step': None}
         arguments = self._arguments(choice, PROBED_STEPS, self._probe, keep_every=0, overwrite='true')
         process = ChildProcess('measuring training steps', _measure_steps, arguments)
         times: list[float] = []
@@ -270,7 +273,7 @@ class _Adaptation:
         intervals = [later - earlier for earlier, later in itertools.pairwise(times)]
         per_step = statistics.median(intervals[len(intervals) // 2 :])
         room = self._left_s() - REST_SHARE * 60 * self._settings.minutes
-        steps = self._settings.steps or min(MOST_STEPS, max(FEWEST_STEPS, int(room / per_step)))
+        steps = min(MOST_STEPS, max(FEWEST_STEPS, int(room / per_step)))
         return {'steps': steps, 'seconds_per_step': round(per_step, 3)}
 
     def _training(self, choice: TeacherChoice, steps: int) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import signal
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from famda_ros.errors import FamdaError
 from famda_ros.files import sha256_of
 from famda_ros.profiles.profile_file import load_profile
 from famda_ros.student.model_card import read_card
-from famda_train.adapt.adaptation import STEPS, _Adaptation
+from famda_train.adapt.adaptation import FEWEST_STEPS, STEPS, _Adaptation
 from famda_train.datasets.frame_folder import FrameFolder
 
 pytestmark = pytest.mark.slow
@@ -100,7 +101,10 @@ def test_only_what_is_promoted_gets_a_profile(adapted, parts):
 def test_a_frame_folder_is_adapted_to_as_it_is(parts, tmp_path):
     frames = write_street(tmp_path / 'frames', 'night', 4, first=700, truth=False)
     before = (frames / 'frames.jsonl').read_bytes()
-    result = run(parts, tmp_path / 'out', sources=[frames], name='dusk')
+    said = []
+    result = run(parts, tmp_path / 'out', said.append, sources=[frames], name='dusk', steps=None, minutes=0.1)
+    assert result['steps'] == FEWEST_STEPS  # there is time for none
+    assert any(re.fullmatch(rf'4 frames, {FEWEST_STEPS} steps of \d+\.\d\d s', sentence) for sentence in said)
     assert result['frames'] == 4 and Path(result['model']).name.startswith('dusk-')
     assert (frames / 'frames.jsonl').read_bytes() == before and not (tmp_path / 'out' / 'frames').exists()
 
