@@ -18,7 +18,7 @@ from famda_ros.student.label_space import LabelSpace, get_label_space
 from famda_ros.student.model_card import ModelCard
 from famda_ros.student.providers import candidates
 from famda_ros.student.runtime import Student
-from famda_train.adapt.compare_frames import Seen, SeenFrame, labelled_scores, look, read_frames
+from famda_train.adapt.compare_frames import LabelledScores, Seen, SeenFrame, labelled_scores, look, read_frames
 from famda_train.adapt.compare_students import RawStudent
 from famda_train.adapt.compare_terms import class_shares, frames_to_label
 from famda_train.adapt.gate import (
@@ -27,6 +27,7 @@ from famda_train.adapt.gate import (
     decide,
     decide_on_labels,
     depth_alarms,
+    growth_alarms,
     home_alarms,
     latency_alarms,
     share_alarms,
@@ -134,7 +135,7 @@ def compare(
         look(s, frames, 1.0 if scores is None else scores.temperature, told(f'running {s.path.name}'))
         for s, scores in zip(students, known, strict=True)
     )
-    terms, measured, alarms = score(old_seen, new_seen, [scores.miou for scores in known if scores is not None], space)
+    terms, measured, alarms = score(old_seen, new_seen, [scores for scores in known if scores is not None], space)
     if _same_kind(*students):
         measured['milliseconds'] = processor_ms(students, frames[0])
         alarms += latency_alarms(*measured['milliseconds'])
@@ -158,32 +159,41 @@ def compare(
 
 
 def score(
-    old: Seen, new: Seen, mious: Sequence[float], space: LabelSpace
+    old: Seen, new: Seen, known: Sequence[LabelledScores], space: LabelSpace
 ) -> tuple[list[Term], dict[str, Any], list[str]]:
     """Return (terms, what was measured, alarms) of what two students say about the same frames.
 
     Args:
         old, new: what they say.
-        mious: of both on labelled frames of another place, percent; () = there are none.
+        known: of both on labelled frames of another place; () = there are none.
         space: their label space.
     """
     terms = [
         Term('nuclear_norm', old.nuclear_norm, new.nuclear_norm),
         Term('mask_information', old.mask_information, new.mask_information),
-        *([Term('labelled_miou', *mious)] if mious else []),
+        *([Term('labelled_miou', *(scores.miou for scores in known))] if known else []),
     ]
     both = np.isfinite(old.depth) & np.isfinite(new.depth) & (old.depth > 0)
     ratio = float(np.median(new.depth[both] / old.depth[both])) if both.any() else float('nan')
     shares = [class_shares(seen.labels, len(space)) for seen in (old, new)]
     temporal = [_mean(seen.temporal) for seen in (old, new)]
     vanished, flicker = share_alarms(shares[0], shares[1], space.classes), temporal_alarms(temporal[0], temporal[1])
-    alarms = [*vanished, *depth_alarms(ratio), *flicker]
+    alarms = [*vanished, *_grown(shares, known, space), *depth_alarms(ratio), *flicker]
     return terms, {
         'class_shares': {name: [float(s[place]) for s in shares] for place, name in enumerate(space.classes)},
         'depth_ratio': ratio,
         'temporal_agreement': temporal,
         'agreement': float((old.labels == new.labels).mean()),
     }, alarms
+
+
+def _grown(shares: Sequence[np.ndarray], known: Sequence[LabelledScores], space: LabelSpace) -> list[str]:
+    found = [scores.found for scores in known if scores.found is not None]
+    if len(found) < len(shares):
+        return []  # the labelled frames say nothing about these classes
+    there = known[0].there
+    assert there is not None
+    return growth_alarms(shares[0], shares[1], found, there, space.classes)
 
 
 def processor_ms(students: Sequence[RawStudent], frame: SeenFrame) -> list[float]:

@@ -186,10 +186,14 @@ class LabelledScores:
     Attributes:
         miou: percent.
         temperature: that its logits must be divided by to be as sure as they are right there.
+        found, there: float64 [C], shares of the classes among the labelled pixels: as predicted, and in truth; None =
+            the labels say nothing in the student's label space.
     """
 
     miou: float
     temperature: float
+    found: np.ndarray | None = None
+    there: np.ndarray | None = None
 
 
 def labelled_scores(student: RawStudent, data: Dataset, progress: Progress | None = None) -> LabelledScores:
@@ -202,12 +206,16 @@ def labelled_scores(student: RawStudent, data: Dataset, progress: Progress | Non
     assert data.label_space is not None
     table = table_between(data.label_space, student.card.label_space)
     indices, rng, rows = iter(scored_indices(data, student.card.gives('depth'))), np.random.default_rng(0), []
+    counts = np.zeros((2, len(student.card.label_space)))
 
     def predict(image: np.ndarray, focal: float | None) -> Prediction:
         raw, index = student.predict(image, focal), next(indices)
         if table is not None and data.has_at('labels', index):
             truth = resize_nearest(table[data.labels(index)], *raw.logits.shape[1::-1])
-            places = np.argwhere(truth != IGNORE)
+            known = truth != IGNORE
+            for line, labels in zip(counts, (raw.logits.argmax(2)[known], truth[known]), strict=True):
+                line += np.bincount(labels, minlength=len(line))
+            places = np.argwhere(known)
             row, column = places[rng.integers(0, len(places), min(ROWS, len(places)))].T
             logits = raw.logits[row, column]
             rows.append(Pixels(logits, logits.argmax(1), truth[row, column].astype(np.int64)))
@@ -219,4 +227,7 @@ def labelled_scores(student: RawStudent, data: Dataset, progress: Progress | Non
     miou = scores_of(scores)['miou']
     if miou is None:
         raise FamdaError(f"'{data.path}' shows no class that can be scored; give other labelled frames")
-    return LabelledScores(miou, fit_temperature([joined(rows)]) if rows else 1.0)
+    if not counts.any():
+        return LabelledScores(miou, 1.0)
+    found, there = counts / counts.sum(1, keepdims=True)
+    return LabelledScores(miou, fit_temperature([joined(rows)]), found, there)

@@ -3,6 +3,7 @@
 """Promote, hold or ask: the decision between two students, from numbers alone."""
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,9 @@ PROMOTE, HOLD, ASK = 'promote', 'hold', 'ask'
 SPREADS = {'nuclear_norm': 0.1, 'mask_information': 0.05, 'labelled_miou': 15.0}
 """Term → the difference that counts as one.  These and the two limits below were chosen on one seed of the street
 world by night; ``docs/compare.md`` has what they do on other seeds and on photographs."""
+MOST_GAIN = {'labelled_miou': 0.15}
+"""Term → the most spreads that it may speak for a student.  Labelled frames of elsewhere tell that something is lost;
+a student that is better there than one that was adapted to this place need not be better at this place."""
 CLEAR = 0.3
 """Sum of the terms, each over its spread, from which on a student counts as better; below minus this, as worse."""
 FALL = 0.8
@@ -20,6 +24,8 @@ FALL = 0.8
 
 SHARE = 0.005
 """Share of pixels of a class that counts as present."""
+GROWN = 2.0
+"""A class is found too often with more than this many times its share, on the recording and on labelled frames."""
 VANISHED = 0.1
 """A class with less than this part of its former share has vanished."""
 DEPTH_SCALE = 0.15
@@ -48,8 +54,8 @@ class Term:
 
     @property
     def gain(self) -> float:
-        """By how many spreads the new student is better."""
-        return (self.new - self.old) / SPREADS[self.name]
+        """By how many spreads the new student is better; no more than :data:`MOST_GAIN` count."""
+        return min((self.new - self.old) / SPREADS[self.name], MOST_GAIN.get(self.name, math.inf))
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,29 @@ def share_alarms(old: np.ndarray, new: np.ndarray, classes: Sequence[str]) -> li
         f"the class '{name}' vanishes: {100 * before:.2f} % of the pixels -> {100 * after:.2f} %"
         for name, before, after in zip(classes, old.tolist(), new.tolist(), strict=True)
         if before >= SHARE and after < VANISHED * before
+    ]
+
+
+def growth_alarms(
+    old: np.ndarray, new: np.ndarray, found: Sequence[np.ndarray], there: np.ndarray, classes: Sequence[str]
+) -> list[str]:
+    """Return a sentence for every class that the new student finds too often.
+
+    That it finds more of a class than the old one may be what it was trained for; that it also finds far more than
+    there is, where it is known what there is, and more than the old one does there, tells a fault.
+
+    Args:
+        old, new: float [C], shares of pixels of the recording.
+        found: float [C] of the old and of the new student, shares of pixels of labelled frames.
+        there: float [C], true shares there.
+        classes: their names.
+    """
+    before, after = found
+    return [
+        f"the class '{classes[c]}' is found too often: {100 * old[c]:.2f} % of the pixels -> {100 * new[c]:.2f} %, and "
+        f'on labelled frames {after[c] / there[c]:.1f} times what there is, instead of {before[c] / there[c]:.1f} times'
+        for c in range(len(classes))
+        if there[c] > 0 and new[c] >= max(SHARE, GROWN * old[c]) and after[c] >= GROWN * max(there[c], before[c])
     ]
 
 

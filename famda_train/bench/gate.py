@@ -54,14 +54,14 @@ class Judged:
         name: with what was done to it.
         incumbent: whether it may be the student in use.
         seen: its predictions on the unlabelled frames.
-        labelled: mIoU on the street world by day, percent.
+        labelled: how good it is on the street world by day; None = it has other classes.
         truth: mIoU on labelled frames of the target, percent.
     """
 
     name: str
     incumbent: bool
     seen: Seen
-    labelled: float
+    labelled: LabelledScores | None
     truth: float
 
 
@@ -158,6 +158,15 @@ def world_files(folder: Path, seed: int, target: str) -> list[Path]:
     return [*needed[:2], *sorted((home / target).glob('*.ckpt'))]
 
 
+def sabotaged(name: str, student: RawStudent) -> Iterator[tuple[str, bool, RawStudent]]:
+    """Yield a checkpoint's student with faults."""
+    yield from liked_too_much(name, student)
+    for deviation in NOISES:
+        yield f'{name}, noise {deviation}', False, noisy(student, deviation)
+    for factor in FOCALS:
+        yield f'{name}, metres x {factor}', False, nearer(student, factor)
+
+
 def world_candidates(folder: Path, seed: int, target: str) -> Iterator[tuple[str, bool, RawStudent]]:
     """Yield (name, whether it is an incumbent, student) of a seed of ``famda bench world``."""
     students = {path.stem: RawStudent(path) for path in world_files(folder, seed, target)}
@@ -173,15 +182,10 @@ def world_candidates(folder: Path, seed: int, target: str) -> Iterator[tuple[str
         yield f'{name}, shuffled classes', False, misled(students[name], source)
 
 
-def sabotaged(name: str, student: RawStudent) -> Iterator[tuple[str, bool, RawStudent]]:
-    """Yield a student with faults; of a file only what can be done to one."""
+def liked_too_much(name: str, student: RawStudent) -> Iterator[tuple[str, bool, RawStudent]]:
+    """Yield a student that likes a class too much, or too little; the other faults are tried on rendered frames."""
     for place, value in BIASES:
         yield f'{name}, {value:+g} on class {place}', False, biased(student, place, value)
-    if student.path.suffix != '.onnx':
-        for deviation in NOISES:
-            yield f'{name}, noise {deviation}', False, noisy(student, deviation)
-        for factor in FOCALS:
-            yield f'{name}, metres x {factor}', False, nearer(student, factor)
 
 
 def photograph_candidates(files: Sequence[Path]) -> Iterator[tuple[str, bool, RawStudent]]:
@@ -189,7 +193,31 @@ def photograph_candidates(files: Sequence[Path]) -> Iterator[tuple[str, bool, Ra
     for file in files:
         student = RawStudent(file)
         yield file.name, True, student
-        yield from sabotaged(file.name, student)
+        yield from liked_too_much(file.name, student)
+
+
+def real_files(folder: Path, seed: int) -> list[Path]:
+    """Return the checkpoints of a seed of ``famda bench real --targets day``.
+
+    Raises:
+        FamdaError: those that are mixed and sabotaged are missing.
+    """
+    home = folder / 'checkpoints' / f'seed{seed}' / 'day'
+    if missing := [path for path in (home / 'base.ckpt', home / 'masks.ckpt') if not path.exists()]:
+        raise FamdaError(
+            f"'{missing[0]}' is missing; make it with: famda bench real --data data/camvid --targets day --out {folder}"
+        )
+    return sorted(home.glob('*.ckpt'))
+
+
+def real_candidates(folder: Path, seed: int) -> Iterator[tuple[str, bool, RawStudent]]:
+    """Yield (name, whether it is an incumbent, student) of a seed of ``famda bench real``."""
+    students = {path.stem: RawStudent(path) for path in real_files(folder, seed)}
+    for name, student in students.items():
+        yield name, True, student
+    for share in MIXTURES:
+        yield f'base to masks, {share}', False, mixed(students['base'], students['masks'], share)
+    yield from liked_too_much('masks', students['masks'])
 
 
 def judge(
@@ -203,17 +231,17 @@ def judge(
         if frames is None:
             space = student.card.label_space
             frames, world = read_frames(recording, student.card, FRAMES), street_world(student.card)
-        known = LabelledScores(float('nan'), 1.0) if world is None else labelled_scores(student, world)
-        seen = look(student, frames, known.temperature)
-        judged.append(Judged(name, incumbent, seen, known.miou, labelled_scores(student, truth).miou))
+        known = None if world is None else labelled_scores(student, world)
+        seen = look(student, frames, 1.0 if known is None else known.temperature)
+        judged.append(Judged(name, incumbent, seen, known, labelled_scores(student, truth).miou))
         progress()
     pairs = []
     for old in judged:
         for new in judged if old.incumbent else ():
             if new is not old:
                 assert space is not None
-                mious = (old.labelled, new.labelled) if world is not None else ()
-                terms, _, alarms = score(old.seen, new.seen, mious, space)
+                known_of_both = [labelled for labelled in (old.labelled, new.labelled) if labelled is not None]
+                terms, _, alarms = score(old.seen, new.seen, known_of_both, space)
                 pairs.append({
                     'old': old.name, 'new': new.name, 'verdict': decide(terms, alarms).verdict, 'alarms': alarms,
                     'gain': new.truth - old.truth, 'depth_only': 'metres' in new.name,
@@ -247,17 +275,19 @@ def rates(rows: dict[str, dict[str, int]]) -> dict[str, float | None]:
 
 
 def run_gate(
-    out: Path, world: Path, target: str, seeds: Sequence[int], photographs: Path | None, files: Sequence[Path], progress
-) -> dict[str, Any]:
+    out: Path, world: Path, target: str, seeds: Sequence[int], photographs: Path | None, files: Sequence[Path],
+    real: Path | None, progress,
+) -> dict[str, Any]:  # fmt: skip
     """Run the bench, or what is left of it.
 
     Args:
         out: folder for ``gate.json``.
         world: output of ``famda bench world``.
         target: domain of the street world.
-        seeds: of the bench.
+        seeds: of the benches.
         photographs: CamVid; None = none.
         files: students that are compared there.
+        real: output of ``famda bench real --targets day``, whose students are compared there too; None = none.
         progress: a running :class:`rich.progress.Progress`.
 
     Returns:
@@ -265,8 +295,11 @@ def run_gate(
     """
     for seed in seeds:
         world_files(world, seed, target)
+        if real is not None:
+            real_files(real, seed)
     settings = {
         'world': str(world), 'target': target, 'photographs': str(photographs), 'files': [str(f) for f in files],
+        'real': str(real),
     }  # fmt: skip
     folder = ResumableFolder(out, 'gate.json', settings, {'pairs': {}})
     jobs: dict[str, Callable[[Callable[[], None]], list[dict[str, Any]]]] = {}
@@ -278,14 +311,20 @@ def run_gate(
             return judge(world_candidates(world, seed, target), scenes / target, truth, step)
 
         jobs[f'{target}, seed {seed}'] = of_seed
+    choices: dict[str, Callable[[], Iterator[tuple[str, bool, RawStudent]]]] = {}
+    if files:
+        choices['files'] = partial(photograph_candidates, files)
+    if real is not None:
+        choices |= {f'seed {seed}': partial(real_candidates, real, seed) for seed in seeds}
     for split, frames in (('day_val', 'day_train'), ('dusk_val', 'dusk_adapt')) if photographs else ():
+        for name, candidates in choices.items():
 
-        def of_split(step, split=split, frames=frames):
-            assert photographs is not None
-            truth = open_dataset(photographs, 'camvid', split)
-            return judge(photograph_candidates(files), photographs / frames / 'images', truth, step)
+            def of_split(step, split=split, frames=frames, candidates=candidates):
+                assert photographs is not None
+                truth = open_dataset(photographs, 'camvid', split)
+                return judge(candidates(), photographs / frames / 'images', truth, step)
 
-        jobs[f'CamVid {split.removesuffix("_val")}'] = of_split
+            jobs[f'CamVid {split.removesuffix("_val")}, {name}'] = of_split
     for name, job in jobs.items():
         if name not in folder.state['pairs']:
             bar = progress.add_task(name[:28], total=None)

@@ -18,6 +18,7 @@ def run(
     seeds: tuple[int, ...] = (0, 1, 2),
     photographs: str | None = None,
     students: tuple[str, ...] = (),
+    real: str | None = None,
 ) -> dict[str, Any]:
     """Measure what famda compare promotes, against ground truth that it does not see.
 
@@ -29,20 +30,21 @@ def run(
         world: output folder of famda bench world, with its checkpoints and scenes.
         out: folder for gate.json, which holds every pair; an interrupted run continues there.
         target: domain that the students were adapted to.
-        seeds: seeds of famda bench world.
+        seeds: seeds of famda bench world, and of famda bench real.
         photographs: CamVid as of docs/datasets.md; students are compared on it too, by day and at dusk.
         students: checkpoints and .onnx files of one label space for the photographs.
+        real: output folder of famda bench real --targets day; its students are compared on the photographs, too.
     """
     from famda_ros.errors import FamdaError
     from famda_train.bench.gate import run_gate
     from famda_train.commands.progress import progress_bar
 
-    if bool(photographs) != bool(students):
-        raise FamdaError('--photographs and --students belong together; give both or none')
+    if bool(photographs) != bool(students or real):
+        raise FamdaError('--photographs and --students or --real belong together; give both or none')
     with progress_bar() as bar:
         result = run_gate(
             Path(out), Path(world), target, seeds, Path(photographs) if photographs else None,
-            [Path(student) for student in students], bar,
+            [Path(student) for student in students], Path(real) if real else None, bar,
         )  # fmt: skip
     print(as_markdown(result))
     return result

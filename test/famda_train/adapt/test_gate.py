@@ -21,6 +21,8 @@ def terms(*gains):
     ((-0.2, 0.1, 0.0), ASK, 'too near to tell'),
     ((-1.0, 0.2, 0.0), HOLD, 'below -0.3: worse'),
     ((1.0, 1.0), PROMOTE, 'the sum of 2 scores'),
+    ((0.1, -0.3, 5.0), ASK, 'is -0.05'),  # labelled frames of elsewhere may tip the scales, and no more
+    ((0.2, 0.0, 5.0), PROMOTE, 'is +0.35'),
 ])  # fmt: skip
 def test_verdicts(gains, verdict, words):
     found = decide(terms(*gains))
@@ -47,6 +49,23 @@ def test_labels_decide_for_what_is_better_for_sure(difference, interval, verdict
     assert gate.decide_on_labels(difference, interval, 10).verdict == verdict
     if interval:
         assert gate.decide_on_labels(difference, interval, 10, ['too slow']).verdict == HOLD
+
+
+def test_a_class_that_is_found_too_often_is_told_from_one_that_is_found_at_last():
+    classes = ['flat', 'human', 'nature']
+    old, new, there = np.array([0.9, 0.01, 0.002]), np.array([0.86, 0.05, 0.09]), np.array([0.8, 0.01, 0.1])
+    found = np.array([0.85, 0.015, 0.013])
+
+    def alarms(after, now=new):
+        return gate.growth_alarms(old, now, [found, np.array(after)], there, classes)
+
+    assert alarms([0.7, 0.045, 0.1]) == [
+        "the class 'human' is found too often: 1.00 % of the pixels -> 5.00 %, and on labelled frames 4.5 times what "
+        'there is, instead of 1.5 times'
+    ]
+    assert alarms([0.7, 0.025, 0.1]) == []  # hardly more than the old student says there, which says too much as well
+    assert alarms([0.7, 0.045, 0.1], now=np.array([0.97, 0.015, 0.09])) == []  # not so on the recording
+    assert gate.growth_alarms(old, new, [found, np.array([0.7, 0.2, 0.1])], np.zeros(3), classes) == []  # nothing known
 
 
 def test_alarms_name_what_is_wrong():

@@ -50,6 +50,20 @@ def test_every_candidate_is_compared_with_every_student_in_use(few, tmp_path, ca
     assert cli.main(words) == cli.EXIT_OK and capsys.readouterr().out == table  # what is done is not done again
 
 
+def test_candidates_on_photographs(tmp_path):
+    home = tmp_path / 'checkpoints' / 'seed0' / 'day'
+    home.mkdir(parents=True)
+    write_checkpoint(home / 'base.ckpt')
+    with pytest.raises(FamdaError, match=r"masks\.ckpt' is missing; make it with: famda bench real"):
+        gate.real_files(tmp_path, 0)
+    write_checkpoint(home / 'masks.ckpt', seed=1)
+    found = list(gate.real_candidates(tmp_path, 0))
+    assert [name for name, incumbent, _ in found if incumbent] == ['base', 'masks']
+    assert len(found) == 2 + len(gate.MIXTURES) + len(gate.BIASES)
+    files = list(gate.photograph_candidates([resource('models/street.onnx')]))
+    assert [incumbent for _, incumbent, _ in files] == [True, *[False] * len(gate.BIASES)]
+
+
 def test_counts_of_the_table():
     rows = [(-5, 'promote', False), (-5, 'hold', False), (0, 'ask', False), (8, 'promote', False), (0, 'hold', True)]
     pairs = [{'gain': gain, 'verdict': verdict, 'depth_only': depth} for gain, verdict, depth in rows]
