@@ -87,7 +87,7 @@ def _panels(seen: _Seen, space: LabelSpace) -> list[Panel]:
         Panel('mask', *masks),
         Panel('depth', *(_small(depth_picture(p.depth)) for p in (after, before))),
         changes,
-        Panel(f'depth: blue nearer, red farther, × {MOST_RATIO:g}', _small(depth_changes(before.depth, after.depth))),
+        Panel('nearer: blue, farther: red', _small(depth_changes(before.depth, after.depth))),
     ]
 
 

@@ -27,7 +27,7 @@ def render_comparison(
     comparison: Mapping[str, Any],
     frames: Sequence[ShownFrame],
     space: LabelSpace,
-    commands: Sequence[tuple[str, str]],
+    commands: Sequence[Sequence[str]],
 ) -> str:
     """Return the report of ``famda compare`` as one self-contained HTML page.
 

@@ -91,7 +91,7 @@ def run(
         command = command_line(
             'perceive', source, model=model, out=out, topic=topic, provider=provider, report=report
         )
-        write_report(report, page, result, [said[0].removeprefix('domain: '), *said[1:]], source, model, command)
+        write_report(report, page, result, said, source, model, command)
     return result
 
 
@@ -109,12 +109,11 @@ def write_report(
     from famda_ros.files import write_atomically
 
     facts = {
-        'frames': str(result['frames']),
-        'left out': str(result['malformed']),
+        'images left out': str(result['malformed']),
         'frames a second': str(result['fps']),
         'ran on': result['provider'],
     }
-    write_atomically(path, page.render(f'{Path(model).name} on {Path(source).name}', facts, said, command))
+    write_atomically(path, page.render(Path(model).name, Path(source).resolve().name, facts, said, command))
 
 
 def domain_sentences(domains: dict[str, Any], frames: int) -> list[str]:

@@ -36,7 +36,7 @@ class Curve(NamedTuple):
     smooth: str
     width: int = 320
     height: int = 150
-    left: int = 44
+    left: int = 52
     right: int = 312
     top: int = 6
     bottom: int = 126

@@ -59,13 +59,16 @@ class PerceptionReport:
             del self._kept[SHOWN:]
         self.frames += 1
 
-    def render(self, title: str, facts: Mapping[str, str], sentences: Sequence[str], command: str) -> str:
+    def render(
+        self, student: str, recording: str, facts: Mapping[str, str], sentences: Sequence[str], command: str
+    ) -> str:
         """Return the report as one self-contained HTML page.
 
         Args:
-            title: what was perceived.
+            student: name of its file.
+            recording: name of what was perceived.
             facts: numbers of the run, as text.
-            sentences: what there is to say, the headline first.
+            sentences: what there is to say.
             command: that made it.
         """
         space = self._space
@@ -73,7 +76,8 @@ class PerceptionReport:
         shares = 100 * self._pixels[: len(space)] / max(1, self._pixels.sum())
         return render_page(
             Path(__file__).parent / 'templates' / 'perception.html',
-            subject=title,
+            subject=f'{student} on {recording}',
+            headline=f'{self.frames} frames of {recording}, as {student} sees them.',
             facts=facts,
             sentences=sentences,
             frames=[frame for _, frame in self._kept],

@@ -25,7 +25,8 @@ def perceived(sure, gives_depth=True):
             ),
             FLAT7,
         )  # fmt: skip
-    return Page(report.render('night.onnx on drive', {'frames': '9'}, ['at home', 'and more'], 'famda perceive drive'))
+    said = {'ran on': 'cpu'}, ['at home', 'and more']
+    return Page(report.render('night.onnx', 'drive', *said, 'famda perceive drive'))
 
 
 def names(page):
@@ -38,7 +39,10 @@ def test_least_sure_frames_come_first():
     page = perceived(sure)
     order = sorted(range(len(sure)), key=lambda place: sure[place])[:SHOWN]
     assert names(page) == [f'frame {place:02}' for place in order]
-    for word in ('mean confidence 20 %', 'at home', 'and more', 'famda perceive drive', 'sky', '80.0', '20.0', '2 → '):
+    for word in (
+        '9 frames of drive, as night.onnx sees them', 'cpu', 'mean confidence 20 %', 'at home', 'and more',
+        'famda perceive drive', 'sky', '80.0', '20.0', '2 → ',
+    ):  # fmt: skip
         assert word in page.text, word
     assert sum(tag == 'svg' for tag, _ in page.tags) == 2 and all(value.startswith('data:') for value in page.loaded)
 
