@@ -26,7 +26,7 @@ class StepFolder(ResumableFolder):
     """
 
     def __init__(self, out: Path, file: str, settings: dict[str, Any], restart: bool = False):
-        nothing_done = {'running': None, 'begun': {}, 'seconds': {}, 'results': {}}
+        nothing_done: dict[str, Any] = {'running': None, 'begun': {}, 'seconds': {}, 'results': {}}
         super().__init__(out, file, settings, nothing_done, restart)
 
     def step(self, name: str, work: Callable[[], Any], *products: Path, resumable: bool = False) -> Any:

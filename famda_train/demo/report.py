@@ -77,8 +77,8 @@ LIMITS = (
     'Felzenszwalb segments stand in for SAM masks, so that nothing has to be downloaded. They are coarser.',
     'Class shares are the same by day and by night here, and the adaptation draws the teacher to those of the day. '
     'Real domains differ in what they show.',
-    'The world is rendered. Real nights look different, in ways that it lacks, and they do not come at once: at dusk an '
-    'alarm comes later.',
+    'The world is rendered. Real nights look different, in ways that it lacks, and they do not come at once: at dusk '
+    'an alarm comes later.',
     'One seed, one run: other seeds give other numbers. FAMDA and the fair baseline take equally many steps, but a '
     'step of FAMDA costs more time.',
 )

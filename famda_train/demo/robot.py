@@ -15,7 +15,7 @@ import numpy as np
 
 from famda_ros.errors import FamdaError
 from famda_ros.harness.play_bag import play_through_node
-from famda_ros.messages.bag_reader import iter_frames, read_messages, topics_of
+from famda_ros.messages.bag_reader import BagFrame, iter_frames, read_messages, topics_of
 from famda_ros.messages.image_messages import image_to_array
 from famda_ros.profiles.deployed_models import deploy
 from famda_ros.student.runtime import Student
@@ -109,7 +109,7 @@ def judge_swap(drive: Path, answers: Path, truth: np.ndarray, day: Path, night: 
         if mask is None:
             givers.append(None)
             continue
-        both = [student.predict(frame.image, frame.focal, fy=frame.fy).labels for student in students]
+        both = [_mask(student, frame) for student in students]
         giver = int(np.argmax([np.mean(mask == one) for one in both]))
         givers.append(giver)
         scores[giver].update(mask, labels)
@@ -125,3 +125,9 @@ def judge_swap(drive: Path, answers: Path, truth: np.ndarray, day: Path, night: 
         frames_before=known.count(0), frames_after=known.count(1),
         miou_before=before, miou_after=after, miou_day_after=stayed,
     )  # fmt: skip
+
+
+def _mask(student: Student, frame: BagFrame) -> np.ndarray:
+    labels = student.predict(frame.image, frame.focal, fy=frame.fy).labels
+    assert labels is not None  # the demo's students all give masks
+    return labels
