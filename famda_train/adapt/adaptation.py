@@ -137,7 +137,7 @@ def adapt(
     Returns:
         ``verdict`` ('promote', 'hold', 'ask') and ``reasons``, ``model`` (.onnx), ``profile`` (.yaml; None unless
         promoted), ``checkpoint``, ``report``, ``frames``, ``teachers`` (a sentence), ``steps``, ``seconds`` by step,
-        ``losses`` (what could not be read), ``commands`` ((what, command) pairs).
+        ``losses`` (what could not be read), ``commands`` ([what, command] pairs).
 
     Raises:
         FamdaError: no recording that can be read, no such base, ``out`` holds something else, or a step failed.
@@ -383,8 +383,8 @@ class _Adaptation:
         write_atomically(self._out / 'report.html', render_report(result, comparison, shown, space, curves))
         return result
 
-    def _commands(self, choice: TeacherChoice, steps: int) -> list[tuple[str, str]]:
-        """Return (what, command) pairs that do again, alone, what this run did."""
+    def _commands(self, choice: TeacherChoice, steps: int) -> list[list[str]]:
+        """Return [what, command] pairs, as JSON has them, that do again, alone, what this run did."""
         frames = self._frames()
         count = min(COMPARED_FRAMES, len(frames))
         compared = self._base, self._checkpoint, frames.path, '--frames', count
@@ -392,7 +392,7 @@ class _Adaptation:
             ('The training', ['fit', *self._training(choice, steps)]),
             ('The comparison', ['compare', *map(str, compared)]),
         ]
-        return [(what, shlex.join(['famda', *words])) for what, words in pairs]
+        return [[what, shlex.join(['famda', *words])] for what, words in pairs]
 
 
 class _StepClock(lightning.Callback):

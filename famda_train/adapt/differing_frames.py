@@ -77,18 +77,15 @@ def _leave_out(_fault: object) -> None:
 
 
 def _panels(seen: _Seen, space: LabelSpace) -> list[Panel]:
-    before, after = seen.before, seen.after
-    assert before.labels is not None and after.labels is not None
-    masks = (_small(overlay(seen.image, p.labels, space)) for p in (after, before))
-    changes = Panel('class changes: red', _small(label_errors(after.labels, before.labels), exact=True))
-    if before.depth is None or after.depth is None:
+    old, new = seen.before, seen.after
+    assert old.labels is not None and new.labels is not None
+    masks = [_small(overlay(seen.image, labels, space)) for labels in (new.labels, old.labels)]
+    changes = Panel('class changes: red', _small(label_errors(new.labels, old.labels), exact=True))
+    if old.depth is None or new.depth is None:
         return [Panel('mask', *masks), changes]
-    return [
-        Panel('mask', *masks),
-        Panel('depth', *(_small(depth_picture(p.depth)) for p in (after, before))),
-        changes,
-        Panel('nearer: blue, farther: red', _small(depth_changes(before.depth, after.depth))),
-    ]
+    depths = [_small(depth_picture(depth)) for depth in (new.depth, old.depth)]
+    moved = Panel('nearer: blue, farther: red', _small(depth_changes(old.depth, new.depth)))
+    return [Panel('mask', *masks), Panel('depth', *depths), changes, moved]
 
 
 def depth_changes(before: np.ndarray, after: np.ndarray) -> np.ndarray:

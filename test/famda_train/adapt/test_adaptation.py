@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from adaptation_runs import FRAMES, run, run_and_die, write_parts
+from html_page import Page
 from small_street import write_street
 
 from famda_ros.errors import FamdaError
@@ -50,7 +51,10 @@ def test_a_recording_becomes_a_student_with_a_verdict(adapted):
     assert said[0].startswith('masks by felzenszwalb, depth by the student itself')
     assert json.loads((out / 'compare.json').read_text())['verdict'] == result['verdict']
     assert set(result['seconds']) == set(STEPS) - {'report'}
-    assert '<h1>' in Path(result['report']).read_text()
+    page = Page(Path(result['report']).read_text())
+    drawn = [attrs['aria-label'] for tag, attrs in page.tags if tag == 'svg']
+    assert any(label.startswith('loss from step 0 to 3') for label in drawn), drawn
+    assert f'famda compare {result["base"]} {result["checkpoint"]} {out / "frames"}' in page.text
 
 
 def test_a_finished_run_returns_its_result_and_does_nothing(adapted, parts):
