@@ -38,7 +38,7 @@ VIDEO = ['av>=14']
 
 VIEW = ['rerun-sdk>=0.39']  # the newest for Python 3.10
 
-ANNOTATE = ['aiohttp>=3.9']
+ANNOTATE = ['aiohttp>=3.9', 'pycocotools>=2.0.8']
 
 PAGES = ('demo', 'annotate', 'adapt', 'pictures')
 """Rooms of famda_train with templates of HTML pages."""

@@ -3,6 +3,11 @@
 """``famda annotate``."""
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from famda_train.datasets.frame_folder import FrameFolder
+
 POSITIONALS = ('frames',)
 
 
@@ -13,6 +18,8 @@ def run(
     masks: str | None = None,
     stems: tuple[str, ...] = (),
     port: int = 0,
+    export: str | None = None,
+    import_: str | None = None,
 ) -> None:
     """Label frames by hand on a page of this machine: clicks on cached masks, a brush, the keyboard.
 
@@ -28,20 +35,37 @@ def run(
         stems: these frames alone, in this order, such as those that famda compare asks for; default: all, most
             informative first.
         port: to listen to on 127.0.0.1; 0 = any that is free.
+        export: only write the labels that there are to this file for other tools: .json (COCO), .xml (CVAT for images).
+        import_: only read labels of such a file; they replace those of its frames, which come back with undo.
     """
     from famda_ros.errors import FamdaError
 
     try:
+        from famda_train.annotate.interchange import checked_suffix
         from famda_train.annotate.server import serve
     except ModuleNotFoundError as error:
-        if error.name != 'aiohttp':
+        if error.name not in ('aiohttp', 'pycocotools'):
             raise
-        raise FamdaError("aiohttp is not installed; get it with: pip install 'famda_ros[train,annotate]'") from error
+        raise FamdaError(
+            f"{error.name} is not installed; get it with: pip install 'famda_ros[train,annotate]'"
+        ) from error
     from famda_train.annotate.annotator import Annotator, mask_store, open_folder
     from famda_train.annotate.history import History
     from famda_train.commands.progress import progress_bar
 
+    if export is not None and import_ is not None:
+        raise FamdaError('--export and --import are two calls; leave out one of them')
+    if export is not None:
+        from famda_train.commands.outputs import check_nothing_is_replaced, check_output_file
+
+        checked_suffix(export)
+        check_nothing_is_replaced(export, False, '--export')
+        check_output_file(export)
     data = open_folder(frames, space)
+    if export is not None:
+        return _export(data, export)
+    if import_ is not None:
+        return _import(data, import_)
     with History(data.path).locked():
         with progress_bar('images') as bar:
             tasks: dict[str, object] = {}
@@ -53,3 +77,32 @@ def run(
 
             annotator = Annotator(data, mask_store(data, masks), model, stems, told)
         serve(annotator, port, lambda address: print(f'label {len(annotator.frames)} frames: {address}', flush=True))
+
+
+def _export(data: FrameFolder, path: str) -> None:
+    from famda_ros.errors import FamdaError
+    from famda_train.annotate.interchange import write_labels
+
+    assert data.label_space is not None
+    places = [place for place in range(len(data)) if data.has_at('labels', place)]
+    if not places:
+        raise FamdaError(f"no frame of '{data.path}' is labelled; label some first")
+    write_labels(path, ((data.frames[place], data.labels(place)) for place in places), data.label_space)
+    print(f'labels of {len(places)} of {len(data)} frames -> {path}')
+
+
+def _import(data: FrameFolder, path: str) -> None:
+    from famda_train.annotate.history import History
+    from famda_train.annotate.interchange import read_labels
+    from famda_train.annotate.painting import Painted
+
+    assert data.label_space is not None
+    found, strangers = read_labels(path, data.frames, data.label_space)
+    history = History(data.path)
+    with history.locked():
+        for stem, labels in found.items():
+            history.current(stem, *labels.shape)  # what is there becomes a step, to come back with undo
+            history.add(stem, 'import', Painted(labels, labels * 0))
+    print(f'labels of {len(found)} frames -> {data.path}')
+    if strangers:
+        print(f'{len(strangers)} images of the file are no frames of the folder, such as {strangers[0]}')
