@@ -2,10 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a place looks like is taken from all of its recordings, evenly, and not from the frames that were chosen."""
 import numpy as np
+import pytest
+from adaptation_runs import run, write_parts
+from small_street import HEIGHT, WIDTH
 
 from famda_ros.messages.bag_writer import BagWriter
+from famda_ros.student.model_card import read_card
 from famda_train.adapt.extract import ExtractSettings, extract
 from famda_train.adapt.home_frames import write_home_frames
+from famda_train.world import render
 
 
 def write_bag(path, values, first=0):
@@ -40,3 +45,20 @@ def test_only_the_part_that_is_wanted_and_no_more_than_there_is(tmp_path):
     assert seen(write_home_frames([bag], tmp_path / 'home', settings, 300, 'x')) == list(range(10, 20))
     missing = [tmp_path / 'nothing', bag]  # as extraction does, beside others that can be read
     assert len(write_home_frames(missing, tmp_path / 'all', ExtractSettings(), 300, 'x')) == 50
+
+
+@pytest.mark.slow
+def test_an_adapted_student_knows_its_recording_and_how_sure_it_may_be(tmp_path):
+    parts, rng, said = write_parts(tmp_path), np.random.default_rng(0), []
+    streets = [render(300 + number, 'day', WIDTH, HEIGHT).image for number in range(6)]
+    with BagWriter(tmp_path / 'hall.bag') as bag:
+        for number in range(110):
+            image = np.clip(streets[number * 6 // 110] + rng.normal(0, 2, (HEIGHT, WIDTH, 3)), 0, 255).astype(np.uint8)
+            bag.write_image('/cam/image', (number + 1) * 10**8, 'cam', image)
+            bag.write_camera_info('/cam/camera_info', (number + 1) * 10**8, 'cam', WIDTH, HEIGHT, 0.7 * WIDTH)
+    result = run(parts, tmp_path / 'run', said.append, [tmp_path / 'hall.bag'], count=6)
+    assert result['frames'] <= 6 and not (tmp_path / 'run' / '.home').exists()
+    card = read_card(result['model'])
+    assert (card.reference.frames, card.reference.data) == (110, 'hall')
+    assert card.ece['data'] == {'home': 'street-world day val', 'shifted': []} and card.temperature != 1
+    assert not any('no reference' in sentence.replace('\n', ' ') for sentence in said)
