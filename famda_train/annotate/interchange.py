@@ -58,9 +58,9 @@ def write_labels(path: str | Path, frames: Iterable[tuple[FrameRecord, np.ndarra
     Raises:
         FamdaError: another suffix, or the file cannot be written.
     """
-    write = {'.json': _coco, '.xml': _cvat}[checked_suffix(path)]
+    is_coco = checked_suffix(path) == '.json'
     try:
-        write_atomically(path, write(frames, space))
+        write_atomically(path, _coco(frames, space) if is_coco else _cvat(frames, space))
     except OSError as error:
         raise FamdaError(f"cannot write '{path}' ({error.strerror})") from error
 

@@ -14,13 +14,16 @@ import cv2
 import numpy as np
 
 from famda_ros.student.label_space import IGNORE
-from famda_ros.student.resize import resize_nearest
+from famda_ros.student.resize import resize_image, resize_nearest
 from famda_train.teachers.felzenszwalb import Felzenszwalb
 
 WHOLE = Felzenszwalb(scale=100, min_size=100)
 """In place of masks where there is no mask."""
 SPLITS = Felzenszwalb(scale=30, min_size=40), Felzenszwalb(scale=8, min_size=12)
 """What a mask falls apart into at the second click, and at the third."""
+
+MOST_PIXELS = 300_000
+"""Superpixels of a larger image are those of a smaller copy: a frame is there within a second."""
 
 
 class Painted(NamedTuple):
@@ -51,18 +54,27 @@ def cut(image: np.ndarray, segments: np.ndarray | None = None) -> np.ndarray:
         int32 [3, H, W] ids from 0, no id in two levels; a piece lies in one piece of the level before.
     """
     height, width = image.shape[:2]
-    whole = WHOLE(image).astype(np.int64)
+    whole = np.zeros((height, width), np.int64)
     if segments is not None:
-        masks = resize_nearest(segments, width, height).astype(np.int64)
-        whole = np.where(masks > 0, masks + whole.max(), whole)
+        whole = resize_nearest(segments, width, height).astype(np.int64)
+    if not whole.all():
+        whole = np.where(whole > 0, whole, _superpixels(image, WHOLE) + whole.max())
     levels, first = [_numbered(whole)], 0
     for split in SPLITS:
-        finer = split(image).astype(np.int64)
+        finer = _superpixels(image, split)
         levels.append(_numbered(levels[-1].astype(np.int64) * (finer.max() + 1) + finer))
     for level in levels:
         level += first
         first = int(level.max()) + 1
     return np.stack(levels)
+
+
+def _superpixels(image: np.ndarray, teacher: Felzenszwalb) -> np.ndarray:
+    """Return int64 [H, W] ids from 1."""
+    height, width = image.shape[:2]
+    scale = min(1.0, (MOST_PIXELS / (height * width)) ** 0.5)
+    small = resize_image(image, max(1, round(scale * width)), max(1, round(scale * height)))
+    return resize_nearest(teacher(small), width, height).astype(np.int64)
 
 
 def _numbered(ids: np.ndarray) -> np.ndarray:

@@ -49,6 +49,12 @@ def test_masks_of_half_the_size_are_enlarged(image):
     assert np.array_equal(painted.labels == 1, halves() == 7)
 
 
+def test_pieces_of_a_large_image_have_its_size():
+    levels = cut(render(3, 'day', 1000, 500).image)
+    assert levels.shape == (3, 500, 1000)
+    assert [len(np.unique(level)) > 20 for level in levels] == [True] * 3
+
+
 def test_every_further_click_takes_less_of_it(image):
     levels = cut(image, halves())
     once = click(levels, unlabelled(HEIGHT, WIDTH), 20, 40, 0)
