@@ -139,7 +139,7 @@ class Annotator:
         )
         self._cuts: OrderedDict[int, np.ndarray] = OrderedDict()
         self._thumbnails: dict[int, bytes] = {}
-        self._writing, self._cutting = threading.Lock(), threading.Lock()
+        self._writing, self._cutting, self._keeping = threading.Lock(), threading.Lock(), threading.Lock()
 
     def session(self) -> dict[str, Any]:
         """Return what a page must know at first, for JSON."""
@@ -235,16 +235,30 @@ class Annotator:
         return self._suggestions.labels(self.frames[index], height, width)
 
     def _levels(self, index: int) -> np.ndarray:
-        with self._cutting:
-            if index not in self._cuts:
-                stem = self._stem(index)
-                there = self._masks is not None and stem in self._masks
-                segments = self._masks.read_segments(stem) if there and self._masks is not None else None
-                self._cuts[index] = cut(self.image(index), segments)
-                while len(self._cuts) > KEPT_FRAMES:
-                    self._cuts.popitem(last=False)
-            self._cuts.move_to_end(index)
-            return self._cuts[index]
+        kept = self._kept(index)
+        if kept is None:
+            with self._cutting:  # one at a time; frames that are kept do not wait for it
+                kept = self._kept(index)
+                if kept is None:
+                    kept = self._cut(index)
+        return kept
+
+    def _kept(self, index: int) -> np.ndarray | None:
+        with self._keeping:
+            if index in self._cuts:
+                self._cuts.move_to_end(index)
+            return self._cuts.get(index)
+
+    def _cut(self, index: int) -> np.ndarray:
+        stem, segments = self._stem(index), None
+        if self._masks is not None and stem in self._masks:
+            segments = self._masks.read_segments(stem)
+        levels = cut(self.image(index), segments)
+        with self._keeping:
+            self._cuts[index] = levels
+            while len(self._cuts) > KEPT_FRAMES:
+                self._cuts.popitem(last=False)
+        return levels
 
 
 def _described(space: LabelSpace) -> dict[str, Any]:

@@ -91,3 +91,11 @@ def test_clear_is_a_step_like_any_other(frames):
     clicked = annotator.act(0, 'click', {'x': 3, 'y': 3, 'label': 1})
     assert (annotator.act(0, 'clear', {}).labels == IGNORE).all()
     assert np.array_equal(annotator.act(0, 'undo', {}).labels, clicked.labels)
+
+
+@pytest.mark.timeout(60)
+def test_a_click_does_not_wait_for_the_pieces_of_another_frame(frames):
+    annotator = Annotator(open_folder(frames, 'flat7'))
+    annotator.state(0)
+    with annotator._cutting:
+        assert annotator.act(0, 'click', {'x': 3, 'y': 3, 'label': 1}).labelled > 0
