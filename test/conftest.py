@@ -30,6 +30,7 @@ DDS_TESTS = (
     'famda_ros/harness',
     'launch',
     'famda_train/bench/test_node.py',
+    'famda_train/export/test_wrap_student_in_the_node.py',
     'famda_train/commands/test_node.py',
     'famda_train/commands/test_robot_install.py',
     'famda_train/demo',

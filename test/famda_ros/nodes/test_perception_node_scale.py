@@ -23,7 +23,7 @@ from famda_ros.student.label_space import LabelSpace
 pytestmark = pytest.mark.timeout(180)
 
 DEPTH, OVERLAY, JPEG = 'depth/image', 'segmentation/overlay', 'segmentation/overlay/compressed'
-SPACE = LabelSpace('two', ('sky', 'road'), ((0, 0, 250), (90, 90, 90)))
+SPACE = LabelSpace('two', ('sky', 'road'), ((0, 0, 250), (90, 90, 90)), ground=('road',))
 MOUNTED = 3.0
 """Height of the camera, metres; so high that half metres, which blue counts, are small beside the distances."""
 

@@ -149,5 +149,5 @@ def test_a_least_confidence_needs_a_confidence(tmp_path, student):
     check_settings(InferenceSettings(student, min_confidence=0.5))
     masks = Student(save_tiny(tmp_path / 'masks.onnx', card=tiny_masks_card()), threads=1)
     check_settings(InferenceSettings(masks))
-    with pytest.raises(FamdaError, match="'tiny' gives no confidence, so min_confidence must be 0, not 0.5"):
+    with pytest.raises(FamdaError, match=r"'tiny' gives no confidence, so min_confidence must be 0, not 0\.5"):
         check_settings(InferenceSettings(masks, min_confidence=0.5))

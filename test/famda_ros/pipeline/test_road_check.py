@@ -12,7 +12,7 @@ from famda_ros.pipeline.road_check import LEAST_PLANES, RoadCheck, height_warnin
 from famda_ros.student.label_space import LabelSpace
 from famda_ros.student.runtime import Prediction
 
-SPACE = LabelSpace('two', ('sky', 'road'), ((0, 0, 0), (1, 1, 1)))
+SPACE = LabelSpace('two', ('sky', 'road'), ((0, 0, 0), (1, 1, 1)), ground=('road',))
 SEA = LabelSpace('sea', ('sky', 'water'), ((0, 0, 0), (1, 1, 1)))
 
 
