@@ -5,6 +5,7 @@
 A test is slow if it lies in one of the rooms below, or is marked ``slow`` in its file: there because it takes more than
 about two seconds.
 """
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if is_slow(item.path):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(autouse=True, scope='module')
+def own_label_spaces() -> Iterator[None]:
+    """Forget the label spaces that a file of tests has made known, which the next may define otherwise."""
+    from famda_ros.student.label_space import LABEL_SPACES
+
+    before = dict(LABEL_SPACES)
+    yield
+    LABEL_SPACES.clear()
+    LABEL_SPACES.update(before)
 
 
 @pytest.hookimpl(optionalhook=True)

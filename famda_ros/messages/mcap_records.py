@@ -29,6 +29,8 @@ PRIVATE = 0x80
 """Records of this kind and above are anybody's own."""
 HEAD = struct.Struct('<BQ')
 MESSAGE_HEAD = struct.Struct('<HIQQ')
+CRC_BYTES = 4
+"""All that the record at the end of the data holds."""
 NEVER_WRITTEN = 4096
 """So many zero bytes at the end, or more, are room that the file system gave and nobody filled."""
 
@@ -103,6 +105,8 @@ def records_of(file: BinaryIO, heads_of_messages: bool = False) -> Iterator[Reco
         opcode, length = HEAD.unpack(file.read(HEAD.size))
         if not (0 < opcode <= DATA_END or opcode >= PRIVATE):
             return
+        if opcode == DATA_END and length != CRC_BYTES:
+            return  # another record, whose opcode is damaged
         if opcode == DATA_END:
             yield Record(DATA_END, b'', place, HEAD.size)
             return

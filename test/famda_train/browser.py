@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A headless Chromium of this machine for tests of pages; nothing is downloaded.
 
-A test file that looks at pages imports the fixture: ``from browser import chromium, open_page``.
+The fixture ``chromium`` is that of conftest.py; ``from browser import open_page``.
 """
 from __future__ import annotations
 

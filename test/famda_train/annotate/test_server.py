@@ -11,14 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import chromium, open_page, texts
+from browser import open_page, texts
 
 from famda_ros.student.label_space import FLAT7, IGNORE
 from famda_train.datasets.frame_folder import FrameFolder, read_png
 from famda_train.datasets.render_to_disk import write_frames
 from famda_train.world import render
-
-assert chromium  # a fixture
 
 ROOT = Path(__file__).resolve().parents[3]
 WIDTH, HEIGHT, FRAMES = 192, 96, 4

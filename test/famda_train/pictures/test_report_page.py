@@ -6,13 +6,11 @@ import io
 
 import numpy as np
 import pytest
-from browser import PHONE, chromium, open_page, texts
+from browser import PHONE, open_page, texts
 from PIL import Image
 from report_pages import report_pages
 
 from famda_train.pictures.report_page import format_number, render_page
-
-__all__ = ['chromium']  # a fixture
 
 NAMES = ('demo', 'adapt', 'compare')
 READABLE = 4.5
