@@ -118,7 +118,9 @@ def test_a_damaged_chunk_ends_what_can_be_read(tmp_path):
 def test_cut_anywhere_and_damaged(whole, tmp_path_factory, data):
     file = tmp_path_factory.mktemp('cut') / 'rec_0.mcap'
     damaged = bytearray(whole[: data.draw(st.integers(0, len(whole)))])
-    damaged += data.draw(st.sampled_from([b'', bytes(10), bytes(9000), b'\5', b'\6' + bytes(8), whole[8:60]]))
+    # A few bytes more could be the last pixels of a picture that is cut off; only what is compressed would tell.
+    more = [b'\5', b'\6' + b'\0' * 8, whole[8:60], b'\0' * 10] if compressed(whole) else []
+    damaged += data.draw(st.sampled_from([b'', bytes(9000), *more]))
     file.write_bytes(damaged)
     try:
         frames, losses = read(file)
