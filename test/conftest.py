@@ -18,13 +18,19 @@ SLOW_ROOMS = {
     'famda_ros/nodes': 'DDS',
     'famda_ros/harness': 'DDS',
     'launch': 'launch files and their nodes',
+    'famda_train/adapt/test_compare.py': 'exports to ONNX',
+    'famda_train/annotate/test_server.py': 'a browser',
     'famda_train/bench': 'trainings, engines and a node',
+    'famda_train/commands/test_node.py': 'DDS',
+    'famda_train/commands/test_robot_install.py': 'DDS',
     'famda_train/demo': 'the whole loop',
     'famda_train/export': 'exports to ONNX',
     'famda_train/labelling': 'worker processes',
+    'famda_train/models/test_encoders.py': 'large networks',
+    'famda_train/teachers/test_sam_onnx.py': 'large networks',
     'famda_train/training': 'trainings',
 }
-"""Rooms of tests that start nodes or processes, train or export, and what is slow in them."""
+"""Rooms and files of tests that start nodes or processes, train or export, and what is slow in them."""
 
 DDS_TESTS = (
     'famda_ros/nodes',
