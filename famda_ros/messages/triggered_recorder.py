@@ -188,12 +188,15 @@ class TriggeredRecorder:
                 closing, taken = self._closing, self._inbox
                 self._inbox, self._inbox_bytes = deque(), 0
                 recording = self._recording
-            if recording is not None and recording is not wanted:
-                if not recording.continues:
-                    self._ring.want_since(recording.begin_ns)
-                wanted = recording
+            is_new = recording is not None and recording is not wanted and not recording.continues
+            since = recording.begin_ns if recording is not None and is_new else None
+            wanted = recording
+            if since is not None:
+                self._ring.want_since(since)
             for message in taken:
                 self._keep(message)
+            if since is not None:
+                self._ring.want_since(since)  # some of what came with the trigger is older
             if recording is not None:
                 self._advance(recording, closing)
                 if self._recording is None:

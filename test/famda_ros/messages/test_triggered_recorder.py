@@ -60,6 +60,18 @@ def wait_for(condition, seconds=30.0):
         time.sleep(0.01)
 
 
+def test_what_comes_together_with_the_trigger_and_is_older_is_left_out(tmp_path):
+    now = [0]
+    recorder = TriggeredRecorder(folder(tmp_path), RecorderSettings(0.5, 1.0, 10.0), lambda: now[0])
+    for number in range(300):  # 30 s of a drive, much faster than the recorder's thread looks
+        now[0] = 10**18 + number * 10**8
+        recorder.put(text(number, now[0]))
+        if number == 200:
+            bag = recorder.trigger('drift')
+    recorder.close()
+    assert numbers(bag) == list(range(195, 211))
+
+
 def test_a_trigger_has_everything_around_it(tmp_path):
     ended, marks = [], {}
     recorder = TriggeredRecorder(
