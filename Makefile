@@ -39,10 +39,10 @@ test-fast: $(STAMP) ## the tests of a working loop: no nodes, no training, no ex
 test-long: $(STAMP) ## the node's promises at full length: streams of a minute, 200 switches, thousands of messages; 10 minutes
 	FAMDA_TEST_LONG=1 $(BIN)/python -m pytest -rP test/famda_ros -k perception_node
 
-test-jazzy: $(JAZZY)/.famda-installed ## the robot's side on ROS 2 Jazzy: Python 3.12, NumPy 1.26; 6 to 11 minutes
+test-jazzy: $(JAZZY)/.famda-installed ## the robot's side on ROS 2 Jazzy: Python 3.12, NumPy 1.26; 5 to 6 minutes
 	$(JAZZY)/bin/python -m pytest $(SIDE_BY_SIDE) $(ROBOT_TESTS)
 
-test-oldest: $(OLDEST)/.famda-installed ## the robot's side on Python 3.10 and the oldest versions that setup.py allows; 6 to 11 minutes
+test-oldest: $(OLDEST)/.famda-installed ## the robot's side on Python 3.10 and the oldest versions that setup.py allows; 5 to 6 minutes
 	$(OLDEST)/bin/python -m pytest $(SIDE_BY_SIDE) $(ROBOT_TESTS)
 
 lint: $(STAMP) ## ruff and mypy

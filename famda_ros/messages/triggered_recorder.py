@@ -188,8 +188,9 @@ class TriggeredRecorder:
                 closing, taken = self._closing, self._inbox
                 self._inbox, self._inbox_bytes = deque(), 0
                 recording = self._recording
-            is_new = recording is not None and recording is not wanted and not recording.continues
-            since = recording.begin_ns if recording is not None and is_new else None
+            since = None
+            if recording is not None and recording is not wanted and not recording.continues:
+                since = recording.begin_ns
             wanted = recording
             if since is not None:
                 self._ring.want_since(since)

@@ -168,6 +168,7 @@ class _Adaptation:
         }
         self._name = settings.name or _plain_name(self._sources[0])
         self._run = StepFolder(out, STATE_FILE, identity)
+        self._run.on_begin = progress.begin
         self._out, self._frames_path = out, self._given or out / 'frames'
         self._checkpoint, self._probe = out / 'student.ckpt', out / '.probe.ckpt'
 
@@ -175,28 +176,23 @@ class _Adaptation:
         results = self._run.state['results']
         if 'report' in results:
             return results['report']
-        extracted = self._step('extract', self._extract, self._out / 'frames', resumable=True)
+        extracted = self._run.step('extract', self._extract, self._out / 'frames', resumable=True)
         for sentence in extracted['losses']:
             self._say(f'warning: {sentence}')
-        choice = TeacherChoice(**self._step('teachers', self._choose_teachers))
+        choice = TeacherChoice(**self._run.step('teachers', self._choose_teachers))
         self._say(f'{choice.sentence}')
-        self._step('label', lambda: self._label(choice), resumable=True)
-        plan = self._step('plan', lambda: self._plan(choice), self._probe)
+        self._run.step('label', lambda: self._label(choice), resumable=True)
+        plan = self._run.step('plan', lambda: self._plan(choice), self._probe)
         each = f' of {plan["seconds_per_step"]:.2f} s' if plan['seconds_per_step'] else ''
         self._say(f'{extracted["frames"]} frames, {plan["steps"]} steps{each}')
-        self._step('fit', lambda: self._fit(choice, plan['steps']), self._checkpoint, resumable=True)
-        comparison = self._step('compare', self._compare)
+        self._run.step('fit', lambda: self._fit(choice, plan['steps']), self._checkpoint, resumable=True)
+        comparison = self._run.step('compare', self._compare)
         home = self._out / '.home'
-        model = Path(self._step('export', lambda: self._export(comparison, home), home))
-        profile = self._step('profile', lambda: self._profile(model, comparison))
-        result = self._step('report', lambda: self._report(extracted, choice, plan, comparison, model, profile))
+        model = Path(self._run.step('export', lambda: self._export(comparison, home), home))
+        profile = self._run.step('profile', lambda: self._profile(model, comparison))
+        result = self._run.step('report', lambda: self._report(extracted, choice, plan, comparison, model, profile))
         self._progress.end()
         return result
-
-    def _step(self, name: str, work: Callable[[], Any], *products: Path, resumable: bool = False) -> Any:
-        if name not in self._run.state['results']:
-            self._progress.begin(name)
-        return self._run.step(name, work, *products, resumable=resumable)
 
     def _left_s(self) -> float:
         """Return the seconds that are left of those that there were."""

@@ -23,11 +23,15 @@ class StepFolder(ResumableFolder):
         file: name of the JSON file.
         settings: everything that decides the results.
         restart: begin anew, see :class:`~famda_train.resumable_folder.ResumableFolder`.
+
+    Attributes:
+        on_begin: called with the name of a step that is to be done, before it is.
     """
 
     def __init__(self, out: Path, file: str, settings: dict[str, Any], restart: bool = False):
         nothing_done: dict[str, Any] = {'running': None, 'begun': {}, 'seconds': {}, 'results': {}}
         super().__init__(out, file, settings, nothing_done, restart)
+        self.on_begin: Callable[[str], None] = lambda name: None
 
     def step(self, name: str, work: Callable[[], Any], *products: Path, resumable: bool = False) -> Any:
         """Do a step unless it is done, and return its (JSON) result.
@@ -41,6 +45,7 @@ class StepFolder(ResumableFolder):
         state = self.state
         if name in state['results']:
             return state['results'][name]
+        self.on_begin(name)
         for product in () if resumable else products:
             remove(product)
         state['running'] = name

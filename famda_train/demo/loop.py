@@ -156,6 +156,7 @@ class _Demo:
     def __init__(self, folder: StepFolder, seed: int, size: DemoSize, progress: Progress, bars, say, ros: bool):
         self._folder, self._seed, self._size, self._ros = folder, seed, size, ros
         self._progress, self._bars, self._say = progress, bars, say
+        folder.on_begin = progress.begin
         self._out = out = folder.path
         self._shift = seed * SEED_STRIDE
         self._source, self._test = out / 'synthetic', out / 'test'
@@ -173,22 +174,22 @@ class _Demo:
 
     def run(self) -> dict[str, Any]:
         """Do every step that is not done, and write the results."""
-        self._step('render', self._render, self._source, self._test)
-        self._step('fit_base', self._fit_base, self._base)
-        self._step('export_day', self._export_day, self._day)
-        self._step('render_into_the_night', self._render_into_the_night, self._into)
-        drift, recording = self._step('watch', self._watch, self._recordings)
+        self._folder.step('render', self._render, self._source, self._test)
+        self._folder.step('fit_base', self._fit_base, self._base)
+        self._folder.step('export_day', self._export_day, self._day)
+        self._folder.step('render_into_the_night', self._render_into_the_night, self._into)
+        drift, recording = self._folder.step('watch', self._watch, self._recordings)
         self._say(f'noticed after {drift["detected_after_s"]:.1f} s of night: {drift["reason"]}')
-        adapted = self._step('adapt', lambda: self._adapt(recording), self._adapted, resumable=True)
+        adapted = self._folder.step('adapt', lambda: self._adapt(recording), self._adapted, resumable=True)
         self._say(f'the gate says {adapted["verdict"]}: {adapted["reasons"][0]}')
-        self._step('fit_baseline', self._fit_baseline, *list(self._checkpoints.values())[:2])
-        scores = self._step('evaluate', self._evaluate)
-        sabotaged = self._step('sabotage', self._sabotage, self._sabotaged)
+        self._folder.step('fit_baseline', self._fit_baseline, *list(self._checkpoints.values())[:2])
+        scores = self._folder.step('evaluate', self._evaluate)
+        sabotaged = self._folder.step('sabotage', self._sabotage, self._sabotaged)
         self._say(f'of the same student with {SABOTAGE}, it says {sabotaged["verdict"]}: {sabotaged["reasons"][0]}')
-        self._step('render_night_drive', self._render_night_drive, self._drive, self._truth)
+        self._folder.step('render_night_drive', self._render_night_drive, self._drive, self._truth)
         if not self._ros:
             self._say(WITHOUT_ROS)
-        deployment, perception = self._step(
+        deployment, perception = self._folder.step(
             'node', lambda: self._run_node(adapted), self._robot, self._answers, self._night
         )
         seconds = self._folder.state['seconds']
@@ -213,11 +214,6 @@ class _Demo:
         write_atomically(self._out / 'results.json', json.dumps(results, indent=2) + '\n')
         self._progress.end()
         return results
-
-    def _step(self, name: str, work: Callable[[], Any], *products: Path, resumable: bool = False) -> Any:
-        if name not in self._folder.state['results']:
-            self._progress.begin(name)
-        return self._folder.step(name, work, *products, resumable=resumable)
 
     def _told(self, what: str) -> Callable[[int, int], None]:
         return lambda done, total: self._progress.update(what, done, total)
