@@ -106,7 +106,7 @@ def test_a_frame_folder_is_adapted_to_as_it_is(parts, tmp_path):
     frames = write_street(tmp_path / 'frames', 'night', 4, first=700, truth=False)
     before = (frames / 'frames.jsonl').read_bytes()
     said = []
-    result = run(parts, tmp_path / 'out', said.append, sources=[frames], name='dusk', steps=None, minutes=0.01)
+    result = run(parts, tmp_path / 'out', said.append, sources=[frames], name='dusk', steps=None, minutes=1e-4)
     assert result['steps'] == FEWEST_STEPS  # there is time for none
     assert any(re.fullmatch(rf'4 frames, {FEWEST_STEPS} steps of \d+\.\d\d s', sentence) for sentence in said)
     assert result['frames'] == 4 and Path(result['model']).name.startswith('dusk-')
