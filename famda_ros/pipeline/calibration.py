@@ -28,6 +28,7 @@ from famda_ros.messages.camera_info import Intrinsics, intrinsics_of, shape_faul
 from famda_ros.messages.depth_image import image_to_depth
 from famda_ros.messages.image_messages import MalformedImage
 from famda_ros.pipeline.block_bootstrap import drawn_frames
+from famda_ros.pipeline.even_spread import is_chosen
 from famda_ros.pipeline.offline import open_source
 from famda_ros.student.resize import resize_nearest
 from famda_ros.student.road_plane import LEAST_ROAD, fit_road_plane, road_ids
@@ -287,7 +288,7 @@ def _leave_out(fault: object) -> None:
 def _spread(images: Iterator[BagFrame], total: int, wanted: int) -> Iterator[BagFrame]:
     """Yield ``wanted`` of ``total`` images, evenly spread."""
     for index, image in enumerate(images):
-        if (index + 1) * wanted // total > index * wanted // total:
+        if is_chosen(index, wanted, total):
             yield image
 
 

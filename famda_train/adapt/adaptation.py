@@ -207,10 +207,7 @@ class _Adaptation:
         count = self._settings.count or min(MOST_FRAMES, max(1, round(FRAMES_PER_MINUTE * self._settings.minutes)))
         settings = ExtractSettings(**{**asdict(self._settings.extract), 'count': count})
 
-        def tell(done: int, total: int) -> None:
-            self._progress.update('extract', done, total)
-
-        return extract(self._sources, self._frames_path, settings, tell)
+        return extract(self._sources, self._frames_path, settings, self._progress.of('extract'))
 
     def _choose_teachers(self) -> dict[str, Any]:
         seconds = LABELLING_SHARE * 60 * self._settings.minutes
@@ -303,13 +300,10 @@ class _Adaptation:
         """Return what the drift monitor is to take for home: pictures of the whole recording; None = too few."""
         frames = self._frames()
         if self._given is None:
-
-            def tell(done: int, total: int) -> None:
-                self._progress.update('reading home', done, total)
-
             frames = write_home_frames(
-                self._sources, folder, self._settings.extract, REFERENCE_FRAMES, self._name, tell
-            )
+                self._sources, folder, self._settings.extract, REFERENCE_FRAMES, self._name,
+                self._progress.of('reading home'),
+            )  # fmt: skip
         if len(frames) >= FEWEST_FRAMES:
             return frames
         self._say(
@@ -337,9 +331,9 @@ class _Adaptation:
         export_student(
             self._checkpoint, out, spread_images(frames, PARITY_FRAMES), metrics={'gate': gate}, weights='fp16',
             confidence=self._labelled(), shifts=(),
-            confidence_progress=lambda done, total: self._progress.update('confidence', done, total),
+            confidence_progress=self._progress.of('confidence'),
             reference=self._home(home),
-            reference_progress=lambda done, total: self._progress.update('reference', done, total),
+            reference_progress=self._progress.of('reference'),
         )  # fmt: skip
         remove(home)
         return str(out)
@@ -373,7 +367,7 @@ class _Adaptation:
         }
         shown, space = differing_frames(
             self._frames().path, (self._base, self._checkpoint), PICTURES,
-            progress=lambda done, total: self._progress.update('pictures', done, total),
+            progress=self._progress.of('pictures'),
         )  # fmt: skip
         curves = learning_curves(logged_scalars(self._checkpoint))
         write_atomically(self._out / 'report.html', render_report(result, comparison, shown, space, curves))

@@ -12,6 +12,7 @@ import numpy as np
 from famda_ros.errors import FamdaError
 from famda_ros.messages.bag_reader import BagFrame
 from famda_ros.messages.frame_index import INDEX
+from famda_ros.pipeline.even_spread import is_chosen
 from famda_ros.pipeline.offline import FOLDER_PERIOD_NS, FOLDER_TOPIC, open_source
 from famda_ros.student.camera_geometry import network_size
 from famda_ros.student.label_space import IGNORE
@@ -88,7 +89,7 @@ def read_frames(
             follows = follows and not made_up(frame, index)
             frames.append(before if not follows else SeenFrame(**{**vars(before), 'later': image}))
             waiting = None
-        if (index + 1) * count // total > index * count // total:
+        if is_chosen(index, count, total):
             segments = store.read_segments(frame.name) if store and frame.name in store else cut(image)
             focal = frame.focal and frame.focal * wide / width
             fy = frame.fy and frame.fy * high / height

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from famda_ros.pipeline.even_spread import is_chosen
 from famda_ros.pipeline.offline import open_source
 from famda_ros.student.colorize import overlay
 from famda_ros.student.label_space import LabelSpace
@@ -59,7 +60,7 @@ def differing_frames(
     total, pictures = open_source(recording, topic, _leave_out, _leave_out, _leave_out)
     looked_at, seen = min(total, CANDIDATES * count), list[_Seen]()
     for index, frame in enumerate(pictures):
-        if (index + 1) * looked_at // total > index * looked_at // total:
+        if is_chosen(index, looked_at, total):
             before, after = (s.predict(frame.image, frame.focal, frame.fy).prediction for s in (old, new))
             changed = 100 * float(np.mean(before.labels != after.labels))
             seen.append(_Seen(changed, frame.name, frame.image, before, after))

@@ -13,6 +13,7 @@ from famda_ros.errors import FamdaError
 from famda_ros.files import write_atomically
 from famda_ros.messages.frame_index import FrameRecord, write_frame_index
 from famda_ros.messages.image_messages import MalformedImage
+from famda_ros.pipeline.even_spread import is_chosen
 from famda_train.adapt.extract import ExtractSettings, write_picture
 from famda_train.adapt.extract_recordings import SECOND, Listeners, RecordedImage, Recording
 from famda_train.datasets.frame_folder import FrameFolder
@@ -39,7 +40,7 @@ def write_home_frames(
     records: list[FrameRecord] = []
     images = sum(1 for _ in _wanted(paths, settings))
     for number, (recording, image) in enumerate(_wanted(paths, settings)):
-        if (number + 1) * count // images > number * count // images:
+        if is_chosen(number, count, images):
             try:
                 records.append(write_picture(out, f'{number:06d}', image, recording, settings.focal)[0])
             except MalformedImage:

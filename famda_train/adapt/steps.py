@@ -104,6 +104,10 @@ class Progress:
             print(f'{what}: {done}{of}, {rate:.3g} a second{left}', file=sys.stderr, flush=True)
             self._said = now
 
+    def of(self, what: str) -> Callable[[int, int], None]:
+        """Return what moves the bar of a work, called with (done, total)."""
+        return lambda done, total: self.update(what, done, total)
+
     def track(self, items: Iterable[Any], total: int, description: str) -> Iterator[Any]:
         """Yield the items, and move a bar with them."""
         self.update(description, 0, total)

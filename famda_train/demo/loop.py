@@ -215,9 +215,6 @@ class _Demo:
         self._progress.end()
         return results
 
-    def _told(self, what: str) -> Callable[[int, int], None]:
-        return lambda done, total: self._progress.update(what, done, total)
-
     def _render(self) -> None:
         for path, domain, first, count in (
             (self._source, HOME, SOURCE_SEED, self._size.source),
@@ -253,8 +250,8 @@ class _Demo:
         images = FrameFolder(self._source).images(PARITY_FRAMES)
         export_student(
             self._base, self._day, images, 'street-world-day', confidence=[home],
-            confidence_progress=self._told('confidence'), shifts=(),
-            reference=home if len(home) >= FEWEST_FRAMES else None, reference_progress=self._told('reference'),
+            confidence_progress=self._progress.of('confidence'), shifts=(),
+            reference=home if len(home) >= FEWEST_FRAMES else None, reference_progress=self._progress.of('reference'),
         )  # fmt: skip
 
     def _render_into_the_night(self) -> None:
@@ -267,7 +264,9 @@ class _Demo:
     def _watch(self) -> list[dict[str, Any]]:
         settings = RecorderSettings(pre_s=self._size.pre_s, post_s=self._size.post_s, tags={'domain': AWAY})
         return list(
-            watch_and_record(self._day, self._into, self._recordings, self._size.home_s, settings, self._told('drive'))
+            watch_and_record(
+                self._day, self._into, self._recordings, self._size.home_s, settings, self._progress.of('drive')
+            )
         )
 
     def _adapt(self, recording: dict[str, Any]) -> dict[str, Any]:
@@ -287,7 +286,7 @@ class _Demo:
         scores: dict[str, Any] = {}
         for name in STUDENTS:
             predict, _ = load_predictor(self._checkpoints[name])
-            scores[name] = evaluate(predict, test, progress=self._told(f'evaluate: {name}'))
+            scores[name] = evaluate(predict, test, progress=self._progress.of(f'evaluate: {name}'))
         return {'protocol': scores['famda']['protocol'], **scores}
 
     def _sabotage(self) -> dict[str, Any]:
