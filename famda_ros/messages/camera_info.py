@@ -75,7 +75,8 @@ def shape_fault(info: Any, image_width: int, image_height: int) -> str:
     if not (width and height):
         return ''
     expected = image_width * height / width
-    if abs(expected - image_height) <= max(1.0, SHAPE_TOLERANCE * expected):
+    # A driver rounds to whole pixels, but not half a pixel up to one.
+    if expected >= 0.5 and abs(expected - image_height) <= max(1.0, SHAPE_TOLERANCE * expected):
         return ''
     return (
         f'camera_info is for images of {width:g}x{height:g}, not for {image_width}x{image_height}, which have another '
