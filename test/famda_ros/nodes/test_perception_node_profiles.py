@@ -80,9 +80,10 @@ def verdicts(client):
     return result
 
 
+@pytest.mark.timeout(600)
 def test_switches_while_images_flow(tmp_path, monkeypatch, profiles):
     """No frame is answered by half of each, the reply comes when the new one answers, memory does not grow."""
-    switches = 200 if LONG else 20
+    switches = 200 if LONG else 60
     with PerceptionClient(
         tmp_path, 30, monkeypatch, profile=profiles['day'], threads=1
     ) as client, Camera(client):  # fmt: skip
@@ -114,14 +115,16 @@ def test_switches_while_images_flow(tmp_path, monkeypatch, profiles):
         values = client.values('model')
         assert values['profile'] == 'day' and values['model'] == 'day model'
         assert values['profile_switches'] == str(switches)
-    settled = memory[max(5, len(memory) // 10) :]
-    growth = settled[-1] / settled[0] - 1
+    settled = memory[max(6, len(memory) // 10) :]
+    third = len(settled) // 3
+    early, late = np.median(settled[:third]), np.median(settled[-third:])
     print(
         f'{switches} switches, {1e3 * np.median(seconds):.0f} ms each (most {1e3 * max(seconds):.0f}), '
-        f'{checked} frames checked; memory {settled[0]:.1f} -> {settled[-1]:.1f} MB ({100 * growth:+.1f} %)'
+        f'{checked} frames checked; memory {early:.1f} -> {late:.1f} MB'
     )
     assert seen == {DAY, NIGHT}
-    assert growth < 0.05
+    # One step of the allocator is no leak; models of 3 MB that were kept would bring more than 100 MB.
+    assert late - early < 20
 
 
 def test_what_cannot_answer_is_refused(tmp_path, monkeypatch, profiles):
