@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from famda_ros.messages.compressed_image import JPEG_SIGNATURE, read_header
 from famda_ros.messages.frame_index import FrameRecord, focal_fault, read_picture, write_frame_index
 from famda_ros.messages.image_messages import MalformedImage, encode_image
 from famda_ros.student.runtime import Student
-from famda_train.adapt.extract_recordings import SECOND, Listeners, RecordedImage, Recording
+from famda_train.adapt.extract_recordings import Listeners, RecordedImage, Recording, part_of
 from famda_train.adapt.frame_selection import (
     HASH_SIDE,
     Measures,
@@ -214,25 +214,23 @@ class _Extraction:
 
     def _due(self, recording: Recording) -> Iterator[tuple[int, RecordedImage]]:
         """Yield (number in the recording, image) of the part that is wanted, at the rate that is wanted."""
-        first, slot = None, None
         start, stop = self._settings.start_s, self._settings.stop_s
-        total, read = sum(r.count for r in self._recordings if r is not None), self._read
+        total, slot = sum(r.count for r in self._recordings if r is not None), None
         rate = self._rate(total)
-        for number, image in enumerate(recording.images()):
-            self._read = read + number + 1
-            self._on_progress(min(self._read, total) if total else self._read, total)
-            first = image.time_ns if first is None else first
-            seconds = (image.time_ns - first) / SECOND
-            if seconds < start:
-                continue
-            if stop is not None and seconds > stop:
-                break
+        for number, seconds, image in part_of(self._counted(recording.images(), total), start, stop):
             if rate and not recording.pictures:
                 now = math.floor((seconds - start) * rate + SLOT_TOLERANCE)
                 if now == slot:
                     continue
                 slot = now
             yield number, image
+
+    def _counted(self, images: Iterable[RecordedImage], total: int) -> Iterator[RecordedImage]:
+        """Yield the images, and report each as read."""
+        for image in images:
+            self._read += 1
+            self._on_progress(min(self._read, total) if total else self._read, total)
+            yield image
 
     def _rate(self, images: int) -> float:
         if self._settings.rate is not None:

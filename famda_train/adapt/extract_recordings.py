@@ -3,7 +3,7 @@
 """The images of a recording, whatever kind it is, decoded only where somebody looks at them."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -174,6 +174,25 @@ class Recording:
                 yield name, kind, time_ns, message
         if said := str(damage) or why:
             on_loss(f"'{self.path}' is damaged: {said}{f' ({why})' if why and said != why else ''}")
+
+
+def part_of(
+    images: Iterable[RecordedImage], start_s: float, stop_s: float | None
+) -> Iterator[tuple[int, float, RecordedImage]]:
+    """Yield a part of a recording: (number of the image in the recording, seconds after its first image, image).
+
+    Args:
+        images: all images of the recording, in order; none is read after the first that is too late.
+        start_s, stop_s: seconds after the first image, both included; stop_s None = to the end.
+    """
+    first_ns = None
+    for number, image in enumerate(images):
+        first_ns = image.time_ns if first_ns is None else first_ns
+        seconds = (image.time_ns - first_ns) / SECOND
+        if stop_s is not None and seconds > stop_s:
+            return
+        if seconds >= start_s:
+            yield number, seconds, image
 
 
 def _nobody(_sentence: str) -> None:

@@ -3,7 +3,6 @@
 """Pictures from all over a recording, as they come: what the place looks like to the student that is adapted to it."""
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from famda_ros.messages.frame_index import FrameRecord, write_frame_index
 from famda_ros.messages.image_messages import MalformedImage
 from famda_ros.pipeline.even_spread import is_chosen
 from famda_train.adapt.extract import ExtractSettings, write_picture
-from famda_train.adapt.extract_recordings import SECOND, Listeners, RecordedImage, Recording
+from famda_train.adapt.extract_recordings import Listeners, RecordedImage, Recording, part_of
 from famda_train.datasets.frame_folder import FrameFolder
 
 
@@ -61,18 +60,5 @@ def _wanted(
             recording = Recording(path, settings.topic, nobody)
         except FamdaError:
             continue
-        yield from ((recording, image) for image in _part(recording, settings))
-
-
-def _part(recording: Recording, settings: ExtractSettings) -> itertools.takewhile[RecordedImage]:
-    """Return the images of the part of a recording that is wanted."""
-    stop = float('inf') if settings.stop_s is None else settings.stop_s
-    first: list[int] = []
-
-    def seconds(image: RecordedImage) -> float:
-        if not first:
-            first.append(image.time_ns)
-        return (image.time_ns - first[0]) / SECOND
-
-    late = itertools.dropwhile(lambda image: seconds(image) < settings.start_s, recording.images())
-    return itertools.takewhile(lambda image: seconds(image) <= stop, late)
+        for _, _, image in part_of(recording.images(), settings.start_s, settings.stop_s):
+            yield recording, image
