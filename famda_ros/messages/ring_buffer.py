@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 
@@ -46,7 +47,8 @@ class RingBuffer:
         self._keep_ns, self._most_bytes = int(seconds * 1e9), most_bytes
         self._messages: deque[BufferedMessage] = deque()
         self._first = 0  # number of the oldest message, counted from the start
-        self._wanted_from: int | None = None
+        self._wanted_since_ns: int | None = None
+        self._next = 0  # number of the first message that was not taken; several can have the time of the last taken
 
     def append(self, message: BufferedMessage) -> None:
         """Keep one more."""
@@ -55,15 +57,18 @@ class RingBuffer:
         while self._messages and self._is_to_go(message.time_ns):
             gone = self._messages.popleft()
             self.bytes -= len(gone.cdr)
-            if self._wanted_from is not None and self._first >= self._wanted_from:
-                self.lost += 1
+            self.lost += self._is_wanted(self._first, gone)
             self._first += 1
 
     def _is_to_go(self, now_ns: int) -> bool:
         if self.bytes > self._most_bytes:
             return True
-        wanted = self._wanted_from is not None and self._first >= self._wanted_from
-        return not wanted and self._messages[0].time_ns < now_ns - self._keep_ns
+        oldest = self._messages[0]
+        return oldest.time_ns < now_ns - self._keep_ns and not self._is_wanted(self._first, oldest)
+
+    def _is_wanted(self, number: int, message: BufferedMessage) -> bool:
+        since_ns = self._wanted_since_ns
+        return since_ns is not None and number >= self._next and message.time_ns >= since_ns
 
     @property
     def seconds(self) -> float:
@@ -71,30 +76,28 @@ class RingBuffer:
         return (self._messages[-1].time_ns - self._messages[0].time_ns) * 1e-9 if self._messages else 0.0
 
     def want_since(self, time_ns: int) -> None:
-        """Keep all messages since a time until they are taken."""
-        self._wanted_from = self._first + sum(message.time_ns < time_ns for message in self._messages)
+        """Keep all messages of a time (nanoseconds) and after it until they are taken, also those that come later."""
+        self._wanted_since_ns, self._next = time_ns, self._first
 
     @property
     def wanted_bytes(self) -> int:
         """Bytes of the messages that are to be taken."""
-        return sum(len(message.cdr) for message in self._wanted())
+        return sum(len(message.cdr) for _, message in self._wanted())
 
     def peek(self, until_ns: int) -> list[BufferedMessage]:
         """Return the messages that are to be taken, up to a time."""
-        return [message for message in self._wanted() if message.time_ns <= until_ns]
+        return [message for _, message in self._wanted() if message.time_ns <= until_ns]
 
     def took(self, count: int) -> None:
-        """Tell that so many of them, the oldest, are in safety."""
-        assert self._wanted_from is not None
-        self._wanted_from = max(self._wanted_from, self._first) + count
+        """Let so many of them go, the oldest: they are on the disk."""
+        for number, _ in islice(self._wanted(), count):
+            self._next = number + 1
 
     def want_nothing(self) -> None:
         """Keep messages by age and bytes alone."""
-        self._wanted_from = None
+        self._wanted_since_ns = None
 
-    def _wanted(self) -> Iterator[BufferedMessage]:
-        if self._wanted_from is None:
-            return
-        for number, message in enumerate(self._messages, self._first):
-            if number >= self._wanted_from:
-                yield message
+    def _wanted(self) -> Iterator[tuple[int, BufferedMessage]]:
+        """Yield (number, message) of the messages that are to be taken."""
+        numbered = enumerate(self._messages, self._first)
+        return ((number, message) for number, message in numbered if self._is_wanted(number, message))

@@ -188,16 +188,11 @@ class TriggeredRecorder:
                 closing, taken = self._closing, self._inbox
                 self._inbox, self._inbox_bytes = deque(), 0
                 recording = self._recording
-            since = None
             if recording is not None and recording is not wanted and not recording.continues:
-                since = recording.begin_ns
+                self._ring.want_since(recording.begin_ns)
             wanted = recording
-            if since is not None:
-                self._ring.want_since(since)
             for message in taken:
                 self._keep(message)
-            if since is not None:
-                self._ring.want_since(since)  # some of what came with the trigger is older
             if recording is not None:
                 self._advance(recording, closing)
                 if self._recording is None:

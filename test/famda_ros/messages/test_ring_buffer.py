@@ -41,6 +41,16 @@ def test_wanted_messages_stay_until_they_are_taken():
     assert ring.peek(100 * S) == [] and ring.wanted_bytes == 0
 
 
+def test_what_comes_later_and_is_older_is_not_wanted_and_equal_times_are_taken_once():
+    ring = RingBuffer(100.0, 10**6)
+    ring.want_since(2 * S)
+    filled(ring, [1, 2, 3, 3])
+    assert [m.time_ns // S for m in ring.peek(100 * S)] == [2, 3, 3]
+    ring.took(2)
+    filled(ring, [3])
+    assert [m.time_ns // S for m in ring.peek(100 * S)] == [3, 3]
+
+
 def test_bytes_are_a_limit_even_so_and_what_is_lost_is_counted():
     ring = RingBuffer(100.0, 50)
     ring.want_since(0)
