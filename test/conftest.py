@@ -41,6 +41,7 @@ DDS_TESTS = (
     'famda_train/commands/test_node.py',
     'famda_train/commands/test_robot_install.py',
     'famda_train/demo',
+    'famda_train/training/test_own_classes.py',
 )
 """Rooms and files of tests that start nodes.  They run one after the other, so that no two share a ROS domain."""
 

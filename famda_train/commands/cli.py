@@ -48,6 +48,7 @@ VERBS = {
     'calibrate': "find the one factor by which a student's metres are off at a place",
     'deploy': 'put students into a folder that a node takes its profiles from: versioned, with rollback',
     'models': 'list the students that were deployed to a folder',
+    'nav2': "write Nav2's costmap layers for the classes of a student",
     'pretrain-depth': 'train the stand-in depth teacher of the street world',
     'bench world': 'what every part of the method brings on the street world, over seeds, and what is left to gain',
     'bench real': 'the method on real photographs (CamVid): synthetic streets to day, and day to dusk, over seeds',
