@@ -3,6 +3,7 @@
 """Small recordings of every kind, with pictures that are sharp, bright and each of its own view."""
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import cv2
@@ -178,3 +179,23 @@ def write_pictures(path: Path) -> Path:
     return path
 
 
+BZ2, LZ4 = Ros1Writer.CompressionFormat.BZ2, Ros1Writer.CompressionFormat.LZ4
+KINDS = {
+    'mcap': (write_mcap, True),
+    'sqlite3': (write_rosbag2, True),
+    'split': (write_split, True),
+    'file packed': (functools.partial(write_rosbag2, mode=CompressionMode.FILE), True),
+    'messages packed': (functools.partial(write_rosbag2, mode=CompressionMode.MESSAGE), True),
+    'chunks packed': (functools.partial(write_rosbag2, plugin=StoragePlugin.MCAP, mode=CompressionMode.STORAGE), True),
+    'file packed, mcap': (functools.partial(write_rosbag2, plugin=StoragePlugin.MCAP, mode=CompressionMode.FILE), True),
+    'foreign.mcap': (write_foreign_mcap, False),
+    'lz4.mcap': (functools.partial(write_foreign_mcap, compression=CompressionType.LZ4), False),
+    'ros1.bag': (write_ros1_bag, True),
+    'bz2.bag': (functools.partial(write_ros1_bag, compression=BZ2), True),
+    'lz4.bag': (functools.partial(write_ros1_bag, compression=LZ4), True),
+    'ros1.mcap': (write_ros1_mcap, True),
+    'png': (functools.partial(write_compressed, suffix='.png', format='rgb8; png compressed bgr8'), True),
+    'video.mkv': (write_video, False),
+    'pictures': (write_pictures, False),
+}
+"""Name → (what writes a recording of this kind at a path, whether it says the focal length)."""

@@ -3,7 +3,6 @@
 """Recordings of every kind become frame folders: pixel-exact, resumed, and of damaged files what can be read."""
 from __future__ import annotations
 
-import functools
 import json
 import sqlite3
 
@@ -11,27 +10,22 @@ import cv2
 import numpy as np
 import onnx
 import pytest
-from mcap.writer import CompressionType
 from recordings import (
     FOCAL,
     FRAMES,
     HEIGHT,
+    KINDS,
     TOPIC,
     WIDTH,
     encoded,
     picture,
     stamp_of,
     write_compressed,
-    write_foreign_mcap,
     write_mcap,
-    write_pictures,
     write_ros1_bag,
-    write_ros1_mcap,
     write_rosbag2,
-    write_split,
     write_video,
 )
-from rosbags.rosbag1 import Writer as Ros1Writer
 from rosbags.rosbag2 import CompressionMode, StoragePlugin
 from tiny_student import tiny_onnx
 
@@ -41,26 +35,6 @@ from famda_train.adapt import extract as extract_module
 from famda_train.adapt.extract import CANDIDATES, ExtractSettings, extract
 from famda_train.datasets.frame_folder import FrameFolder
 from famda_train.inspection.dataset_check import check_data
-
-BZ2, LZ4 = Ros1Writer.CompressionFormat.BZ2, Ros1Writer.CompressionFormat.LZ4
-KINDS = {
-    'mcap': (write_mcap, True),
-    'sqlite3': (write_rosbag2, True),
-    'split': (write_split, True),
-    'file packed': (functools.partial(write_rosbag2, mode=CompressionMode.FILE), True),
-    'messages packed': (functools.partial(write_rosbag2, mode=CompressionMode.MESSAGE), True),
-    'chunks packed': (functools.partial(write_rosbag2, plugin=StoragePlugin.MCAP, mode=CompressionMode.STORAGE), True),
-    'file packed, mcap': (functools.partial(write_rosbag2, plugin=StoragePlugin.MCAP, mode=CompressionMode.FILE), True),
-    'foreign.mcap': (write_foreign_mcap, False),
-    'lz4.mcap': (functools.partial(write_foreign_mcap, compression=CompressionType.LZ4), False),
-    'ros1.bag': (write_ros1_bag, True),
-    'bz2.bag': (functools.partial(write_ros1_bag, compression=BZ2), True),
-    'lz4.bag': (functools.partial(write_ros1_bag, compression=LZ4), True),
-    'ros1.mcap': (write_ros1_mcap, True),
-    'png': (functools.partial(write_compressed, suffix='.png', format='rgb8; png compressed bgr8'), True),
-    'video.mkv': (write_video, False),
-    'pictures': (write_pictures, False),
-}
 
 
 def numbers(folder):
