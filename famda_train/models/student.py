@@ -79,9 +79,9 @@ class StudentNetwork(nn.Module):
             }
         )
 
-    def normalise(self, image: torch.Tensor) -> torch.Tensor:
-        """Return the encoder's input for an image of 0..1."""
-        return self.encoder.normalise(stretch_levels(image) if self.levels else image)
+    def normalise(self, image: torch.Tensor, white: float = 1.0) -> torch.Tensor:
+        """Return the encoder's input for an image, float [B, 3, H, W] in 0..``white``."""
+        return self.encoder.normalise(stretch_levels(image, white) if self.levels else image, white)
 
     def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return the raw output of every head.

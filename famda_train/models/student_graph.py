@@ -24,7 +24,6 @@ from torch import nn
 from torch.nn import functional
 
 from famda_ros.student.runtime import OUTPUTS
-from famda_train.models.levels import stretch_levels
 from famda_train.models.student import StudentNetwork
 
 
@@ -119,8 +118,6 @@ class StudentGraph(nn.Module):
         super().__init__()
         self.network = network.eval()
         self.output_range_m, self.temperature = output_range_m, temperature
-        # (x / 255 - mean) / std in two operations, with plain numbers where the channels do not differ
-        self.shift, self.factor = plain(255 * network.encoder.mean), plain(1 / (255 * network.encoder.std))
 
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Map uint8 [1, H, W, 3] RGB to labels, confidence (uint8) and depth (float32 metres), each [1, H, W]."""
@@ -132,16 +129,7 @@ class StudentGraph(nn.Module):
 
     def answer(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return what the network gives for uint8 [1, H, W, 3] RGB, see :meth:`StudentNetwork.forward`."""
-        image = image.permute(0, 3, 1, 2).float()
-        if self.network.levels:
-            image = stretch_levels(image, white=255)
-        return self.network.answer((image - self.shift) * self.factor)
-
-
-def plain(values: torch.Tensor) -> torch.Tensor | float:
-    """Return one number if all values are equal, else the values."""
-    first = float(values.flatten()[0])
-    return first if bool((values == values.flatten()[0]).all()) else values
+        return self.network.answer(self.network.normalise(image.permute(0, 3, 1, 2).float(), white=255))
 
 
 def run_torch(graph: nn.Module, small: np.ndarray, names: Sequence[str] = OUTPUTS) -> dict[str, np.ndarray]:

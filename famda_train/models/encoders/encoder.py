@@ -21,7 +21,8 @@ class Encoder(nn.Module):
 
     Attributes:
         channels, strides: the arguments.
-        mean, std: float [1, 3, 1, 1]; not in the state dict, they follow from the encoder's name.
+        mean, std: float [1, 3, 1, 1], or [1, 1, 1, 1] where the channels do not differ, which runs faster; not in the
+            state dict, they follow from the encoder's name.
     """
 
     mean: torch.Tensor
@@ -30,13 +31,17 @@ class Encoder(nn.Module):
     def __init__(self, channels: Sequence[int], strides: Sequence[int], mean: Sequence[float], std: Sequence[float]):
         super().__init__()
         self.channels, self.strides = tuple(channels), tuple(strides)
-        self.register_buffer('mean', torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer('std', torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer('mean', _by_channel(mean), persistent=False)
+        self.register_buffer('std', _by_channel(std), persistent=False)
 
-    def normalise(self, image: torch.Tensor) -> torch.Tensor:
-        """Return float [B, 3, H, W] for :meth:`forward` from an image of 0..1."""
-        return (image - self.mean) / self.std
+    def normalise(self, image: torch.Tensor, white: float = 1.0) -> torch.Tensor:
+        """Return float [B, 3, H, W] for :meth:`forward` from an image of 0..``white``."""
+        return (image - white * self.mean) * (1 / (white * self.std))  # in a file, two operations with constants
 
     def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
         """Map normalised float [B, 3, H, W] to [B, channels[i], H / strides[i], W / strides[i]], rounded."""
         raise NotImplementedError
+
+
+def _by_channel(values: Sequence[float]) -> torch.Tensor:
+    return torch.tensor(values if len(set(values)) > 1 else values[:1]).view(1, -1, 1, 1)
