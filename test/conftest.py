@@ -70,15 +70,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
-@pytest.fixture(autouse=True, scope='module')
-def own_label_spaces() -> Iterator[None]:
-    """Forget the label spaces that a file of tests has made known, which the next may define otherwise."""
+def restore_label_spaces() -> Iterator[None]:
+    """Forget the label spaces that were made known meanwhile, which others may define otherwise."""
     from famda_ros.student.label_space import LABEL_SPACES
 
     before = dict(LABEL_SPACES)
     yield
     LABEL_SPACES.clear()
     LABEL_SPACES.update(before)
+
+
+own_label_spaces = pytest.fixture(restore_label_spaces, scope='module', autouse=True)
+own_label_spaces_of_a_test = pytest.fixture(restore_label_spaces)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -13,7 +13,6 @@ from famda_ros.student.label_space import (
     BUILT_IN,
     CITYSCAPES19,
     IGNORE,
-    LABEL_SPACES,
     LabelSpace,
     get_label_space,
     parse_label_space,
@@ -74,15 +73,6 @@ HALL = {
 """Indoors: without sky."""
 
 
-@pytest.fixture
-def forget():
-    """Spaces that a test made known are unknown again after it."""
-    before = dict(LABEL_SPACES)
-    yield
-    LABEL_SPACES.clear()
-    LABEL_SPACES.update(before)
-
-
 NAME = st.text(st.characters(codec='utf-8', exclude_characters='/\x00', exclude_categories=('Cc', 'Cs')), min_size=1)
 NAMES = st.lists(NAME.filter(str.strip), min_size=1, max_size=6, unique=True)
 
@@ -104,7 +94,8 @@ def test_a_definition_is_read_as_it_was_written(data):
     assert space.classes == tuple(names) and space.sky_id == (0 if 'sky' in classes[names[0]] else -1)
 
 
-def test_a_space_of_your_own_is_read_from_a_file_and_known_by_its_name(tmp_path, forget):
+@pytest.mark.usefixtures('own_label_spaces_of_a_test')
+def test_a_space_of_your_own_is_read_from_a_file_and_known_by_its_name(tmp_path):
     (tmp_path / 'hall.yaml').write_text(yaml.safe_dump(HALL, sort_keys=False))
     space = get_label_space('hall.yaml', tmp_path)
     assert get_label_space('hall3') is space and get_label_space(space.to_dict()) is space
@@ -118,8 +109,9 @@ GREY = [90, 90, 90]
 OTHERS = [{'floor': {'color': GREY}}, {**HALL['classes'], 'floor': {'color': GREY, 'sky': True}}]
 
 
+@pytest.mark.usefixtures('own_label_spaces_of_a_test')
 @pytest.mark.parametrize('changed', OTHERS, ids=['classes', 'sky'])
-def test_one_name_means_one_space(changed, forget):
+def test_one_name_means_one_space(changed):
     register(parse_label_space(HALL, 'first'), 'first')
     other = parse_label_space({'name': 'hall3', 'classes': changed}, 'second')
     with pytest.raises(FamdaError, match=r"second has a label space 'hall3' with other .* give one of them another"):
