@@ -189,6 +189,8 @@ class ModelCard:
 
 def _label_space(values: dict[str, Any]) -> LabelSpace:
     """Return the label space of a card; a built-in one with its flags and projections."""
+    # A card has lists where YAML files have a mapping (LabelSpace.to_dict).  The place of a class is its train id, and
+    # objects of JSON have no order (RFC 8259); files of schema version 1, which robots hold, have these keys.
     colors = tuple((_color(red), _color(green), _color(blue)) for red, green, blue in values['colors'])
     space = LabelSpace(
         values['name'],
