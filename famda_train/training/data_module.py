@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""The data module of training: a labelled source, an unlabelled target, frames to validate on."""
+"""The data module of training: a labelled source, an unlabelled target, a few labels of it, frames to validate on."""
 from __future__ import annotations
 
 import sys
@@ -13,6 +13,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from famda_ros.errors import FamdaError
+from famda_ros.student.label_space import IGNORE
 from famda_train.augmentation.sample_rng import run_seed
 from famda_train.datasets.catalogue import open_dataset
 from famda_train.datasets.dataset import Dataset
@@ -27,7 +28,17 @@ from famda_train.training.rare_class_sampling import (
     shows_class,
 )
 from famda_train.training.samples import Arrays, Samples
-from famda_train.training.stream import SOURCE, TARGET, Choose, InOrder, Places, Stream, loader, to_tensors
+from famda_train.training.stream import (
+    SOURCE,
+    TARGET,
+    TARGET_LABELS,
+    Choose,
+    InOrder,
+    Places,
+    Stream,
+    loader,
+    to_tensors,
+)
 
 
 @dataclass
@@ -72,18 +83,21 @@ class RareClassSampling:
 
 
 class AdaptationData(lightning.LightningDataModule):
-    """Labelled source frames, unlabelled target frames and frames to validate on.
+    """Labelled source frames, unlabelled target frames, perhaps some labelled ones, and frames to validate on.
 
     Args:
         source: labelled frames, with depth where depth is to be learnt: a path or a DataSource.
         target: unlabelled frames; their ground truth, if any, is never read.
+        target_labels: frames of the target of which some are labelled, wholly or in part, with depth where there is
+            some; may be the folder of ``target``. Read in the source's label space, at the size of the target's
+            images unless it has its own; None = no labels of the target.
         validate: labelled frames on which progress is measured, read in the source's label space;
             None = no validation.
         masks: mask teacher of the target's label store; None = no refinement.
         depth: depth teacher of the target's label store; None = no depth supervision.
         reliability: weigh the depth teacher's pixels by how far it agrees with itself; its store must
             have been filled with the setting ``reliability``.
-        batch_size: source frames per step and process, and as many target frames.
+        batch_size: source frames per step and process, and as many target frames, and labelled ones of the target.
         crop: width and height in pixels of the part of an image that is trained on; None = all.
         focal: canonical focal in pixels at image size; None = the source's.
         rare_classes: options of rare class sampling; None = every source frame equally often.
@@ -96,6 +110,7 @@ class AdaptationData(lightning.LightningDataModule):
         self,
         source: str | DataSource,
         target: str | DataSource | None = None,
+        target_labels: str | DataSource | None = None,
         validate: str | DataSource | None = None,
         masks: str | None = None,
         depth: str | None = None,
@@ -113,17 +128,19 @@ class AdaptationData(lightning.LightningDataModule):
         focal = self.source.focal
         teachers: dict[str, Any] = {'masks': masks, 'depth': depth, 'reliability': reliability}
         self.target = self._samples(target, focal, **teachers, cache_gb=cache_gb) if target else None
-        self.validation = self._validation(validate, focal, cache_gb) if validate else None
+        self.target_labels = self._target_labels(target_labels, focal, cache_gb) if target_labels else None
+        self.validation = self._labelled('validate', validate, focal, cache_gb) if validate else None
         self.batch_size, self.workers = batch_size, workers
         self.crop: tuple[int, int] = (crop[0], crop[1]) if crop else self.source.size
         self.rare_classes, self.max_share = rare_classes, max_share
         self.seed: int | None = None
         self._check_sizes()
+        self._check_nothing_is_shared()
 
     def setup(self, stage: str) -> None:
         """Take the seed of the run, before layers draw from its generator; say which frames have no labels."""
         self.seed = run_seed()
-        for samples in filter(None, (self.source, self.validation)):
+        for samples in filter(None, (self.source, self.target_labels, self.validation)):
             if samples.left_out and self.trainer is not None and self.trainer.is_global_zero:
                 print(partly_labelled(samples), file=sys.stderr)
 
@@ -132,7 +149,16 @@ class AdaptationData(lightning.LightningDataModule):
         where = DataSource(where) if isinstance(where, str) else where
         return Samples(where.open(), where.size, focal, **options)
 
-    def _validation(self, where: str | DataSource, focal: float | None, cache_gb: float) -> Samples:
+    def _target_labels(self, where: str | DataSource, focal: float | None, cache_gb: float) -> Samples:
+        if self.target is None:
+            raise FamdaError(
+                'data.target_labels joins the self-training on data.target; give that too, or the labelled frames as '
+                'data.source'
+            )
+        where = DataSource(where) if isinstance(where, str) else where
+        return self._labelled('target_labels', replace(where, size=where.size or self.target.size), focal, cache_gb)
+
+    def _labelled(self, name: str, where: str | DataSource, focal: float | None, cache_gb: float) -> Samples:
         where = DataSource(where) if isinstance(where, str) else where
         try:
             wanted = where if where.label_space else replace(where, label_space=self.label_space)
@@ -143,13 +169,13 @@ class AdaptationData(lightning.LightningDataModule):
         if space is None or space.name != self.label_space:
             found = space.name if space else 'no label space'
             raise FamdaError(
-                f'data.validate is labelled in {found}, the student in {self.label_space}; '
-                'give data.validate.label_space'
+                f'data.{name} is labelled in {found}, the student in {self.label_space}; '
+                f'give data.{name}.label_space, or frames that are labelled in {self.label_space}'
             )
         return samples
 
     def _check_sizes(self) -> None:
-        for samples in filter(None, (self.source, self.target)):
+        for samples in filter(None, (self.source, self.target, self.target_labels)):
             if samples.size[0] < self.crop[0] or samples.size[1] < self.crop[1]:
                 raise FamdaError(
                     f"'{samples.dataset.path}' has images of {by(samples.size)} pixels, smaller than those of the "
@@ -161,6 +187,16 @@ class AdaptationData(lightning.LightningDataModule):
                 f"'{self.target.dataset.path}' of {by(self.target.size)}; bring them to one size or give data.crop"
             )
 
+    def _check_nothing_is_shared(self) -> None:
+        if self.target_labels is None or self.validation is None:
+            return
+        learnt, scored = (frame_places(samples.dataset) for samples in (self.target_labels, self.validation))
+        if shared := len(learnt & scored):
+            raise FamdaError(
+                f'{shared} of the {len(learnt)} labelled frames of data.target_labels are those of data.validate, too, '
+                'and a score on frames that were learnt says nothing; validate on others'
+            )
+
     @property
     def label_space(self) -> str:
         """Name of the source's label space."""
@@ -170,7 +206,7 @@ class AdaptationData(lightning.LightningDataModule):
         return space.name
 
     def train_dataloader(self) -> dict[str, DataLoader]:
-        """Return endless loaders of source batches and, with a target, of target batches.
+        """Return endless loaders of source batches and, with a target, of target batches and labelled ones of it.
 
         They begin with the step at which the trainer is.
         """
@@ -180,6 +216,10 @@ class AdaptationData(lightning.LightningDataModule):
         streams = {'source': self._source_stream(seed)}
         if self.target:
             streams['target'] = Stream(self.target, seed, TARGET, crop_size=self.crop)
+        if self.target_labels:
+            streams['target_labels'] = Stream(
+                self.target_labels, seed, TARGET_LABELS, crop_size=self.crop, window=self._labelled_window
+            )
         return {name: loader(stream, places, self.batch_size, self.workers) for name, stream in streams.items()}
 
     def _batches_done(self) -> int:
@@ -200,6 +240,12 @@ class AdaptationData(lightning.LightningDataModule):
             return left, top
 
         return Stream(self.source, seed, SOURCE, choose, self.crop, window)
+
+    def _labelled_window(self, generator: np.random.Generator, arrays: Arrays, _: int | None) -> tuple[int, int]:
+        """Return where a crop of a partly labelled frame begins: where something is labelled, if ten tries find it."""
+        size = self.crop[1], self.crop[0]
+        top, left = choose_crop(arrays['labels'], size, generator, lambda labels: bool((labels != IGNORE).any()))
+        return left, top
 
     def val_dataloader(self) -> list[DataLoader]:
         """Return a loader over the frames to validate on, one by one; none without."""
@@ -225,6 +271,13 @@ def partly_labelled(samples: Samples) -> str:
     """Return the sentence about frames that have no labels."""
     count, whole = len(samples), len(samples) + samples.left_out
     return f"note: {count} of {whole} frames of '{samples.dataset.path}' have labels; only these count"
+
+
+def frame_places(dataset: Dataset) -> set[str]:
+    """Return where the images of a data set lie; of images that are on no disk, how they are made."""
+    paths = [dataset.image_path(index) for index in range(len(dataset))]
+    frames = zip(paths, dataset.frames, strict=True)
+    return {f'{dataset.path}/{frame.stem}' if path is None else str(path.resolve()) for path, frame in frames}
 
 
 def by(size: tuple[int, int]) -> str:

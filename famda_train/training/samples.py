@@ -3,12 +3,14 @@
 """Frames of a data set as training samples: resized, in canonical metres, with teacher outputs."""
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 
 import cv2
 import numpy as np
 
 from famda_ros.errors import FamdaError
+from famda_ros.files import sha256_of
 from famda_ros.messages.frame_index import focal_at, focal_fault
 from famda_train.datasets.checks import (
     check_files,
@@ -173,6 +175,15 @@ def labelled_part(dataset: Dataset) -> Dataset:
         if dataset.has(kind):
             check_ground_truth(dataset, kind)
     return dataset
+
+
+def labels_digest(dataset: Dataset) -> str:
+    """Return a SHA-256 of which frames a data set has, and of the files of their labels."""
+    digest = hashlib.sha256()
+    for index, frame in enumerate(dataset.frames):
+        path = dataset.ground_truth_path('labels', index)
+        digest.update(f'{frame.stem} {path and sha256_of(path)}\n'.encode())
+    return digest.hexdigest()
 
 
 def complete_store(dataset: Dataset, role: str, name: str) -> LabelStore:

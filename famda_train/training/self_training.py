@@ -3,6 +3,7 @@
 """FAMDA: self-training on the target with an EMA teacher and foundation-model teachers."""
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -22,10 +23,13 @@ from famda_train.losses.feature_distance import feature_distance, thing_ids
 from famda_train.models.encoders import IMAGENET, SMALL, build_encoder
 from famda_train.training.batch_norm_statistics import reestimate_batch_norm
 from famda_train.training.ema import ema_decay, make_teacher, teacher_mode, update_teacher
-from famda_train.training.samples import Samples
+from famda_train.training.samples import Samples, labels_digest
 from famda_train.training.source_training import Sample, SourceTraining, plain_settings
-from famda_train.training.stream import SOURCE, TARGET
+from famda_train.training.stream import SOURCE, TARGET, TARGET_LABELS
 from famda_train.training.tasks import Depth, Segmentation, Target
+
+LABELS = 'target_labels'
+"""Key of the digest of the target's labels in a checkpoint to go on from."""
 
 ANCHOR_STEPS = 4
 """So many steps apart, the scale of depth is compared with that of the start: it moves slowly."""
@@ -65,6 +69,8 @@ class SelfTraining(SourceTraining):
     Which teachers take part follows from the data module: without masks the EMA labels
     stay as they are, without a depth teacher the target has no depth loss.
 
+    Where the data module has labelled frames of the target, it learns from these too, as from those of the source.
+
     Args:
         ema_limit: largest decay of the EMA teacher.
         mix_augmentation: how target-side images are changed; ``photometric`` = gamma, gain, colour, blur, noise;
@@ -74,12 +80,15 @@ class SelfTraining(SourceTraining):
             foundation teacher; otherwise source classes are pasted on all frames.
         masked_images: options of masked image consistency; None = off.
         feature_distance: options of the ImageNet feature distance; None = off.
+        target_labels_weight: factor of the loss on labelled frames of the target (``data.target_labels``) in the total.
         statistics_batches: batches from which normalisation statistics are re-estimated at the end; 0 = keep
             those of training, in which the source is mixed up.
         statistics_of: ``mixed`` = target-side images as in training, with source classes pasted on them; ``target``
             = target images as they come from the camera.
         options: arguments of :class:`famda_train.training.source_training.SourceTraining`.
     """
+
+    learns_target = True
 
     def __init__(
         self,
@@ -89,6 +98,7 @@ class SelfTraining(SourceTraining):
         whole_frames: bool = True,
         masked_images: MaskedImages | None = None,
         feature_distance: FeatureDistance | None = None,
+        target_labels_weight: float = 1.0,
         statistics_batches: int = 40,
         statistics_of: Literal['mixed', 'target'] = 'mixed',
         **options,
@@ -96,13 +106,20 @@ class SelfTraining(SourceTraining):
         super().__init__(**options)
         if self.average or self.keep_start:
             raise FamdaError('model.init_args.average and keep_start are for training on the source alone; remove them')
+        if not 0 < target_labels_weight < math.inf:
+            raise FamdaError(
+                f'model.init_args.target_labels_weight is {target_labels_weight:g}; give a factor above 0, or no '
+                'data.target_labels'
+            )
         self.settings = {**self.settings, **plain_settings(locals(), SelfTraining)}
         self.ema_limit = ema_limit
         self.mix_augmentation, self.mix_strength, self.whole_frames = mix_augmentation, mix_strength, whole_frames
         self.masked_images, self.distance = masked_images, feature_distance
+        self.target_labels_weight = target_labels_weight
         self.statistics_batches, self.statistics_of = statistics_batches, statistics_of
         self.teacher = make_teacher(self.network)
         self.anchor = make_teacher(self.network) if self.depth is not None and self.depth.settings.keep_scale else None
+        self._labels_digest: str | None = None
         self._teacher_step = -1  # the optimiser step that the teacher has followed
         self.imagenet = frozen_encoder(self.spec.network.get('encoder', SMALL)) if feature_distance else None
 
@@ -125,14 +142,37 @@ class SelfTraining(SourceTraining):
 
     @property
     def depth_taught(self) -> bool:
-        """Whether the student learns metres: the source has depth, or a metric depth teacher takes part."""
-        teacher = self.target.teacher_identities.get('depth', {})
-        return super().depth_taught or teacher.get('kind') == 'depth'
+        """Whether the student learns metres: from the source, from a metric depth teacher, or from labelled frames."""
+        teacher, labels = self.target.teacher_identities.get('depth', {}), self.data.target_labels
+        measured = labels is not None and any(labels.dataset.has_at('depth', index) for index in range(len(labels)))
+        return super().depth_taught or teacher.get('kind') == 'depth' or measured
+
+    def setup(self, stage: str) -> None:
+        """Take notice, too, of the labels of the target as they are now."""
+        super().setup(stage)
+        if self.data.target_labels is not None:
+            self._labels_digest = labels_digest(self.data.target_labels.dataset)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add which labels of the target were learnt."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint[LABELS] = self._labels_digest
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse to go on with other labels of the target: they may have been edited since."""
+        if checkpoint.get(LABELS) != self._labels_digest:
+            raise FamdaError(
+                'the labels of data.target_labels have changed since the interrupted run began; begin anew with '
+                '--overwrite=true, or choose another --out'
+            )
 
     def provenance(self) -> dict[str, Any]:
-        """Add the target and its teachers."""
+        """Add the target, its teachers, and its labelled frames."""
+        labels = self.data.target_labels
+        labelled = {} if labels is None else {'target_labels': labels.dataset.info, 'target_labels_frames': len(labels)}
         return {
             **super().provenance(),
+            **labelled,
             'target': self.target.dataset.info,
             'target_frames': len(self.target),
             'teachers': self.target.teacher_identities,
@@ -143,7 +183,8 @@ class SelfTraining(SourceTraining):
         """Add the licences of the target's images, and of those teachers whose weights are not free for every use."""
         teachers = self.target.teacher_identities.items()
         inherited = [inherited_licence(role, identity) for role, identity in teachers]
-        parts = [*super().licence().split('; '), self.target.dataset.info.get('licence'), *inherited]
+        frames = [samples.dataset.info.get('licence') for samples in (self.target, self.data.target_labels) if samples]
+        parts = [*super().licence().split('; '), *frames, *inherited]
         return '; '.join(dict.fromkeys(part for part in parts if part))
 
     def on_fit_start(self) -> None:
@@ -154,7 +195,7 @@ class SelfTraining(SourceTraining):
                 self.print(f'note: {notice}')
 
     def training_step(self, batch: dict[str, Sample], _: int) -> torch.Tensor:
-        """Return the loss of one step: source frames, and target frames with source classes pasted on some."""
+        """Return the loss of one step: source frames, target frames with source classes on some, labelled ones."""
         self.follow_student()
         source, rng = self.prepare(batch['source'], SOURCE)
         target, target_rng = self.prepare(batch['target'], TARGET)
@@ -172,8 +213,13 @@ class SelfTraining(SourceTraining):
             target_loss = target_loss + self.masked_images.weight * self.masked_loss(target, pseudo_targets, target_rng)
         confident = pseudo_targets['segmentation'].weight.mean()
         total = loss + target_loss
+        numbers = {'target_loss': target_loss.detach(), 'confident': confident}
+        if 'target_labels' in batch:
+            labelled_loss = self.target_labels_weight * self.labelled_loss(batch['target_labels'])
+            total = total + labelled_loss
+            numbers['labelled_loss'] = labelled_loss.detach()
         self.check_finite(total, batch)
-        numbers = {'loss': total.detach(), 'target_loss': target_loss.detach(), 'confident': confident}
+        numbers = {'loss': total.detach(), **numbers}
         self.log_dict(numbers, prog_bar=True, sync_dist=True)
         return total
 
@@ -263,6 +309,12 @@ class SelfTraining(SourceTraining):
         raw = self.predict(self.network, image)
         return self.segmentation.loss(raw['segmentation'], pseudo_targets['segmentation'])
 
+    def labelled_loss(self, sample: Sample) -> torch.Tensor:
+        """Return the loss of all tasks on labelled target frames, which are changed as all target-side images are."""
+        sample, rng = self.prepare(sample, TARGET_LABELS)
+        raw = self.predict(self.network, self.augment(sample['image'], rng))
+        return self.total_loss(raw, {task.name: task.ground_truth(sample) for task in self.tasks}, 'labelled')
+
     def distance_loss(self, source: Sample) -> torch.Tensor:
         """Return how far the encoder's features of source things are from those of ImageNet."""
         assert self.imagenet is not None and self.distance is not None
@@ -290,7 +342,8 @@ class SelfTraining(SourceTraining):
             images = self.data.target_images(self.statistics_batches * size, size)
             yield from (batch.to(self.device) for batch in images)
             return
-        loader = CombinedLoader(self.data.train_dataloader(), 'min_size')
+        loaders = self.data.train_dataloader()
+        loader = CombinedLoader({side: loaders[side] for side in ('source', 'target')}, 'min_size')
         for batch, _, _ in islice(loader, self.statistics_batches):
             yield self.mixed_image(batch)
 

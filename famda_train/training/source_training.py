@@ -7,7 +7,7 @@ import inspect
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, is_dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import lightning
 import torch
@@ -88,6 +88,9 @@ class SourceTraining(lightning.LightningModule):
             included. None = all of it.
     """
 
+    learns_target: ClassVar[bool] = False
+    """Whether frames of the target are learnt from."""
+
     def __init__(
         self,
         label_space: str = 'flat7',
@@ -152,6 +155,11 @@ class SourceTraining(lightning.LightningModule):
         """Take seed, image size and focal from the run."""
         self.seed = run_seed()
         source, target = self.data.source, self.data.target
+        if self.data.target_labels is not None and not self.learns_target:
+            raise FamdaError(
+                f'data.target_labels joins a self-training, and {type(self).__name__} is none; take SelfTraining, or '
+                'give the labelled frames as data.source'
+            )
         check_label_space(self.spec, self.data.label_space, str(source.dataset.path))
         # The canonical focal is in pixels, the same for source and target whatever their sizes.
         focal = source.focal or (target and target.focal) or DEFAULT_FOCAL * source.size[0]

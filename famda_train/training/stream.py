@@ -22,7 +22,7 @@ Choose = Callable[[np.random.Generator], 'tuple[int, int | None]']
 Window = Callable[[np.random.Generator, Arrays, 'int | None'], 'tuple[int, int]']
 """Draws the upper left corner (x, y) of a crop."""
 
-SOURCE, TARGET = 0, 1
+SOURCE, TARGET, TARGET_LABELS = 0, 1, 2
 """Streams of a training."""
 
 
@@ -54,7 +54,7 @@ class Stream(Dataset):
     Args:
         samples: where samples come from.
         seed: of the training.
-        stream: :data:`SOURCE` or :data:`TARGET`.
+        stream: :data:`SOURCE`, :data:`TARGET` or :data:`TARGET_LABELS`.
         choose: draws a frame; None = every frame equally often.
         crop_size: (width, height) in pixels; None = whole images.
         window: draws where to crop; None = anywhere.

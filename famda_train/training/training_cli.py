@@ -36,7 +36,8 @@ Verb = Literal['fit', 'validate']
 DESCRIPTIONS: dict[str, str] = {
     'fit': 'Train or adapt a student from a YAML configuration, and write its checkpoint. On a terminal a bar shows '
     'the progress, elsewhere a line every 30 s: loss = of the whole step; target loss = the part on the '
-    'unlabelled target; confident = the share of the target that pseudo-labels are trusted on, 0..1. Ctrl-C and '
+    'unlabelled target; confident = the share of the target that pseudo-labels are trusted on, 0..1; labelled loss = '
+    'the part on data.target_labels. Ctrl-C and '
     'SIGTERM keep what was reached; continue with --resume=true.',
     'validate': 'Score what famda fit has trained (--out of the same configuration) on the frames of data.validate.',
 }

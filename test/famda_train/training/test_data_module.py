@@ -146,3 +146,73 @@ def test_frames_to_validate_on_are_read_in_the_label_space_of_the_source(tmp_pat
     assert data.validation.dataset.label_space.name == data.label_space == 'vkitti8'
     with pytest.raises(FamdaError, match=r'in vkitti8, the student in flat7; give data\.validate\.label_space'):
         AdaptationData(str(folders / 'source'), validate=DataSource(trees['vkitti2'], label_space='vkitti8'))
+
+
+def label_some(folder, keep, box=None):
+    """Leave labels to some frames alone, and of these to the pixels of a box (rows, columns); return the folder."""
+    import cv2
+
+    dataset = FrameFolder(folder)
+    for index, frame in enumerate(dataset.frames):
+        path = folder / 'labels' / f'{frame.stem}.png'
+        if index not in keep:
+            path.unlink()
+        elif box is not None:
+            labels = np.full((32, 64), 255, np.uint8)
+            labels[box] = dataset.labels(index)[box]
+            assert cv2.imwrite(str(path), labels)
+    return folder
+
+
+def test_labelled_frames_of_the_target_are_a_third_stream(tmp_path, folders):
+    labelled = label_some(write_street(tmp_path / 'labelled', 'night', 4, first=9), keep=(2,))
+    data = AdaptationData(str(folders / 'source'), str(folders / 'target'), str(labelled), crop=(48, 24), batch_size=3)
+    (batch,) = frames(data, 1, 'target_labels')
+    assert batch['image'].shape == (3, 3, 24, 48) and batch['labels'].shape == batch['depth'].shape == (3, 24, 48)
+    assert batch['index'].tolist() == [0, 0, 0] and data.target_labels.left_out == 3
+    assert not torch.equal(batch['image'][0], batch['image'][1])  # one frame, other crops
+    assert data.target_labels.focal == data.source.focal
+    assert 'target_labels' not in AdaptationData(str(folders / 'source'), str(folders / 'target')).train_dataloader()
+
+
+def test_the_target_itself_may_hold_the_labels(tmp_path, folders):
+    mine = label_some(write_street(tmp_path / 'mine', 'night', 4), keep=(0, 3))
+    data = AdaptationData(str(folders / 'source'), DataSource(str(mine), size=(96, 48)), str(mine), crop=(48, 24))
+    assert (len(data.target), len(data.target_labels)) == (4, 2)
+    assert data.target_labels.size == (96, 48)  # that of the target
+    assert 'labels' not in frames(data, 1, 'target')[0]
+
+
+def test_crops_of_a_partly_labelled_frame_show_its_labels(tmp_path, folders):
+    corner = label_some(write_street(tmp_path / 'corner', 'night', 1), keep=(0,), box=np.s_[20:, 40:])
+    data = AdaptationData(str(folders / 'source'), str(folders / 'target'), str(corner), crop=(32, 16), batch_size=1)
+    shown = [bool((batch['labels'] != 255).any()) for batch in frames(data, 60, 'target_labels')]
+    by_chance = 1 - (24 / 33) * (4 / 17)  # of the crops anywhere that show the corner: rows above 4, columns above 8
+    assert np.mean(shown) > 0.95 > by_chance
+
+
+def test_labels_that_cannot_be_learnt_from_are_refused(tmp_path, folders):
+    source, target = str(folders / 'source'), str(folders / 'target')
+    bare = write_street(tmp_path / 'bare', 'night', 2, truth=False)
+    with pytest.raises(FamdaError, match=r"bare' has no labels"):
+        AdaptationData(source, target, str(bare))
+    nothing = label_some(write_street(tmp_path / 'nothing', 'night', 2), keep=(0, 1), box=np.s_[:0])
+    with pytest.raises(FamdaError, match=r"no pixel of '.*nothing' is labelled"):
+        AdaptationData(source, target, str(nothing))
+    with pytest.raises(FamdaError, match=r'data\.target_labels joins the self-training on data\.target; give that too'):
+        AdaptationData(source, target_labels=target)
+    WRITERS['vkitti2'](tmp_path / 'vkitti2')
+    other = DataSource(str(tmp_path / 'vkitti2'), label_space='vkitti8')
+    with pytest.raises(FamdaError, match=r'data\.target_labels is labelled in vkitti8, the student in flat7; give'):
+        AdaptationData(source, target, other)
+
+
+def test_frames_that_are_learnt_are_not_scored(tmp_path, folders):
+    mine = label_some(write_street(tmp_path / 'mine', 'night', 4), keep=(1, 2))
+    streams = str(folders / 'source'), str(folders / 'target')
+    with pytest.raises(FamdaError, match=r'2 of the 2 labelled frames of data\.target_labels are those of data\.valid'):
+        AdaptationData(*streams, str(mine), validate=str(folders / '..' / mine.relative_to(folders.parent)))
+    rendered = DataSource('street-world:night', options={'frames': 3, 'width': 64, 'height': 32})
+    with pytest.raises(FamdaError, match='3 of the 3 labelled frames'):
+        AdaptationData(*streams, rendered, validate=rendered)
+    assert AdaptationData(*streams, str(mine), validate=str(folders / 'target')).validation

@@ -3,14 +3,18 @@
 """Self-training driven step by step: the EMA teacher, the edges of what is pasted, the student's size."""
 from __future__ import annotations
 
+import cv2
 import lightning
+import numpy as np
 import pytest
 import torch
 from small_street import HEIGHT, SMALL_NETWORK, WIDTH, write_street
 from torch.nn import functional
 
-from famda_ros.student.label_space import FLAT7
+from famda_ros.errors import FamdaError
+from famda_ros.student.label_space import FLAT7, IGNORE
 from famda_train.augmentation.zoom import Windows
+from famda_train.datasets.frame_folder import FrameFolder
 from famda_train.training import rare_class_sampling, self_training
 from famda_train.training.data_module import AdaptationData, DataSource, RareClassSampling
 from famda_train.training.self_training import SelfTraining
@@ -168,3 +172,104 @@ def test_a_rare_class_that_is_forgotten_is_named_after_300_steps():
     for _ in range(300):
         task.pseudo_target(raw, {}, {})
     assert task.forgotten_classes() == []
+
+
+@pytest.fixture(scope='module')
+def labelled(tmp_path_factory):
+    """Frames of the target of which one alone is labelled, and this one as vehicle and without a horizon."""
+    folder = write_street(tmp_path_factory.mktemp('labelled') / 'frames', 'night', 3, first=90)
+    for number, frame in enumerate(FrameFolder(folder).frames):
+        path = folder / 'labels' / f'{frame.stem}.png'
+        path.unlink()
+        if number == 1:
+            assert cv2.imwrite(str(path), np.full((HEIGHT, WIDTH), FLAT7.classes.index('vehicle'), np.uint8))
+    return folder
+
+
+def test_the_student_learns_the_labels_of_the_target(street, labelled, capsys):
+    def vehicle(**options):
+        torch.manual_seed(5)
+        data = data_of(street, crop=(32, 24), **options)
+        module = module_of(learning_rate=5e-3, ramp_steps=1, statistics_batches=4, target_labels_weight=5.0)
+        fit(module, data, steps=25)
+        image = torch.from_numpy(FrameFolder(street / 'target').image(0)).permute(2, 0, 1)[None] / 255
+        raw = module.predict(module.network.eval(), image.float())['segmentation']
+        return float((raw.argmax(1) == FLAT7.classes.index('vehicle')).float().mean()), module
+
+    without, _ = vehicle()
+    share, module = vehicle(target_labels=str(labelled))
+    assert share > without + 0.2
+    assert f"note: 1 of 3 frames of '{labelled}' have labels; only these count" in capsys.readouterr().err
+    assert module.spec.provenance['target_labels_frames'] == 1
+    assert module.spec.provenance['target_labels']['label_space'] == 'flat7'
+
+
+def test_the_loss_of_the_labels_has_its_weight(street, labelled):
+    """The labels are one more part of the loss of a step, in proportion to their weight."""
+
+    def parts(weight):
+        torch.manual_seed(5)
+        module = module_of(target_labels_weight=weight)
+        fit(module, data_of(street, target_labels=str(labelled)))
+        return {name: float(value) for name, value in module.trainer.callback_metrics.items()}
+
+    one, half = parts(1.0), parts(0.5)
+    assert one['labelled_loss'] == pytest.approx(one['labelled/segmentation'] + one['labelled/depth'], rel=1e-5)
+    assert half['labelled_loss'] == pytest.approx(0.5 * one['labelled_loss'], rel=1e-5) and half['labelled_loss'] > 0
+    assert one['loss'] - half['loss'] == pytest.approx(half['labelled_loss'], rel=1e-4)
+
+
+def test_pixels_without_a_label_do_not_count(street, labelled, monkeypatch):
+    module = module_of()
+    raw = {task.name: torch.randn(1, task.outputs, HEIGHT, WIDTH) for task in module.tasks}
+    monkeypatch.setattr(module, 'predict', lambda *_: raw)
+    monkeypatch.setattr(module, 'log_dict', lambda *_, **__: None)
+    labels = torch.full((1, HEIGHT, WIDTH), IGNORE, dtype=torch.uint8)
+    labels[:, 7, 11] = labels[:, 7, WIDTH - 12] = 3  # mirrored or not
+    raw['segmentation'][..., WIDTH - 12] = raw['segmentation'][..., 11]
+    sample = {
+        'image': torch.rand(1, 3, HEIGHT, WIDTH), 'labels': labels, 'place': torch.tensor([0]),
+        'depth': torch.full((1, HEIGHT, WIDTH), torch.nan), 'centre': torch.tensor([[31.5, 15.5]]),
+    }  # fmt: skip
+    wanted = functional.cross_entropy(raw['segmentation'][:, :, 7, 11], torch.tensor([3]))
+    assert float(module.labelled_loss(sample)) == pytest.approx(float(wanted), rel=1e-5)
+    sample['labels'] = torch.full_like(labels, IGNORE)
+    assert float(module.labelled_loss(sample)) == 0
+
+
+def test_a_resumed_training_draws_the_same_labelled_frames(street, labelled, tmp_path):
+    def train(**options):
+        torch.manual_seed(3)
+        data = data_of(street, crop=(32, 24), target_labels=str(labelled))
+        return fit(module_of(), data, steps=4, **options).network.state_dict()
+
+    half = tmp_path / 'half.ckpt'
+    whole = train(callbacks=[SaveAt(2, half)])
+    resumed = train(resume=half)
+    assert all(torch.equal(value, resumed[key]) for key, value in whole.items())
+    (path,) = (labelled / 'labels').iterdir()
+    before = path.read_bytes()
+    assert cv2.imwrite(str(path), np.zeros((HEIGHT, WIDTH), np.uint8))
+    with pytest.raises(FamdaError, match=r'labels of data\.target_labels have changed since the interrupted run began'):
+        train(resume=half)
+    path.write_bytes(before)
+
+
+def test_what_would_leave_the_labels_unused_is_refused(street, labelled):
+    with pytest.raises(FamdaError, match='SourceTraining is none; take SelfTraining, or give the labelled frames as'):
+        fit(module_of(SourceTraining), data_of(street, target_labels=str(labelled)))
+    for weight in (0.0, -1.0, float('nan')):
+        with pytest.raises(FamdaError, match=r'target_labels_weight is .*; give a factor above 0'):
+            module_of(target_labels_weight=weight)
+
+
+def test_depth_is_taught_by_labelled_frames_that_have_it(street, labelled):
+    module = module_of()
+    fit(module, data_of(street, target_labels=str(labelled)))
+    source = write_street(street / 'without_depth', 'synthetic', 1)
+    for path in (source / 'depth').iterdir():
+        path.unlink()
+    module.data.source.dataset = FrameFolder(source)
+    assert module.depth_taught
+    module.data.target_labels = None
+    assert not module.depth_taught
