@@ -18,7 +18,8 @@ from famda_ros.errors import FamdaError
 from famda_ros.files import write_atomically
 from famda_ros.student.label_space import IGNORE, LabelSpace, get_label_space, reference
 from famda_train.annotate.history import History
-from famda_train.annotate.painting import Painted, accept, click, cut, next_pieces, stroke, unlabelled
+from famda_train.annotate.painting import Painted, accept, click, cut, next_pieces, stroke, taken, unlabelled
+from famda_train.annotate.splitting import Splitter
 from famda_train.annotate.suggestions import Suggestions, most_informative_first
 from famda_train.datasets.frame_folder import FrameFolder, read_info
 from famda_train.label_store.label_store import LabelStore
@@ -42,13 +43,16 @@ class FrameState:
     Attributes:
         labels: uint8 [H, W] train ids; 255 = not labelled.
         suggestion: uint8 [H, W], what the student says; 255 = nothing.
-        pieces: int32 [H, W], what the next click takes.
+        pieces: int32 [H, W], what the next click takes; where one was before and a decoder splits, see
+            :meth:`Annotator.part`.
+        split: bool [H, W], where that is.
         undo, redo: whether there is a step back, and forth.
     """
 
     labels: np.ndarray
     suggestion: np.ndarray
     pieces: np.ndarray
+    split: np.ndarray
     undo: bool
     redo: bool
 
@@ -110,6 +114,7 @@ class Annotator:
         model: student file that fills in first; None = nobody does.
         stems: these frames alone, in this order; () = all, most informative first.
         progress: called with (what is done, done, in all).
+        splitter: what splits masks at further clicks; None = superpixels do.
 
     Attributes:
         frames: places of the shown frames in the folder, in the order in which they are shown.
@@ -122,9 +127,10 @@ class Annotator:
         model: str | Path | None = None,
         stems: Sequence[str] = (),
         progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+        splitter: Splitter | None = None,
     ):
         assert data.label_space is not None
-        self.data, self._masks, self.space = data, masks, data.label_space
+        self.data, self._masks, self._splitter, self.space = data, masks, splitter, data.label_space
         self.history = History(data.path)
         self._suggestions = (
             None if model is None else Suggestions(data, model, self.space, lambda *n: progress('suggestions', *n))
@@ -148,6 +154,7 @@ class Annotator:
             'folder': str(self.data.path),
             'space': _described(self.space),
             'masks': 'superpixels' if self._masks is None else self._masks.path.name,
+            'splitter': None if self._splitter is None else self._splitter.name,
             'suggested': self._suggestions is not None,
             'frames': [{'stem': stem, 'labelled': self.history.labelled_share(stem)} for stem in stems],
         }
@@ -175,6 +182,22 @@ class Annotator:
         with self._writing:
             return self._state(index, levels, self._painted(index, levels))
 
+    def part(self, index: int, values: Mapping[str, Any]) -> np.ndarray:
+        """Return bool [H, W], what the next click on a place takes.
+
+        Args:
+            index: of the shown frame.
+            values: {x, y}, of a pixel.
+
+        Raises:
+            BadAction: no such pixel.
+        """
+        levels = self._levels(index)
+        x, y = _place(values, *levels.shape[1:])
+        masks = self._masks_at(index, levels, x, y)
+        with self._writing:
+            return taken(levels, self._painted(index, levels), x, y, masks=masks)[0]
+
     def act(self, index: int, action: str, values: Mapping[str, Any]) -> FrameState:
         """Change the labels of a frame; they are on disk when this returns.
 
@@ -189,14 +212,18 @@ class Annotator:
         """
         levels, stem = self._levels(index), self._stem(index)
         height, width = levels.shape[1:]
+        masks = None
+        if action == 'click':
+            x, y = _place(values, height, width)
+            label, whole = self._label(values), values.get('whole') is True
+            masks = None if whole else self._masks_at(index, levels, x, y)  # others write while it is asked
         with self._writing:
             painted = self._painted(index, levels)
             if action in ('undo', 'redo'):
                 self.history.move(stem, -1 if action == 'undo' else 1)
                 return self._state(index, levels, self._painted(index, levels))
             if action == 'click':
-                x, y = (_number(values, key, 0, size - 1) for key, size in (('x', width), ('y', height)))
-                painted = click(levels, painted, int(x), int(y), self._label(values), values.get('whole') is True)
+                painted = click(levels, painted, x, y, label, whole, masks)
             elif action == 'stroke':
                 points = _points(values.get('points'), width, height)
                 painted = stroke(painted, points, _number(values, 'radius', 0.5, MOST_RADIUS), self._label(values))
@@ -207,7 +234,17 @@ class Annotator:
             else:
                 raise BadAction(f"there is no action '{action}'")
             self.history.add(stem, action, painted)
+            if action == 'click' and self._splitter is not None:  # the next click may split
+                self._splitter.look_at(index, lambda: self.image(index))
             return self._state(index, levels, painted)
+
+    def _masks_at(self, index: int, levels: np.ndarray, x: int, y: int) -> np.ndarray | None:
+        """Return what the decoder finds at a pixel that a click has taken; None = it is not to be asked."""
+        if self._splitter is None:
+            return None
+        with self._writing:
+            clicks = self._painted(index, levels).clicks
+        return self._splitter.masks(index, lambda: self.image(index), x, y) if clicks[y, x] else None
 
     def _label(self, values: Mapping[str, Any]) -> int:
         label = values.get('label')
@@ -227,7 +264,8 @@ class Annotator:
     def _state(self, index: int, levels: np.ndarray, painted: Painted) -> FrameState:
         suggestion = self._suggestion(index, *levels.shape[1:])
         back, forth = (self.history.can_move(self._stem(index), by) for by in (-1, 1))
-        return FrameState(painted.labels, suggestion, next_pieces(levels, painted), back, forth)
+        split = (painted.clicks > 0) & (self._splitter is not None)
+        return FrameState(painted.labels, suggestion, next_pieces(levels, painted), split, back, forth)
 
     def _suggestion(self, index: int, height: int, width: int) -> np.ndarray:
         if self._suggestions is None:
@@ -270,6 +308,11 @@ def _number(values: Mapping[str, Any], key: str, least: float, most: float) -> f
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
         raise BadAction(f'{key} must be {least:g} to {most:g}, not {value!r}')
     return value
+
+
+def _place(values: Mapping[str, Any], height: int, width: int) -> tuple[int, int]:
+    """Return column and row of a pixel."""
+    return int(_number(values, 'x', 0, width - 1)), int(_number(values, 'y', 0, height - 1))
 
 
 def _points(values: Any, width: int, height: int) -> list[tuple[float, float]]:

@@ -3,7 +3,8 @@
 """What a click, a stroke and an accepted suggestion make of a frame's labels: pure functions on arrays.
 
 A click takes the whole mask at its place (as LabOR, arXiv 2108.05570, shows, a few such places an image come near full
-labels).  A further click on the same mask takes a superpixel inside it, a third one a smaller superpixel.
+labels).  A further click on the same mask takes what a decoder finds at its place inside it (Segment Anything,
+arXiv 2304.02643); without one, or where that finds no part, a superpixel, and at the third click a smaller one.
 """
 from __future__ import annotations
 
@@ -21,6 +22,9 @@ WHOLE = Felzenszwalb(scale=100, min_size=100)
 """In place of masks where there is no mask."""
 SPLITS = Felzenszwalb(scale=30, min_size=40), Felzenszwalb(scale=8, min_size=12)
 """What a mask falls apart into at the second click, and at the third."""
+
+LARGEST_PART, SMALLEST_PART = 0.9, 12
+"""A part of a mask has at most this share of the pixels that it is split from, and at least so many pixels."""
 
 MOST_PIXELS = 300_000
 """Superpixels of a larger image are those of a smaller copy: a frame is there within a second."""
@@ -82,7 +86,7 @@ def _numbered(ids: np.ndarray) -> np.ndarray:
 
 
 def next_pieces(levels: np.ndarray, painted: Painted) -> np.ndarray:
-    """Return int32 [H, W], the id of the piece that the next click on a pixel takes.
+    """Return int32 [H, W], the id of the piece that the next click on a pixel takes where no decoder splits.
 
     Args:
         levels: of :func:`cut`.
@@ -92,20 +96,56 @@ def next_pieces(levels: np.ndarray, painted: Painted) -> np.ndarray:
     return np.take_along_axis(levels, level[None], 0)[0]
 
 
-def click(levels: np.ndarray, painted: Painted, x: int, y: int, label: int, whole: bool = False) -> Painted:
-    """Give the piece at a place a class.
+def taken(
+    levels: np.ndarray, painted: Painted, x: int, y: int, whole: bool = False, masks: np.ndarray | None = None
+) -> tuple[np.ndarray, int]:
+    """Return what a click on a place takes.
 
     Args:
         levels: of :func:`cut`.
         painted: what is labelled.
         x, y: column and row of a pixel.
-        label: train id; 255 takes the label away.
         whole: take the whole mask, even if it was split.
+        masks: bool [M, H, W], what a decoder finds at this pixel; None = superpixels split.
+
+    Returns:
+        (bool [H, W], how many clicks will have taken these pixels, one inside the other).
     """
-    level = 0 if whole else min(int(painted.clicks[y, x]), len(levels) - 1)
-    piece = levels[level] == levels[level, y, x]
+    before = 0 if whole else int(painted.clicks[y, x])
+    if before == 0:
+        return levels[0] == levels[0, y, x], 1
+    if masks is not None and (part := _part(levels, painted, x, y, masks)) is not None:
+        return part, min(before + 1, 255)
+    level = min(before, len(levels) - 1)
+    return (levels[level] == levels[level, y, x]) & (painted.clicks >= level), level + 1
+
+
+def _part(levels: np.ndarray, painted: Painted, x: int, y: int, masks: np.ndarray) -> np.ndarray | None:
+    """Return the smallest of some masks inside what was taken as the pixel was, with its label; None = there is none.
+
+    The smallest, since a model's larger answers are often the mask that is to be split, and what lies around it.
+    """
+    inside = levels[0] == levels[0, y, x]
+    inside &= (painted.labels == painted.labels[y, x]) & (painted.clicks == painted.clicks[y, x])
+    parts = [mask & inside for mask in masks if mask[y, x]]
+    sizes = [int(part.sum()) for part in parts]
+    good = [place for place, size in enumerate(sizes) if SMALLEST_PART <= size <= LARGEST_PART * inside.sum()]
+    return parts[min(good, key=sizes.__getitem__)] if good else None
+
+
+def click(
+    levels: np.ndarray, painted: Painted, x: int, y: int, label: int, whole: bool = False,
+    masks: np.ndarray | None = None,
+) -> Painted:  # fmt: skip
+    """Give what a click on a place takes a class.
+
+    Args:
+        levels, painted, x, y, whole, masks: as of :func:`taken`.
+        label: train id; 255 takes the label away.
+    """
+    piece, clicked = taken(levels, painted, x, y, whole, masks)
     labels, clicks = painted.labels.copy(), painted.clicks.copy()
-    labels[piece], clicks[piece] = label, level + 1
+    labels[piece], clicks[piece] = label, clicked
     return Painted(labels, clicks)
 
 

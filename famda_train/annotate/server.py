@@ -11,6 +11,7 @@ import asyncio
 import base64
 import json
 import logging
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -109,6 +110,11 @@ def build_app(annotator: Annotator, port: int) -> web.Application:
         state = await asyncio.to_thread(annotator.state, index_of(request))
         return web.json_response(_shown(state) | {'suggestion': _encoded(state.suggestion)})
 
+    async def part(request: web.Request) -> web.StreamResponse:
+        values = {key: int(text) for key, text in request.query.items() if re.fullmatch(r'[0-9]{1,9}', text)}
+        taken = await asyncio.to_thread(annotator.part, index_of(request), values)
+        return web.json_response({'part': _encoded(taken.astype(np.uint8))})
+
     async def act(request: web.Request) -> web.StreamResponse:
         if request.content_type != 'application/json':
             raise BadAction('an action is application/json')
@@ -128,6 +134,7 @@ def build_app(annotator: Annotator, port: int) -> web.Application:
     app.router.add_get(r'/frames/{index:\d{1,9}}', frame)
     app.router.add_get(r'/frames/{index:\d{1,9}}/image', image)
     app.router.add_get(r'/frames/{index:\d{1,9}}/thumbnail', thumbnail)
+    app.router.add_get(r'/frames/{index:\d{1,9}}/part', part)
     app.router.add_post(r'/frames/{index:\d{1,9}}/{action:[a-z]+}', act)
     return app
 
@@ -173,6 +180,7 @@ def _shown(state: FrameState) -> dict[str, Any]:
         'height': height,
         'labels': _encoded(state.labels),
         'pieces': _encoded((ids & 255).astype(np.uint8)),
+        'split': _encoded(state.split.astype(np.uint8)),
         'undo': state.undo,
         'redo': state.redo,
         'labelled': state.labelled,

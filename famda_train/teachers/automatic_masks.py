@@ -5,7 +5,7 @@
 The work is done by segment-anything's own generator (Kirillov et al., Segment Anything, 2023):
 a grid of points on the image and on layers of overlapping crops, filters on predicted IoU and
 stability, non-maximum suppression of boxes.  A model that is not segment-anything's takes part
-as a :class:`PointPredictor`.
+as a :class:`PointPredictor`.  Both also say what a single point lies on: :class:`PointMasks`.
 """
 from __future__ import annotations
 
@@ -153,6 +153,36 @@ class _Generator(SamAutomaticMaskGenerator):
         return data
 
 
+class PointMasks:
+    """What a single point lies on, in one image at a time: the decoder without the generator's grid and filters.
+
+    Args:
+        predictor: segment-anything's, or a :class:`PointPredictor`.
+        device, precision: device that the model runs on, and its precision.
+    """
+
+    def __init__(self, predictor: Any, device: torch.device, precision: Precision):
+        self._predictor, self._device, self._precision = predictor, device, precision
+        self._size = (0, 0)
+
+    def look_at(self, image: np.ndarray) -> None:
+        """Encode an image, uint8 [H, W, 3] RGB: the slow half, once an image."""
+        self._size = image.shape[:2]
+        with torch.inference_mode(), autocast(self._device, self._precision):
+            self._predictor.set_image(image)
+
+    def at(self, x: int, y: int) -> np.ndarray:
+        """Return bool [M, H, W], the masks of different extent at a pixel of the image that was looked at last."""
+        predictor, device = self._predictor, self._predictor.device
+        point = torch.as_tensor(predictor.transform.apply_coords(np.array([[x, y]], float), self._size))
+        on_it = torch.ones((1, 1), dtype=torch.int, device=device)
+        with torch.inference_mode(), autocast(self._device, self._precision):
+            logits = predictor.predict_torch(
+                point[:, None].float().to(device), on_it, multimask_output=True, return_logits=True
+            )[0]
+        return (logits[0] > predictor.model.mask_threshold).cpu().numpy()
+
+
 class AutomaticMasks:
     """Image → segments: the generator's masks, near-duplicates removed, painted by area.
 
@@ -162,6 +192,9 @@ class AutomaticMasks:
         points_per_batch: points that are decoded at a time; halved where GPU memory does not suffice.
         device, precision: device that the model runs on, and its precision.
         what: runs, for messages.
+
+    Attributes:
+        pointer: the same model, asked for single points.
     """
 
     def __init__(
@@ -176,6 +209,7 @@ class AutomaticMasks:
         self._settings, self._device, self._precision = settings, device, precision
         self._generator = _Generator(model, **settings.of_generator())
         self._generator.predictor = model if isinstance(model, PointPredictor) else _SamPredictor(model)
+        self.pointer = PointMasks(self._generator.predictor, device, precision)
         self._batch = FittingBatch(points_per_batch, what, OUT_OF_MEMORY_ADVICE)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:

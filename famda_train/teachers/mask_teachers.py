@@ -15,7 +15,8 @@ class MaskTeacher(Protocol):
     """What a mask teacher offers.
 
     One that needs more than the image has a method ``read(dataset, index)`` besides, which returns
-    the same and is called instead: ground truth.
+    the same and is called instead: ground truth.  One that segments what one points at has an attribute
+    ``pointer`` besides, a :class:`~famda_train.teachers.automatic_masks.PointMasks`.
     """
 
     identity: dict[str, Any]

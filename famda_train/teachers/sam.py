@@ -58,6 +58,7 @@ class SamMasks:
         precision = choose_precision(precision, place)
         model = load_sam(checkpoint).to(place)
         self._segment = AutomaticMasks(model, settings, points_per_batch, place, precision, "mask teacher 'sam'")
+        self.pointer = self._segment.pointer
         self.identity: dict[str, Any] = {
             'name': 'sam',
             'kind': 'segments',

@@ -68,6 +68,7 @@ class OnnxSamMasks:
         self._segment = AutomaticMasks(
             predictor, settings, points_per_batch, predictor.device, 'fp32', "mask teacher 'sam-onnx'"
         )
+        self.pointer = self._segment.pointer
         self.identity: dict[str, Any] = {
             'name': 'sam-onnx',
             'kind': 'segments',

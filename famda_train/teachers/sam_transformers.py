@@ -65,6 +65,7 @@ class TransformersSamMasks:
         folder = find_model(model, revision)
         predictor = load_predictor(folder, place)
         self._segment = AutomaticMasks(predictor, settings, points_per_batch, place, precision, "mask teacher 'sam2'")
+        self.pointer = self._segment.pointer
         self.identity: dict[str, Any] = {
             'name': 'sam2',
             'kind': 'segments',

@@ -2,11 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 'use strict';
 
-const UNLABELLED = 255, LABELLED_ALPHA = 150, SUGGESTED_ALPHA = 55, HATCH = 8, STEP = 8;
+const UNLABELLED = 255, LABELLED_ALPHA = 150, SUGGESTED_ALPHA = 55, HATCH = 8, STEP = 8, REST_MS = 100;
 const $ = id => document.getElementById(id);
 const image = $('image'), labels = $('labels'), hover = $('hover');
 let session, index = -1, frame = null, label = 0, tool = 'mask', suggested = true, zoom = 0;
 let cursor = null, pointed = -1, line = null, queue = Promise.resolve(), loads = 0;
+let part = {at: -1, pixels: null}, resting = 0;  // what the decoder would take at a pixel; null: not known yet
 
 function say(state, text) {
   document.body.dataset.state = state;
@@ -41,6 +42,7 @@ const lowBytes = words => words.map(word => word & 0xffffff);
 
 async function decoded(read) {
   const found = {...read, labels: lowByte(await pixels(read.labels)), pieces: lowBytes(await pixels(read.pieces))};
+  found.split = lowByte(await pixels(read.split));
   if (read.suggestion) found.suggestion = lowByte(await pixels(read.suggestion));
   return found;
 }
@@ -68,6 +70,7 @@ async function open(place) {
     if (load !== loads) return;
     coming.delete(place);  // it changes from now on
     [index, frame, cursor, pointed, line] = [place, read, null, -1, null];
+    clearTimeout(resting);
     for (const canvas of [image, labels, hover]) [canvas.width, canvas.height] = [frame.width, frame.height];
     image.getContext('2d').drawImage(picture, 0, 0, frame.width, frame.height);
     location.replace(`#${session.frames[place].stem}`);
@@ -120,6 +123,7 @@ function show() {
     }
   labels.getContext('2d').putImageData(picture, 0, 0);
   pointed = -1;
+  part = {at: -1, pixels: null};
   point();
   const shares = session.frames.map(one => one.labelled);
   session.frames.forEach((one, place) => {
@@ -136,26 +140,46 @@ function show() {
 
 function point() {
   const {width, height, pieces} = frame, context = hover.getContext('2d');
-  const at = cursor && Math.floor(cursor.y) * width + Math.floor(cursor.x);
-  const piece = cursor && tool === 'mask' ? pieces[at] : -1;
-  if (tool !== 'mask' || piece !== pointed) {
+  const at = cursor && Math.floor(cursor.y) * width + Math.floor(cursor.x), inMask = cursor && tool === 'mask';
+  const splits = inMask && frame.split[at] > 0;
+  if (splits && part.at !== at) look(at);
+  const known = splits ? part.pixels : pieces, piece = !inMask || !known ? -1 : splits ? 1 : pieces[at];
+  const what = splits ? `${at} ${Boolean(known)}` : piece;
+  if (tool !== 'mask' || what !== pointed) {
     const picture = new ImageData(width, height), words = new Uint32Array(picture.data.buffer);
     if (piece >= 0)
-      for (let i = 0; i < pieces.length; i++)
-        if (pieces[i] === piece) {
-          const inside = pieces[i - 1] === piece && pieces[i + 1] === piece && pieces[i - width] === piece
-            && pieces[i + width] === piece;
+      for (let i = 0; i < known.length; i++)
+        if (known[i] === piece) {
+          const inside = known[i - 1] === piece && known[i + 1] === piece && known[i - width] === piece
+            && known[i + width] === piece;
           words[i] = inside ? 0x46ffffff : 0xffffffff;
         }
     context.putImageData(picture, 0, 0);
-    pointed = piece;
+    pointed = what;
   }
   if (cursor) {
     const id = frame.labels[at], classes = session.space.classes, hint = frame.suggestion[at];
     $('pointed').textContent = id !== UNLABELLED ? classes[id]
       : hint !== UNLABELLED ? `${classes[hint]} (suggested)` : 'not labelled';
+    if (splits && !known) $('pointed').textContent += ` · ${session.splitter} looks for a part`;
     if (tool !== 'mask') brush(context);
   }
+}
+
+// Asks what the decoder would take, once the pointer rests.
+function look(at) {
+  const place = index, asked = {at, pixels: null};
+  part = asked;
+  clearTimeout(resting);
+  resting = setTimeout(async () => {
+    try {
+      const read = await ask(`/frames/${place}/part?x=${at % frame.width}&y=${Math.floor(at / frame.width)}`);
+      asked.pixels = lowByte(await pixels(read.part));
+      if (part === asked && place === index) point();
+    } catch (error) {
+      if (part === asked) say('error', error.message);
+    }
+  }, REST_MS);
 }
 
 function brush(context) {
@@ -309,7 +333,8 @@ async function begin() {
   } catch (error) {
     return say('error', error.message);
   }
-  $('folder').textContent = `${session.folder} · ${session.space.name} · ${session.masks}`;
+  const splitter = session.splitter ? `decoder of ${session.splitter}` : 'superpixels';
+  $('folder').textContent = `${session.folder} · ${session.space.name} · ${session.masks}, split by ${splitter}`;
   session.space.classes.forEach((name, number) => {
     const button = document.createElement('button'), color = document.createElement('i');
     const text = document.createElement('span'), key = document.createElement('kbd');

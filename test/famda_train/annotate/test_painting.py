@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from famda_ros.student.label_space import IGNORE
-from famda_train.annotate.painting import accept, click, cut, next_pieces, stroke, unlabelled
+from famda_train.annotate.painting import accept, click, cut, next_pieces, stroke, taken, unlabelled
 from famda_train.world import render
 
 WIDTH, HEIGHT = 128, 64
@@ -76,6 +76,50 @@ def test_the_piece_that_is_shown_is_the_one_that_is_taken(image):
         assert np.array_equal(shown == shown[y, x], (after.labels != painted.labels) | (shown == shown[y, x]))
         assert (after.labels[shown == shown[y, x]] == number % 5).all()
         painted = after
+
+
+def box(left, top, right, bottom):
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[top:bottom, left:right] = True
+    return mask
+
+
+def test_a_further_click_takes_what_a_decoder_finds_inside_the_mask(image):
+    """The smallest of its masks; the next click takes a superpixel of that, and what has another class stays."""
+    levels, segments = cut(image, halves()), halves()
+    everything, large, small = box(0, 0, WIDTH, HEIGHT), box(30, 10, 90, 40), box(35, 15, 50, 30)
+    masks, point = np.stack([large, everything, small]), (40, 20)
+    blank = unlabelled(HEIGHT, WIDTH)
+    once = click(levels, blank, *point, 0, masks=masks)
+    assert np.array_equal(once.labels == 0, segments == 1)  # the first click asks nobody
+    twice = click(levels, once, *point, 1, masks=masks)
+    assert np.array_equal(twice.labels == 1, small) and np.array_equal(twice.labels != IGNORE, segments == 1)
+    thrice = click(levels, twice, *point, 2, masks=masks)
+    assert thrice.labels[20, 40] == 2 and not ((thrice.labels == 2) & ~small).any()
+    assert np.array_equal(click(levels, thrice, *point, 3, whole=True, masks=masks).labels == 3, segments == 1)
+    beside = click(levels, twice, 40, 32, 3, masks=large[None])
+    assert np.array_equal(beside.labels == 3, large & (segments == 1) & ~small)
+
+
+def test_where_a_decoder_finds_no_part_a_superpixel_is_taken(image):
+    levels = cut(image, halves())
+    once = click(levels, unlabelled(HEIGHT, WIDTH), 20, 40, 0)
+    for mask in (box(0, 0, 0, 0), box(0, 0, WIDTH, HEIGHT), box(19, 39, 21, 41), box(30, 30, 50, 50)):
+        with_it = click(levels, once, 20, 40, 1, masks=mask[None])
+        assert np.array_equal(with_it.labels, click(levels, once, 20, 40, 1).labels)
+
+
+def test_superpixels_of_a_part_do_not_leave_it(image):
+    """Parts of a decoder cross superpixels; what is shown is what is taken all the same."""
+    levels, painted, rng = cut(image, halves()), unlabelled(HEIGHT, WIDTH), np.random.default_rng(1)
+    painted = click(levels, painted, 20, 20, 0)
+    painted = click(levels, painted, 20, 20, 1, masks=box(11, 13, 50, 47)[None])
+    for _ in range(20):
+        x, y = int(rng.integers(11, 50)), int(rng.integers(13, 47))
+        piece, clicked = taken(levels, painted, x, y)
+        shown = next_pieces(levels, painted)
+        assert clicked == 3 and piece[y, x] and not (piece & ~box(11, 13, 50, 47)).any()
+        assert np.array_equal(piece, shown == shown[y, x])
 
 
 def test_a_stroke_is_a_round_line():

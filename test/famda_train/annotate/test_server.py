@@ -11,11 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from browser import open_page, texts
+from small_sam import small_sam
 
 from famda_ros.student.label_space import FLAT7, IGNORE
+from famda_train.annotate.painting import click as clicked
+from famda_train.annotate.painting import cut, taken, unlabelled
+from famda_train.annotate.splitting import choose_splitter
 from famda_train.datasets.frame_folder import FrameFolder, read_png
 from famda_train.datasets.render_to_disk import write_frames
+from famda_train.label_store.label_store import LabelStore
 from famda_train.world import render
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -156,6 +162,46 @@ def test_three_frames_and_a_kill_in_the_middle(frames, chromium):
     assert [data.has_at('labels', named[name]) for name in (first, second, third)] == [True] * 3
     assert sum(data.has_at('labels', place) for place in range(FRAMES)) == 3
     assert np.array_equal(data.labels(named[first]), drawn)
+
+
+def test_a_second_click_takes_the_part_that_the_decoder_finds(frames, chromium, tmp_path):
+    """segment-anything's decoder, with toy weights, on a frame of one mask; hovering shows what a click takes."""
+    torch.save(small_sam().state_dict(), tmp_path / 'sam.pth')
+    options = {'checkpoint': str(tmp_path / 'sam.pth'), 'device': 'cpu'}
+    whole = np.ones((HEIGHT, WIDTH), np.uint16)
+    image = FrameFolder(frames).image(0)
+    with LabelStore.create(frames, 'masks', {'name': 'one', 'kind': 'segments'}).locked() as store:
+        store.write_segments('000000', whole)
+    levels, splitter = cut(image, whole), choose_splitter(None, 'sam', options)
+    once = clicked(levels, unlabelled(HEIGHT, WIDTH), 0, 0, ROAD)
+    found = {}
+    for x, y in [(x, y) for y in range(20, HEIGHT, 25) for x in range(20, WIDTH, 30)]:
+        part, _ = taken(levels, once, x, y, masks=splitter.masks(0, lambda: image, x, y))
+        if not np.array_equal(part, taken(levels, once, x, y)[0]):
+            found[x, y] = part
+    assert len(found) > 3  # random weights find something of their own at some places
+    (x, y), part = next(iter(found.items()))
+    words = [f'--decoder-options.{name}={value}' for name, value in options.items()]
+    with program(frames, '--stems', '000000', '--decoder', 'sam', *words) as (_, address):
+        with open_page(chromium, address) as opened:
+            page = opened.page
+            page.wait_for_selector(SAVED)
+            assert page.locator('#folder').inner_text().endswith('masks-one, split by decoder of sam')
+            press(page, str(ROAD + 1))
+            click(page, x, y)
+            assert (labels(frames, '000000') == ROAD).all()
+            press(page, str(NATURE + 1))
+            page.wait_for_function('() => !document.getElementById("pointed").textContent.includes("looks for a part")')
+            shown = """([width, height]) => [...document.getElementById('hover').getContext('2d')
+                .getImageData(0, 0, width, height).data].filter((_, i) => i % 4 === 3)"""
+            alpha = np.reshape(page.evaluate(shown, [WIDTH, HEIGHT]), (HEIGHT, WIDTH))
+            assert np.array_equal(alpha > 0, part)
+            click(page, x, y)
+            assert np.array_equal(labels(frames, '000000') == NATURE, part)
+            press(page, 'Control+z')
+            assert (labels(frames, '000000') == ROAD).all() and not opened.complaints
+        for wrong in ('', '?x=3', f'?x={WIDTH}&y=0', '?x=-1&y=0', '?x=a&y=1'):
+            assert ask(address, 'GET', f'/frames/0/part{wrong}')[0] == 400, wrong
 
 
 def ask(address, method, path, headers=None, body=None):

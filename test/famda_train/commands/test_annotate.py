@@ -38,6 +38,9 @@ def test_nothing_is_written_over(tmp_path, capsys):
     (['--space', 'flat7', '--model', 'missing.onnx'], 'missing.onnx'),
     (['--space', 'flat7', '--stems', 'x'], "no frame 'x'"),
     (['--space', 'flat7', '--port', '99999'], 'cannot listen to port 99999'),
+    (['--space', 'flat7', '--decoder', 'sam'], 'give it too'),
+    (['--space', 'flat7', '--decoder', 'felzenszwalb'], "'felzenszwalb' has no decoder"),
+    (['--space', 'flat7', '--decoder-options.device', 'cpu'], 'name it with --decoder'),
 ])  # fmt: skip
 def test_what_cannot_be_is_one_sentence(tmp_path, capsys, options, reason):
     folder = write_street(tmp_path / 'here', 'day', 1, truth=False)
