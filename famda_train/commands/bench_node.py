@@ -11,7 +11,6 @@ from famda_ros.errors import FamdaError
 
 POSITIONALS = ()
 HAS_RESULT = True
-TABLE_WIDTH = 120
 
 
 def run(
@@ -65,9 +64,9 @@ def run(
 
 def print_result(result: dict[str, Any]) -> None:
     """Print rows and headlines."""
-    from rich.console import Console
     from rich.table import Table
 
+    from famda_train.commands.outputs import table_console
     from famda_train.evaluation.machine import environment_line
 
     table = Table('threads', 'camera')
@@ -80,9 +79,7 @@ def print_result(result: dict[str, Any]) -> None:
             _spread(row['overhead_ms']), _spread(row['end_to_end_ms']),
             f'{row["cpu_percent"]:.0f}', f'{row["rss_mb"]:.0f}',
         )  # fmt: skip
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = TABLE_WIDTH
+    console = table_console()
     console.print(table)
     console.print('spreads are medians and 99th percentiles')
     for row in result['rows']:

@@ -11,7 +11,6 @@ from famda_ros.errors import FamdaError
 
 POSITIONALS = ()
 HAS_RESULT = True
-TABLE_WIDTH = 120
 
 
 def run(
@@ -76,9 +75,9 @@ def run(
 
 def print_result(result: dict[str, Any]) -> None:
     """Print rows and ratios."""
-    from rich.console import Console
     from rich.table import Table
 
+    from famda_train.commands.outputs import table_console
     from famda_train.evaluation.machine import environment_line
 
     table = Table('network', 'precision', 'provider')
@@ -90,9 +89,7 @@ def print_result(result: dict[str, Any]) -> None:
             row['name'], row['precision'], row['provider'], str(row['threads']), f'{row["height"]}x{row["width"]}',
             f'{row["network_ms"]:.1f}', f'{row["total_ms"]:.1f}', f'{low:.1f} to {high:.1f}', f'{row["cpu_ms"]:.1f}',
         )  # fmt: skip
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = TABLE_WIDTH
+    console = table_console()
     console.print(table)
     for threads, values in result['ratios_by_threads'].items():
         ratios = ', '.join(f'{name} {value:.2f}' for name, value in values.items())

@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Files that commands write at the end of long work."""
+"""What commands print and write at the end of long work."""
 from __future__ import annotations
 
 import errno
@@ -8,9 +8,15 @@ import os
 import shlex
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from famda_ros.errors import FamdaError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+TABLE_WIDTH = 120
+"""Characters of a line of a table that goes to no terminal."""
 
 
 def check_output_file(path: str | Path) -> None:
@@ -46,6 +52,16 @@ def command_line(verb: str, *words: str, **options: Any) -> str:
     """Return a command as it is typed; options that are None are left out."""
     given = (f'--{name}={value}' for name, value in options.items() if value is not None)
     return shlex.join(['famda', verb, *words, *given])
+
+
+def table_console() -> Console:
+    """Return what prints tables: as wide as the terminal; in a pipe or a file :data:`TABLE_WIDTH` characters."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = TABLE_WIDTH
+    return console
 
 
 def check_nothing_is_replaced(path: str | Path, overwrite: bool, option: str = '--out') -> None:
