@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +176,29 @@ class PerceptionClient:
 
     def send(self, array: np.ndarray, stamp_ns: int, topic: str = 'image', encoding: str = 'rgb8') -> None:
         self.publisher(Image, topic).publish(fill_image(Image(), array, encoding, header(stamp_ns)))
+
+    def outputs_of(self, image: np.ndarray, topics: Iterable[str], info: CameraInfo | None = None) -> dict[str, Any]:
+        """Send an image, and its calibration, until all topics answer it; return the newest messages of one stamp."""
+        infos = self.publisher(CameraInfo, 'camera_info')
+        self.publisher(Image, 'image')
+        self.wait_for(lambda: self.subscribers() and self.subscribers('camera_info'), 10, 'the node to listen')
+        outputs: dict[str, Any] = {}
+
+        def answered() -> bool:
+            stamp = time.time_ns()
+            if info is not None:
+                info.header = header(stamp)
+                infos.publish(info)
+            self.send(image, stamp)
+            time.sleep(0.1)
+            by_stamp = {topic: {stamp_of(m): m for m in list(self.answers[topic])} for topic in topics}
+            complete = set.intersection(*map(set, by_stamp.values()))
+            if len(complete) > 2:
+                outputs.update({topic: messages[max(complete)] for topic, messages in by_stamp.items()})
+            return bool(outputs)
+
+        self.wait_for(answered, 20, 'outputs')
+        return outputs
 
     def listen(self, *topics: str) -> None:
         """Subscribe to outputs; a topic may be in a camera's namespace."""

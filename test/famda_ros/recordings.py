@@ -162,9 +162,9 @@ def encoded(number: int, suffix: str = '.jpg') -> bytes:
     return cv2.imencode(suffix, cv2.cvtColor(picture(number), cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
-def write_video(path: Path, frames: int = FRAMES) -> Path:
-    """Write a lossless video at 5 frames a second (FFV1)."""
-    video = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*'FFV1'), 5, (WIDTH, HEIGHT))
+def write_video(path: Path, frames: int = FRAMES, codec: str = 'FFV1') -> Path:
+    """Write a video at 5 frames a second; FFV1 is lossless."""
+    video = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*codec), 5, (WIDTH, HEIGHT))
     for number in range(frames):
         video.write(cv2.cvtColor(picture(number), cv2.COLOR_RGB2BGR))
     video.release()

@@ -12,7 +12,7 @@ from tiny_student import FOCAL, HEIGHT, WIDTH, save_tiny, tiny_card
 
 pytest.importorskip('rclpy', reason='no ROS 2: neither a distribution nor the wheels are installed')
 
-from perception_client import PerceptionClient, camera_info, header, stamp_of
+from perception_client import PerceptionClient, camera_info
 from sensor_msgs.msg import CameraInfo, Image, RegionOfInterest
 
 from famda_ros.messages.image_messages import image_to_array
@@ -23,25 +23,6 @@ from famda_train.world.render import render
 pytestmark = pytest.mark.timeout(90)
 
 TOPICS = MASK, DEPTH, POINTS, INFO = 'segmentation/mask', 'depth/image', 'depth/points', 'depth/camera_info'
-
-
-def ask(client, image, info):
-    """Send an image with its calibration until it is answered; return the answers on all topics."""
-    infos = client.publisher(CameraInfo, 'camera_info')
-    client.publisher(Image, 'image')
-    client.wait_for(lambda: client.subscribers('camera_info'), 10, 'the node to listen')
-    end = time.monotonic() + 15
-    while time.monotonic() < end:
-        stamp = time.time_ns()
-        info.header = header(stamp)
-        infos.publish(info)
-        client.send(image, stamp)
-        time.sleep(0.1)
-        answers = {topic: {stamp_of(m): m for m in list(client.answers[topic])} for topic in TOPICS}
-        complete = set.intersection(*map(set, answers.values()))
-        if len(complete) > 2:
-            return {topic: messages[max(complete)] for topic, messages in answers.items()}
-    raise AssertionError(f'no answer within 15 s: {client.process.output()}')
 
 
 @pytest.mark.parametrize(('scale', 'rectified'), [(1.0, False), (0.5, False), (0.5, True)])
@@ -61,7 +42,7 @@ def test_points_fall_on_their_pixels(tmp_path, monkeypatch, scale, rectified):
     points = {'points.stride': stride, 'points.edge_filter': 0.0}
     with PerceptionClient(tmp_path, 36, monkeypatch, model=model, output_scale=scale, **points) as client:
         client.listen(*TOPICS)
-        answer = ask(client, image, info)
+        answer = client.outputs_of(image, TOPICS, info)
         client.fresh_report()
         assert float(client.values()['camera_focal_px']) == (350 if rectified else 400)
     depth, labels = image_to_array(answer[DEPTH]), image_to_array(answer[MASK])
@@ -102,7 +83,7 @@ def test_street_world_depth_is_metric_with_twice_the_focal(tmp_path, monkeypatch
     info = camera_info(0, width, height, 2 * FOCAL)
     with PerceptionClient(tmp_path, 37, monkeypatch, model=model, **{'points.stride': 1}) as client:
         client.listen(*TOPICS)
-        answer = ask(client, image, info)
+        answer = client.outputs_of(image, TOPICS, info)
         client.fresh_report()
         assert float(client.values()['camera_focal_px']) == 2 * FOCAL
     depth = image_to_array(answer[DEPTH])

@@ -12,9 +12,8 @@ import random
 import shutil
 from pathlib import Path
 
-import cv2
 import pytest
-from recordings import FRAMES, HEIGHT, KINDS, WIDTH, picture, write_compressed
+from recordings import FRAMES, KINDS, picture, write_compressed, write_video
 
 from famda_ros.errors import FamdaError
 from famda_train.adapt.extract import extract
@@ -24,16 +23,11 @@ DAMAGES = int(os.environ.get('FAMDA_DAMAGES', '20'))
 MOST_FLIPS = 64
 
 
-def write_mp4(path: Path) -> Path:
-    """Write a video whose index stands at its end."""
-    video = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*'mp4v'), 5, (WIDTH, HEIGHT))
-    for number in range(FRAMES):
-        video.write(cv2.cvtColor(picture(number), cv2.COLOR_RGB2BGR))
-    video.release()
-    return path
-
-
-WRITERS = {**{name: write for name, (write, _) in KINDS.items()}, 'jpeg': write_compressed, 'video.mp4': write_mp4}
+WRITERS = {
+    **{name: write for name, (write, _) in KINDS.items()},
+    'jpeg': write_compressed,
+    'video.mp4': functools.partial(write_video, codec='mp4v'),  # its index stands at its end
+}
 KIND = 'another kind'
 """A file of a recording of another kind under this name: it may be whole."""
 LOSSY = ('jpeg', 'video.mp4')

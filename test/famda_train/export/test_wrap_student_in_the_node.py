@@ -14,9 +14,8 @@ from foreign_networks import HEIGHT, SPACE, WIDTH, foreign, photographs
 
 pytest.importorskip('rclpy', reason='no ROS 2: neither a distribution nor the wheels are installed')
 
-from perception_client import PerceptionClient, camera_info, header, stamp_of
+from perception_client import PerceptionClient, camera_info
 from rcl_interfaces.msg import ParameterType, ParameterValue
-from sensor_msgs.msg import CameraInfo, Image
 
 from famda_ros.messages.image_messages import image_to_array
 from famda_train.export.foreign_network import Normalisation
@@ -44,31 +43,6 @@ def own_answer(network, image, names):
     return onnxruntime.InferenceSession(network.SerializeToString()).run(list(names), feed)
 
 
-def ask(client, image, *topics, info=True):
-    """Send an image, and its calibration, until all topics answer it; return the newest messages of one stamp."""
-    infos = client.publisher(CameraInfo, 'camera_info')
-    client.publisher(Image, 'image')
-    client.wait_for(lambda: client.subscribers() and client.subscribers('camera_info'), 10, 'the node to listen')
-    answers = {}
-
-    def answered():
-        stamp = time.time_ns()
-        message = camera_info(stamp, WIDTH, HEIGHT, FOCAL)
-        message.header = header(stamp)
-        if info:
-            infos.publish(message)
-        client.send(image, stamp)
-        time.sleep(0.1)
-        by_stamp = {topic: {stamp_of(m): m for m in list(client.answers[topic])} for topic in topics}
-        complete = set.intersection(*map(set, by_stamp.values()))
-        if len(complete) > 2:
-            answers.update({topic: messages[max(complete)] for topic, messages in by_stamp.items()})
-        return bool(answers)
-
-    client.wait_for(answered, 20, 'answers')
-    return answers
-
-
 def topics_of(client):
     """Return the names of the topics that the node publishes; to be asked once it has answered, and is known."""
     return {name for name, _ in client.node.get_publisher_names_and_types_by_node('perception', '/')}
@@ -85,7 +59,9 @@ def test_with_depth_pixel_for_pixel(tmp_path, monkeypatch):
     points = {'points.stride': 1}
     with PerceptionClient(tmp_path, 11, monkeypatch, model=str(path), threads=1, **points) as client:
         client.listen(MASK, CONFIDENCE, DEPTH, POINTS)
-        answers = ask(client, image, MASK, CONFIDENCE, DEPTH, POINTS)
+        answers = client.outputs_of(
+            image, [MASK, CONFIDENCE, DEPTH, POINTS], camera_info(0, WIDTH, HEIGHT, FOCAL)
+        )
         client.fresh_report()
         assert client.values('model')['outputs'] == 'labels, confidence, depth'
         assert 'gives no' not in client.process.output() and topics_of(client) >= DEPTH_TOPICS
@@ -114,7 +90,7 @@ def test_masks_alone(tmp_path, monkeypatch):
     points = {'points.stride': 1}  # there are none, even so
     with PerceptionClient(tmp_path, 12, monkeypatch, model=str(path), threads=1, **points) as client:
         client.listen(MASK, 'segmentation/labels')
-        answers = ask(client, image, MASK, info=False)
+        answers = client.outputs_of(image, [MASK])
         topics = topics_of(client)
         assert '/segmentation/mask' in topics and not topics & {*DEPTH_TOPICS, '/segmentation/confidence'}
         client.fresh_report()
