@@ -33,7 +33,7 @@ from famda_train.datasets.frame_folder import FrameFolder
 from famda_train.datasets.render_to_disk import write_drive, write_frames
 from famda_train.datasets.street_world import StreetWorld
 from famda_train.demo.drives import drive_through, write_with_truth
-from famda_train.demo.report import write_report
+from famda_train.demo.report import render_report
 from famda_train.demo.robot import PROFILE, drive_and_swap, judge_swap
 from famda_train.demo.sabotage import SABOTAGE, write_shuffled
 from famda_train.demo.watch import watch_and_record
@@ -139,7 +139,7 @@ def run_demo(
         seed: of scenes, initialisation and sampling.
         size: how much is rendered and trained.
         bars: a running :class:`rich.progress.Progress`.
-        say: is told what happens, in a sentence each.
+        say: called with a sentence about each thing that happens.
         ros: whether a node is run; None = where rclpy is.
 
     Raises:
@@ -210,7 +210,8 @@ class _Demo:
         rows = picture_rows(self._checkpoints, FrameFolder(self._test), self._size.pictures)
         write_comparison(self._out / 'night.png', rows[:3], FLAT7)
         curves = learning_curves(logged_scalars(self._checkpoints['famda']))
-        write_report(self._out / 'report.html', results, rows, FLAT7, next_steps(self._out), curves)
+        page = render_report(results, rows, FLAT7, next_steps(self._out), curves)
+        write_atomically(self._out / 'report.html', page)
         write_atomically(self._out / 'results.json', json.dumps(results, indent=2) + '\n')
         self._progress.end()
         return results
@@ -315,14 +316,14 @@ class _Demo:
         perception = None
         if self._ros:
             successor = self._night if promoted else None
-            outcome, asked, refused = drive_and_swap(
+            outcome, swapped_after, refused = drive_and_swap(
                 self._robot, self._drive, self._answers, successor, self._size.swap_after
             )
             perception = _perception(outcome)
             left_out = left_out or refused
             if not left_out:
                 truth = np.load(self._truth)['labels']
-                swap = judge_swap(self._drive, self._answers, truth, self._day, self._night, asked)
+                swap = judge_swap(self._drive, self._answers, truth, self._day, self._night, swapped_after)
                 left_out = '' if swap.frames_after else 'the drive was over before the node had taken the new student'
             if not left_out:
                 deployment = {f'swapped_{key}' if key == 'without_drop' else key: v for key, v in asdict(swap).items()}

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from famda_ros.files import write_atomically
 from famda_ros.student.colorize import color_mask, overlay
 from famda_ros.student.label_space import LabelSpace
 from famda_train.evaluation.protocol import get_protocol
@@ -82,18 +81,6 @@ LIMITS = (
     'One seed, one run: other seeds give other numbers. FAMDA and the fair baseline take equally many steps, but a '
     'step of FAMDA costs more time.',
 )
-
-
-def write_report(
-    path: str | Path,
-    results: Mapping[str, Any],
-    rows: Sequence[Mapping[str, Any]],
-    space: LabelSpace,
-    next_steps: Sequence[tuple[str, str]] = (),
-    curves: Sequence[Curve] = (),
-) -> None:
-    """Write :func:`render_report` to ``path`` in one step."""
-    write_atomically(path, render_report(results, rows, space, next_steps, curves))
 
 
 def render_report(

@@ -33,7 +33,7 @@ class Swap:
     """What became of the masks of a drive on which students changed.
 
     Attributes:
-        without_drop: every frame was answered from when the swap was asked for until the next student had settled.
+        without_drop: every frame was answered from when the swap was requested until the next student had settled.
         frames_before, frames_after: answers of the first student, and of the next.
         miou_before, miou_after: percent, of what was published by each; None = nothing was.
         miou_day_after: percent, of what the first student says about the frames of the next.
@@ -60,15 +60,15 @@ def drive_and_swap(
         after: answers after which it is deployed.
 
     Returns:
-        What :func:`~famda_ros.harness.play_bag.play_through_node` returns; after how many answers the swap was asked
-        for; and why the node did not take it, '' = it did.
+        What :func:`~famda_ros.harness.play_bag.play_through_node` returns; after how many answers the swap was
+        requested; and why the node did not take it, '' = it did.
     """
     profile = (robot / f'{PROFILE}.yaml').absolute()
-    asked, refused = 0, ''
+    swapped_after, refused = 0, ''
 
     def swap(successor: Path, answered: int, env: Mapping[str, str]) -> None:
-        nonlocal asked, refused
-        asked = answered
+        nonlocal swapped_after, refused
+        swapped_after = answered
         deploy(successor, robot, PROFILE)
         words = [sys.executable, '-m', 'famda_train.commands.cli', 'node', 'profile', str(profile), '--node', NODE]
         done = subprocess.run(words, env=dict(env), capture_output=True, text=True, check=False)
@@ -79,10 +79,10 @@ def drive_and_swap(
     outcome = play_through_node(profile, drive, answers, timeout_s=NODE_S, meanwhile=meanwhile)
     if not (outcome['headers_equal'] and outcome['sizes_equal'] and outcome['encodings_equal']):
         raise FamdaError(f"the node's outputs do not match the images it was sent; compare '{drive}' with '{answers}'")
-    return outcome, asked, refused
+    return outcome, swapped_after, refused
 
 
-def judge_swap(drive: Path, answers: Path, truth: np.ndarray, day: Path, night: Path, asked: int) -> Swap:
+def judge_swap(drive: Path, answers: Path, truth: np.ndarray, day: Path, night: Path, swapped_after: int) -> Swap:
     """Find out which student gave each mask, and how good the masks were.
 
     Args:
@@ -90,7 +90,7 @@ def judge_swap(drive: Path, answers: Path, truth: np.ndarray, day: Path, night: 
         answers: bag of what the node has published.
         truth: uint8 [frames, H, W], true labels of the drive.
         day, night: the student before and the next one.
-        asked: after how many answers the next one was asked for.
+        swapped_after: after how many answers the next one was requested.
 
     Raises:
         FamdaError: a mask is of neither student, or one of the first comes after one of the next.
@@ -121,7 +121,7 @@ def judge_swap(drive: Path, answers: Path, truth: np.ndarray, day: Path, night: 
     first = givers.index(1) if 1 in givers else len(givers)
     before, after, stayed = (score.miou() if score.counts.any() else None for score in scores)
     return Swap(
-        without_drop=1 in givers and None not in givers[asked : first + SETTLED],
+        without_drop=1 in givers and None not in givers[swapped_after : first + SETTLED],
         frames_before=known.count(0), frames_after=known.count(1),
         miou_before=before, miou_after=after, miou_day_after=stayed,
     )  # fmt: skip

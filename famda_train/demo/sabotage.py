@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""A student that must not reach the robot, although it is as sure of itself as the one that may."""
+"""A student that must not reach the robot, although it is as confident as the one that may."""
 from __future__ import annotations
 
 from pathlib import Path

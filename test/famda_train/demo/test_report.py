@@ -13,7 +13,7 @@ from report_pages import demo_results, demo_rows
 
 from famda_ros.student.colorize import color_mask
 from famda_ros.student.label_space import VKITTI8
-from famda_train.demo.report import headline, render_report, story, write_report
+from famda_train.demo.report import headline, render_report, story
 from famda_train.pictures.depth_colors import depth_picture
 
 
@@ -108,8 +108,3 @@ def test_the_headline_names_the_direction():
     assert 'mIoU fell from 50.0 to 40.0 %' in headline(worse)
     assert 'rose from 0.200 to 0.300' in headline(worse)
     assert 'stayed at 40.0' in headline({'source_only': worse['famda'], 'famda': worse['famda']})
-
-
-def test_the_report_file_is_the_page(results, rows, tmp_path):
-    write_report(tmp_path / 'report.html', results, rows, VKITTI8)
-    assert (tmp_path / 'report.html').read_text(encoding='utf-8') == render_report(results, rows, VKITTI8)

@@ -70,14 +70,14 @@ def test_a_frame_without_an_answer_counts_around_the_swap(missing, without_drop,
     if missing is not None:
         masks[missing] = None
     drive, answers = write_drive(tmp_path / 'drive', images), write_answers(tmp_path / 'answers', masks)
-    swap = judge_swap(drive, answers, right, *students, asked=8)
+    swap = judge_swap(drive, answers, right, *students, swapped_after=8)
     assert swap.without_drop is without_drop and swap.frames_before + swap.frames_after == 40 - (missing is not None)
 
 
 def test_a_swap_that_came_too_late_is_none(students, tmp_path):
     images = pictures(4)
     drive, answers = write_drive(tmp_path / 'drive', images), write_answers(tmp_path / 'answers', 1 - truth(images))
-    swap = judge_swap(drive, answers, truth(images), *students, asked=2)
+    swap = judge_swap(drive, answers, truth(images), *students, swapped_after=2)
     assert not swap.without_drop and swap.frames_after == 0 and swap.miou_after is None
 
 
@@ -87,4 +87,4 @@ def test_masks_that_come_in_turns_are_refused(students, tmp_path):
     drive = write_drive(tmp_path / 'drive', images)
     answers = write_answers(tmp_path / 'answers', [right[0], 1 - right[1], right[2], right[3]])
     with pytest.raises(FamdaError, match='after masks of the next'):
-        judge_swap(drive, answers, right, *students, asked=1)
+        judge_swap(drive, answers, right, *students, swapped_after=1)
