@@ -64,8 +64,8 @@ class Damage:
     def __str__(self) -> str:
         """Return it in words; '' = nothing."""
         counted = ((self.parts, 'damaged part'), (self.messages, 'damaged message'))
-        said = [f'{count} {name}{"s" * (count > 1)} left out' for count, name in counted if count]
-        return ', '.join([*said, *(['what came after the place where it is cut off or damaged is lost'] * self.is_cut)])
+        lost = [f'{count} {name}{"s" * (count > 1)} left out' for count, name in counted if count]
+        return ', '.join([*lost, *(['what came after the place where it is cut off or damaged is lost'] * self.is_cut)])
 
 
 def salvage(path: Path, topics: set[str] | None, damage: Damage) -> Iterator[tuple[str, str, int, Any]]:
@@ -74,7 +74,7 @@ def salvage(path: Path, topics: set[str] | None, damage: Damage) -> Iterator[tup
     Args:
         path: file, or folder with the files of a bag.
         topics: only these; None = all, with None for the message.
-        damage: is told what cannot be read.
+        damage: counts what cannot be read.
     """
     with tempfile.TemporaryDirectory(prefix='famda-salvage-') as room:
         for file in _files(path):

@@ -22,7 +22,7 @@ from famda_ros.pipeline.exposure import normalize_exposure
 from famda_ros.student.colorize import color_mask, overlay
 from famda_ros.student.label_space import IGNORE, LabelSpace
 from famda_ros.student.model_card import OUTPUTS, ModelCard
-from famda_ros.student.resize import enlarge_depth, resize_image, resize_nearest
+from famda_ros.student.resize import resize_depth, resize_image, resize_nearest
 from famda_ros.student.runtime import Prediction, Student
 from famda_ros.topics import (
     COLOR,
@@ -227,7 +227,7 @@ def _at_size(prediction: Prediction, size: tuple[int, int]) -> tuple[Any, Any, A
     confidence = None if confidence is None else resize_nearest(confidence, *size)
     if depth is not None:
         grows = size[0] > depth.shape[1]
-        depth = enlarge_depth(depth, *size) if grows else resize_nearest(depth, *size)
+        depth = resize_depth(depth, *size) if grows else resize_nearest(depth, *size)
     return labels, confidence, depth
 
 

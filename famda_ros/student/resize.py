@@ -47,7 +47,7 @@ def resize_nearest(array: np.ndarray, width: int, height: int, out: np.ndarray |
     return cv2.resize(array, (width, height), dst=out, interpolation=cv2.INTER_NEAREST_EXACT)
 
 
-def enlarge_depth(depth: np.ndarray, width: int, height: int) -> np.ndarray:
+def resize_depth(depth: np.ndarray, width: int, height: int) -> np.ndarray:
     """Resize float32 [H, W] metres linearly, without mixing +inf or NaN into measured values.
 
     Beside values that are not finite the nearest value is taken: a blend with the sky would be a
@@ -79,7 +79,7 @@ def _scratch(name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
 
 
 def beyond_range(depth: np.ndarray, farthest: float) -> np.ndarray:
-    """Return ``depth``, float32, with +inf at and beyond ``farthest`` metres; NaN stays NaN."""
+    """Return ``depth``, float32 of any shape, with +inf at and beyond ``farthest`` metres; NaN stays NaN."""
     near = depth.copy()
     np.copyto(near, np.float32(np.inf), where=depth >= np.float32(farthest))
     return near

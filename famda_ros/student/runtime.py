@@ -31,7 +31,7 @@ from famda_ros.student.providers import (
     provider_options,
     session_options,
 )  # fmt: skip
-from famda_ros.student.resize import beyond_range, enlarge_depth, resize_image, resize_nearest
+from famda_ros.student.resize import beyond_range, resize_depth, resize_image, resize_nearest
 
 OUTPUTS = tuple(OUTPUT_TYPES)
 STAGES = ('preprocess', 'inference', 'postprocess')
@@ -372,7 +372,7 @@ def predict_with(
         seen = trained if focal is None or card.focal is None else network_focal(card, width, height, focal, fy)
         if scale * seen != trained:
             depth = rescale_to_focal(depth, trained, seen, scale)
-        depth = enlarge_depth(depth, width, height)
+        depth = resize_depth(depth, width, height)
     times.append(time.perf_counter())
     stages = dict(zip(STAGES, (1e3 * np.diff(times)).tolist(), strict=True))
     return Prediction(labels, confidence, depth, stages)

@@ -125,14 +125,14 @@ def compare(
     students = RawStudent(old), RawStudent(new)
     space = _shared_space(*students)
 
-    def told(what: str) -> Callable[[int, int], None] | None:
+    def reported(what: str) -> Callable[[int, int], None] | None:
         return None if progress is None else lambda done, total: progress(what, done, total)
 
-    frames = read_frames(recording, students[0].card, count, topic, told('reading frames'))
+    frames = read_frames(recording, students[0].card, count, topic, reported('reading frames'))
     data = labelled if labelled is not None else street_world(students[0].card)
-    known = [None if data is None else labelled_scores(s, data, told(f'scoring {s.path.name}')) for s in students]
+    known = [None if data is None else labelled_scores(s, data, reported(f'scoring {s.path.name}')) for s in students]
     old_seen, new_seen = (
-        look(s, frames, 1.0 if scores is None else scores.temperature, told(f'running {s.path.name}'))
+        look(s, frames, 1.0 if scores is None else scores.temperature, reported(f'running {s.path.name}'))
         for s, scores in zip(students, known, strict=True)
     )
     terms, measured, alarms = score(old_seen, new_seen, [scores for scores in known if scores is not None], space)
@@ -141,12 +141,12 @@ def compare(
         alarms += latency_alarms(*measured['milliseconds'])
     alarms += provider_alarms(students[1])
     if home is not None:
-        lost, limits, values = _difference(students, home, told)
+        lost, limits, values = _difference(students, home, reported)
         measured['home_miou'] = values
         alarms += home_alarms(lost, limits)
     verdict = decide(terms, alarms)
     if labels is not None:
-        gained, limits, values = _difference(students, labels, told)
+        gained, limits, values = _difference(students, labels, reported)
         measured['labelled'] = {'frames': values.pop('frames'), 'miou': values['miou'], 'interval': limits}
         verdict = decide_on_labels(gained, limits, measured['labelled']['frames'], alarms)
     chosen = frames_to_label(old_seen.labels, new_seen.labels, ASKED) if verdict.verdict == ASK else []
@@ -249,13 +249,13 @@ def street_world(card: ModelCard) -> Dataset | None:
 
 
 def _difference(
-    students: tuple[RawStudent, RawStudent], data: Dataset, told: Callable[[str], Any]
+    students: tuple[RawStudent, RawStudent], data: Dataset, reported: Callable[[str], Any]
 ) -> tuple[float, list[float] | None, dict[str, Any]]:
     """Return (new - old mIoU in points, its 95 % interval, numbers of both) on labelled frames."""
     data.require('labels')
     ours, theirs = (
         score_frames(
-            s, data, 'metric', told(f'scoring {s.path.name}'), s.card.label_space, s.card.gives('depth')
+            s, data, 'metric', reported(f'scoring {s.path.name}'), s.card.label_space, s.card.gives('depth')
         )
         for s in students
     )

@@ -173,9 +173,9 @@ def look(
         if progress is not None:
             progress(done, len(frames))
     classes, segments = len(student.card.label_space), np.stack([frame.segments for frame in frames])
-    told = mask_information(np.stack(labels), segments, classes)
+    information = mask_information(np.stack(labels), segments, classes)
     return Seen(
-        classes, nuclear_norm(np.concatenate(logits), temperature), told,
+        classes, nuclear_norm(np.concatenate(logits), temperature), information,
         np.stack(labels), np.stack(depth), np.array(temporal, float),
     )  # fmt: skip
 
@@ -186,7 +186,7 @@ class LabelledScores:
 
     Attributes:
         miou: percent.
-        temperature: that its logits must be divided by to be as sure as they are right there.
+        temperature: that its logits must be divided by so that their confidence is calibrated there.
         found, there: float64 [C], shares of the classes among the labelled pixels: as predicted, and in truth; None =
             the labels say nothing in the student's label space.
     """

@@ -52,10 +52,10 @@ def choose_teachers(
     """
     image, focal, why = checked_image(frames, 0), frames.frames[0].focal, []
 
-    def reason_against(name: str, ask: Callable[[str], Any]) -> str:
+    def reason_against(name: str, label_one: Callable[[str], float]) -> str:
         """Return why a teacher is not taken: it cannot be reached, or takes too long; '' = it is taken."""
         try:
-            start = ask(name)
+            start = label_one(name)
         except FamdaError as error:
             return str(error).partition(';')[0]  # what to do about it, the page says
         needed = (clock() - start) * len(frames)
@@ -63,28 +63,29 @@ def choose_teachers(
             return ''
         return f'{len(frames)} frames would take {_minutes(needed)}, and labelling has {_minutes(seconds)}'
 
-    def ask_masks(name: str) -> float:
+    def masks_of_one(name: str) -> float:
         teacher, start = build_mask_teacher(name), clock()
         teacher(image)
         return start
 
-    def ask_depth(name: str) -> float:
+    def depth_of_one(name: str) -> float:
         teacher, start = build_depth_teacher(name), clock()
         teacher(image, focal)
         return start
 
     if masks == AUTO:
         masks = MASKS
-        if reason := reason_against(MASKS, ask_masks):
+        if reason := reason_against(MASKS, masks_of_one):
             masks = OTHER_MASKS
             why.append(f'not {MASKS}: {reason}')
     if depth == AUTO:
         depth = DEPTH
-        if reason := reason_against(DEPTH, ask_depth):
+        if reason := reason_against(DEPTH, depth_of_one):
             depth = NONE
             why.append(f'not {DEPTH}: {reason}')
-    said = f'masks by {_or_none(masks) or "nobody"}, depth by {_or_none(depth) or "the student itself, its scale kept"}'
-    return TeacherChoice(_or_none(masks), _or_none(depth), '; '.join([said, *why]))
+    by_masks, by_depth = _or_none(masks) or 'nobody', _or_none(depth) or 'the student itself, its scale kept'
+    sentence = '; '.join([f'masks by {by_masks}, depth by {by_depth}', *why])
+    return TeacherChoice(_or_none(masks), _or_none(depth), sentence)
 
 
 def _or_none(name: str) -> str | None:

@@ -84,14 +84,14 @@ def run(
     print_warnings(result)
     for sentence in result['malformed_images'][:MOST_NAMED]:
         print(f'left out: {sentence}')
-    said = domain_sentences(result['domain'], result['frames'])
-    for sentence in said:
+    sentences = domain_sentences(result['domain'], result['frames'])
+    for sentence in sentences:
         print(sentence)
     if report and page:
         command = command_line(
             'perceive', source, model=model, out=out, topic=topic, provider=provider, report=report
         )
-        write_report(report, page, result, said, source, model, command)
+        write_report(report, page, result, sentences, source, model, command)
     return result
 
 
@@ -103,8 +103,9 @@ def empty_report() -> PerceptionReport:
 
 
 def write_report(
-    path: str, page: PerceptionReport, result: dict[str, Any], said: list[str], source: str, model: str, command: str
-) -> None:
+    path: str, page: PerceptionReport, result: dict[str, Any], sentences: list[str], source: str, model: str,
+    command: str,
+) -> None:  # fmt: skip
     """Write the report of a run."""
     from famda_ros.files import write_atomically
 
@@ -113,7 +114,7 @@ def write_report(
         'frames a second': str(result['fps']),
         'ran on': result['provider'],
     }
-    write_atomically(path, page.render(Path(model).name, Path(source).resolve().name, facts, said, command))
+    write_atomically(path, page.render(Path(model).name, Path(source).resolve().name, facts, sentences, command))
 
 
 def domain_sentences(domains: dict[str, Any], frames: int) -> list[str]:

@@ -13,7 +13,7 @@ import numpy as np
 from famda_ros.errors import FamdaError
 from famda_ros.messages.frame_index import focal_at
 from famda_ros.student.label_space import IGNORE, LabelSpace
-from famda_ros.student.resize import enlarge_depth, resize_image, resize_nearest
+from famda_ros.student.resize import resize_depth, resize_image, resize_nearest
 from famda_ros.student.runtime import Prediction
 from famda_train.datasets.checks import check_files, checked_image, checked_layer, nothing_known
 from famda_train.datasets.dataset import Dataset
@@ -77,7 +77,7 @@ def predict_frame(predict: Predict, data: Dataset, index: int, rules: Protocol) 
         labels = resize_nearest(labels, *true_labels.shape[::-1])
         confidence = None if confidence is None else resize_nearest(confidence, *true_labels.shape[::-1])
     if true_depth is not None and depth is not None:
-        depth = enlarge_depth(depth, *true_depth.shape[::-1])
+        depth = resize_depth(depth, *true_depth.shape[::-1])
     return ScoredFrame(image, labels, depth, true_labels, true_depth, confidence)
 
 

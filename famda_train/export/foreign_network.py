@@ -31,7 +31,7 @@ ORDERS = {'rgb': (0, 1, 2), 'bgr': (2, 1, 0)}
 OLDEST_OPSET = 11
 """Resizing with aligned pixel centres came with it."""
 TAKES: dict[int, type] = {TensorProto.FLOAT: np.float32, TensorProto.FLOAT16: np.float16, TensorProto.UINT8: np.uint8}
-SURE_WITHIN = 0.01
+SUM_TOLERANCE = 0.01
 """Probabilities of a pixel add up to one, as far as float16 and int8 can."""
 
 
@@ -262,16 +262,16 @@ class ForeignNetwork:
                 ids = np.where(values[..., 0] < 0, IGNORE, values[..., 0]).astype(np.uint8)
                 result['labels'] = resize_nearest(ids, *size)
             elif reading.kind == DEPTH:
-                result['depth'] = enlarged(values, *size)[..., 0]
+                result['depth'] = resize_values(values, *size)[..., 0]
             else:
-                large = enlarged(values, *size)
+                large = resize_values(values, *size)
                 result['labels'] = large.argmax(2).astype(np.uint8)
                 chance = large if reading.kind == PROBABILITIES else softmax(large)
                 result['confidence'] = np.rint(255 * chance.max(2) / chance.sum(2)).astype(np.uint8)
         return result
 
 
-def enlarged(values: np.ndarray, width: int, height: int) -> np.ndarray:
+def resize_values(values: np.ndarray, width: int, height: int) -> np.ndarray:
     """Return float32 [h, w, C] at another size, bilinearly, pixel centres aligned."""
     planes = [cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR) for plane in np.moveaxis(values, 2, 0)]
     return np.stack(planes, 2)
@@ -386,7 +386,7 @@ def fault_of(values: np.ndarray, reading: Reading, space: LabelSpace) -> str:
     if reading.kind == DEPTH:
         low = float(np.nanmin(values))
         return '' if low >= 0 else f'is no depth in metres: it goes down to {low:.3g}; export metres themselves'
-    adds_up = bool((np.abs(values.sum(2) - 1) <= SURE_WITHIN).all() and values.min() >= 0)
+    adds_up = bool((np.abs(values.sum(2) - 1) <= SUM_TOLERANCE).all() and values.min() >= 0)
     if reading.kind == LOGITS and adds_up and len(space) > 1:
         return f'is probabilities: they add up to 1; say --output {reading.name}={PROBABILITIES}'
     if reading.kind == PROBABILITIES and not adds_up:

@@ -120,7 +120,7 @@ def wrap_student(
             arrays['depth'] = np.clip(arrays['depth'], *wanted.depth_range_m)
         return arrays
 
-    def told() -> Iterator[np.ndarray]:
+    def counted() -> Iterator[np.ndarray]:
         for done, frame in enumerate(frames, 1):
             yield frame
             if progress is not None:
@@ -134,7 +134,7 @@ def wrap_student(
         except Exception as error:  # onnx and protobuf raise several types, such as for more than 2 GB
             raise FamdaError(f'the network cannot be written as one file ({first_line(error)})') from error
         student = Student(temporary, threads=1, provider='cpu')
-        agreement = compare(clamped, student.run, told())
+        agreement = compare(clamped, student.run, counted())
         if fault := agreement.fault(LIMITS[card.precision]):
             raise FamdaError(f'the wrapped file differs from the network: {fault}; nothing was written')
         if reference is not None:

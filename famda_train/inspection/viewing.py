@@ -155,7 +155,7 @@ def with_student(source: ViewSource, student: Student, faults: Faults) -> ViewSo
 
 
 def _predicted(frames: Iterator[ViewFrame], student: Student, faults: Faults) -> Iterator[ViewFrame]:
-    monitor, said = DriftMonitor(student.card), ''
+    monitor, reported = DriftMonitor(student.card), ''
     for number, frame in enumerate(frames):
         camera = frame.intrinsics
         try:
@@ -173,8 +173,8 @@ def _predicted(frames: Iterator[ViewFrame], student: Student, faults: Faults) ->
         scalars = {f'{STUDENT}/milliseconds': sum(prediction.times_ms.values())}
         if domain.score is not None:
             scalars[f'{STUDENT}/drift'] = domain.score
-        messages = ((STUDENT, domain.reason),) if domain.reason != said else ()
-        said = domain.reason
+        messages = ((STUDENT, domain.reason),) if domain.reason != reported else ()
+        reported = domain.reason
         layer = Layer(prediction.labels, prediction.confidence, prediction.depth)
         yield replace(
             frame,

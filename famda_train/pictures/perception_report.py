@@ -20,7 +20,7 @@ SHOWN, SHOWN_WIDTH = 6, 480
 
 
 class PerceptionReport:
-    """Looks at every frame as it is perceived, and keeps the pictures of those that the student is least sure of.
+    """Looks at every frame as it is perceived, and keeps the pictures of those with the least confidence.
 
     Attributes:
         frames: how many it has seen.
@@ -46,14 +46,14 @@ class PerceptionReport:
         assert labels is not None
         self._space = space
         self._pixels += np.bincount(labels.ravel(), minlength=256)
-        sure = 0.0 if confidence is None else float(confidence.mean()) / 255
+        mean_confidence = 0.0 if confidence is None else float(confidence.mean()) / 255
         if confidence is not None:
-            self._curves['mean confidence'].append((self.frames, sure))
+            self._curves['mean confidence'].append((self.frames, mean_confidence))
         if depth is not None and (known := depth[np.isfinite(depth)]).size:
             self._curves['median depth'].append((self.frames, float(np.median(known))))
-        key = sure, self.frames  # of equal ones the first
+        key = mean_confidence, self.frames  # of equal ones the first
         if len(self._kept) < SHOWN or key < self._kept[-1][0]:
-            note = '' if confidence is None else f'mean confidence {100 * sure:.0f} %'
+            note = '' if confidence is None else f'mean confidence {100 * mean_confidence:.0f} %'
             self._kept.append((key, ShownFrame(name, note, _panels(image, prediction, space))))
             self._kept.sort(key=lambda kept: kept[0])
             del self._kept[SHOWN:]

@@ -146,12 +146,15 @@ class Depth(Task):
         Without a teacher they are the EMA teacher's at the scale of the start with ``keep_scale``, else unknown.
         """
         reference = self.decode(raw) / self.log_drift.nan_to_num(0.0).exp()
-        taught = 'teacher_depth' in target or 'teacher_disparity' in target
-        if not (taught or self.settings.keep_scale):
+        has_teacher = 'teacher_depth' in target or 'teacher_disparity' in target
+        if not (has_teacher or self.settings.keep_scale):
             return Target(torch.full_like(reference, torch.nan), torch.zeros_like(reference))
         sky = pseudo_targets['segmentation'].values == self.sky
         inside = ~sky & (reference < ALIGNED_SHARE * self.settings.range_m[1])
-        metres = self.teacher_metres(target, reference, inside) if taught else torch.where(inside, reference, torch.nan)
+        if has_teacher:
+            metres = self.teacher_metres(target, reference, inside)
+        else:
+            metres = torch.where(inside, reference, torch.nan)
         weight = constant_like(metres, self.settings.teacher_weight)
         if 'teacher_reliability' in target:
             weight = weight * torch.where(sky, 1.0, target['teacher_reliability'])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from famda_ros.messages.camera_info import Intrinsics
 from famda_ros.messages.point_cloud import POINT, UNLABELLED, fill_point_cloud, flying, organised_points
 from famda_ros.profiles.parameters import PARAMETERS
-from famda_ros.student.resize import beyond_range, enlarge_depth
+from famda_ros.student.resize import beyond_range, resize_depth
 from famda_train.world import render_many
 
 
@@ -71,7 +71,7 @@ def smoothed(depth, farthest=80.0):
     """
     height, width = depth.shape
     small = cv2.resize(np.log(np.fmin(depth, 100)), (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    return enlarge_depth(beyond_range(np.exp(cv2.GaussianBlur(small, (0, 0), 1.6)), farthest), width, height)
+    return resize_depth(beyond_range(np.exp(cv2.GaussianBlur(small, (0, 0), 1.6)), farthest), width, height)
 
 
 def distance_to_surface(points, surface, rows, columns, reach=45):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_student import tiny_card
 
-from famda_ros.student.resize import beyond_range, enlarge_depth, resize_image, resize_nearest
+from famda_ros.student.resize import beyond_range, resize_depth, resize_image, resize_nearest
 
 
 @pytest.mark.parametrize(('width', 'height'), [(96, 54), (40, 30), (20, 12), (160, 90)])
@@ -61,7 +61,7 @@ def test_depth_is_enlarged_as_defined(data):
     depth = depth.reshape(height, width)
     before = depth.copy()
     size = width * data.draw(st.integers(1, 4)), height * data.draw(st.integers(1, 4))
-    large = enlarge_depth(depth, *size)
+    large = resize_depth(depth, *size)
     np.testing.assert_array_equal(depth, before)
     np.testing.assert_allclose(large, enlarged_pixel_by_pixel(depth, *size), rtol=2e-3)
 
@@ -85,7 +85,7 @@ def test_enlarged_depth_invents_nothing(data):
     depth = np.array(data.draw(st.lists(values, min_size=height * width, max_size=height * width)), np.float32)
     depth = depth.reshape(height, width)
     scale = data.draw(st.integers(2, 4))
-    large = enlarge_depth(depth, scale * width, scale * height)
+    large = resize_depth(depth, scale * width, scale * height)
     finite = depth[np.isfinite(depth)]
     if finite.size:
         inside = large[np.isfinite(large)]
