@@ -144,6 +144,51 @@ def read_report(path: Path) -> dict[str, Any]:
         return {}
 
 
+class _Watch:
+    """Waits for what a node under test does, as long as it and its probe live and there is time."""
+
+    def __init__(self, node: Process, probe: Process, report: Path, timeout_s: float, deadline: float):
+        """Wait for nothing yet.
+
+        Args:
+            node, probe: must not end meanwhile.
+            report: file that the probe keeps up to date.
+            timeout_s: seconds for everything, for messages.
+            deadline: when they are over, of time.monotonic().
+        """
+        self._processes, self._report, self._timeout_s, self._deadline = (node, probe), report, timeout_s, deadline
+
+    def report(self) -> dict[str, Any]:
+        """Return the probe's report; {} before the first."""
+        return read_report(self._report)
+
+    def wait_for(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait until a condition holds; raise FamdaError where ``what`` takes too long, or a process has ended."""
+        while not condition():
+            for process in self._processes:
+                process.check_alive()
+            if time.monotonic() > self._deadline:
+                raise FamdaError(f'{what} took longer than {self._timeout_s:.0f} s; is the machine overloaded?')
+            time.sleep(POLL_S)
+
+    def wait_for_last_frames(self) -> None:
+        """Wait until the node has no frame left, and what it published is recorded or does not come any more."""
+        state = self.report()
+
+        def settled() -> bool:
+            # The diagnostics on their way when the player ended may be older than the last frame: wait for the
+            # second.  Answers that have not come while two more diagnostics came are not coming any more.
+            nonlocal state
+            report = self.report()
+            if report['reports'] < state['reports'] + 2:
+                return False
+            done = _node_is_done(report) and (_all_arrived(report) or _arrived(report) == _arrived(state))
+            state = report
+            return done
+
+        self.wait_for(settled, 'answering the last frames')
+
+
 def play_through_node(
     model: str | Path,
     bag: str | Path,
@@ -195,47 +240,26 @@ def play_through_node(
         student = {'profile' if model.suffix == '.yaml' else 'model': model}
         node = start('nodes.perception_node', parameters(**student, threads=threads, image_transport=transport))
         probe = start('harness.probe_node', parameters(bag=out_bag, report=report_file))
-
-        def wait_for(condition: Callable[[], bool], what: str) -> None:
-            while not condition():
-                node.check_alive()
-                probe.check_alive()
-                if time.monotonic() > deadline:
-                    raise FamdaError(f'{what} took longer than {timeout_s:.0f} s; is the machine overloaded?')
-                time.sleep(POLL_S)
-
-        wait_for(lambda: read_report(report_file).get('ready', False), 'starting the perception node')
+        watch = _Watch(node, probe, report_file, timeout_s, deadline)
+        watch.wait_for(lambda: watch.report().get('ready', False), 'starting the perception node')
         player = start(
             'nodes.bag_player_node',
             parameters(bag=bag, image_topic=topic, rate=float(rate), report=sent_file, wait_s=30.0),
         )
         if meanwhile is not None:
             count, act = meanwhile
-            wait_for(
-                lambda: player.exit_code is not None or _answered(read_report(report_file)) >= count,
+            watch.wait_for(
+                lambda: player.exit_code is not None or _answered(watch.report()) >= count,
                 f'answering {count} frames',
             )
-            act(_answered(read_report(report_file)), environment(domain_id))
-        wait_for(lambda: player.exit_code is not None, 'playing the bag')
+            act(_answered(watch.report()), environment(domain_id))
+        watch.wait_for(lambda: player.exit_code is not None, 'playing the bag')
         if player.exit_code:
             player.check_alive()
-        state = read_report(report_file)
-
-        def settled() -> bool:
-            # The diagnostics on their way when the player ended may be older than the last frame: wait for the
-            # second.  Answers that have not come while two more diagnostics came are not coming any more.
-            nonlocal state
-            report = read_report(report_file)
-            if report['reports'] < state['reports'] + 2:
-                return False
-            done = _node_is_done(report) and (_all_arrived(report) or _arrived(report) == _arrived(state))
-            state = report
-            return done
-
-        wait_for(settled, 'answering the last frames')
+        watch.wait_for_last_frames()
         exit_codes = {'bag_player_node': player.exit_code, 'perception_node': node.interrupt()}
         exit_codes['probe_node'] = probe.interrupt()
-        report = read_report(report_file)
+        report = watch.report()
         sent = [Seen.from_list(values) for values in json.loads(sent_file.read_text())['sent']]
     if any(exit_codes.values()):
         raise FamdaError(f'a process did not end cleanly, exit codes {exit_codes}')

@@ -27,7 +27,7 @@ from famda_ros.messages.frame_index import (
     read_picture,
 )
 from famda_ros.messages.image_messages import MalformedImage, encode_image
-from famda_ros.pipeline.drift import DriftMonitor
+from famda_ros.pipeline.drift import DomainState, DriftMonitor
 from famda_ros.pipeline.outputs import missing_topics
 from famda_ros.student.camera_geometry import shape_warning
 from famda_ros.student.colorize import color_mask
@@ -56,6 +56,39 @@ Entry = tuple[Path, FrameRecord | None]
 
 DepthForm = Literal['float', 'millimetres']
 """How a bag holds depth: 32FC1 as the node sends it, or a PNG of whole millimetres."""
+
+
+class _Tally:
+    """What a run has done, and what was wrong with its images."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.malformed: list[MalformedImage] = []
+        self.losses: list[str] = []
+        self.calibration: Counter[str] = Counter()
+        self.domains: dict[str, dict[str, Any]] = {}
+        self._milliseconds = dict.fromkeys(STAGES, 0.0)
+
+    def add(self, prediction: Prediction, domain: DomainState) -> None:
+        """Count a frame that was perceived and written."""
+        self.frames += 1
+        for stage in STAGES:
+            self._milliseconds[stage] += prediction.times_ms[stage]
+        seen = self.domains.get(domain.state, {'frames': 0})
+        self.domains[domain.state] = {'frames': seen['frames'] + 1, 'reason': domain.reason}
+
+    def numbers(self, seconds: float) -> dict[str, Any]:
+        """Return what :func:`perceive` returns about frames and time."""
+        return {
+            'frames': self.frames,
+            'malformed': len(self.malformed),
+            'malformed_images': [str(fault) for fault in self.malformed],
+            'losses': self.losses,
+            'calibration': dict(self.calibration),
+            'seconds': round(seconds, 3),
+            'fps': round(self.frames / seconds, 2),
+            'milliseconds': {stage: round(value / self.frames, 3) for stage, value in self._milliseconds.items()},
+        }
 
 
 def perceive(
@@ -103,18 +136,12 @@ def perceive(
     Raises:
         FamdaError: the source has no images, the model is no student, or ``out`` exists.
     """
-    student = Student(model, threads, provider)
+    student, tally = Student(model, threads, provider), _Tally()
     monitor = DriftMonitor(student.card)
-    domains: dict[str, dict[str, Any]] = {}
-    malformed: list[MalformedImage] = []
-    calibration: dict[str, int] = {}
-
-    def count_calibration(sentence: str) -> None:
-        calibration[sentence] = calibration.get(sentence, 0) + 1
-
-    losses: list[str] = []
-    total, frames = open_source(source, topic, malformed.append, count_calibration, losses.append)
-    done, times = 0, dict.fromkeys(STAGES, 0.0)
+    total, frames = open_source(
+        source, topic, tally.malformed.append, lambda sentence: tally.calibration.update([sentence]),
+        tally.losses.append,
+    )  # fmt: skip
     custom_data = {
         'famda_version': __version__,
         'model': student.card.name,
@@ -127,44 +154,32 @@ def perceive(
             try:
                 prediction = student.predict(frame.image, frame.focal, fy=frame.fy)
             except MalformedImage as error:
-                malformed.append(MalformedImage(f'stamp {frame.stamp_ns}: {error}'))
+                tally.malformed.append(MalformedImage(f'stamp {frame.stamp_ns}: {error}'))
                 continue
             if sentence := _focal_warning(frame, student):
-                count_calibration(sentence)
+                tally.calibration[sentence] += 1
             time_ns = frame.stamp_ns if frame.time_ns is None else frame.time_ns
             domain = monitor.update(frame.image, prediction, 1e-9 * time_ns, camera_of(frame))
-            seen = domains.get(domain.state, {'frames': 0})
-            domains[domain.state] = {'frames': seen['frames'] + 1, 'reason': domain.reason}
             with bag.at(time_ns):
-                if not done:
+                if not tally.frames:
                     labels_topic = f'{namespace_of(frame.topic)}/{LABELS}'
                     bag.write_string(labels_topic, frame.stamp_ns, student.card.labels_json(), latched=True)
                 write_outputs(bag, frame, prediction, student, depth, with_images)
             if on_outputs:
                 on_outputs(frame, prediction, student.card.label_space)
-            done += 1
-            for stage in STAGES:
-                times[stage] += prediction.times_ms[stage]
+            tally.add(prediction, domain)
             if on_progress:
-                on_progress(done, total)
-        if not done:
-            reason = f': {malformed[0]}' if malformed else ''
+                on_progress(tally.frames, total)
+        if not tally.frames:
+            reason = f': {tally.malformed[0]}' if tally.malformed else ''
             raise FamdaError(f"'{source}' has no image that can be read{reason}")
-    seconds = time.perf_counter() - start
     return {
-        'frames': done,
-        'malformed': len(malformed),
-        'malformed_images': [str(fault) for fault in malformed],
-        'losses': losses,
-        'calibration': calibration,
-        'seconds': round(seconds, 3),
-        'fps': round(done / seconds, 2),
-        'milliseconds': {stage: round(value / done, 3) for stage, value in times.items()},
+        **tally.numbers(time.perf_counter() - start),
         'provider': student.provider,
         'model': student.card.name,
         'missing': missing_topics(student.card, RECORDED_TOPICS),
         'bag': str(out),
-        'domain': domains,
+        'domain': tally.domains,
     }
 
 
