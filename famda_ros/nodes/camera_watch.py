@@ -31,7 +31,7 @@ class CameraWatch:
         compressed: bool,
         warn_once: Callable[[str], None],
     ):
-        """Remember whom to ask and whom to tell.
+        """Begin without having looked.
 
         Args:
             node: that subscribes to the camera.

@@ -32,12 +32,12 @@ class DomainPublisher:
         qos = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._publisher = node.create_publisher(String, f'~/{DOMAIN}', qos)
         self._monitors: dict[str, DriftMonitor] = {}
-        self._said: dict[str, tuple[DomainState, int]] = {}
+        self._published: dict[str, tuple[DomainState, int]] = {}
 
     def start(self, cameras: Iterable[str], card: ModelCard) -> None:
         """Begin anew, with nothing seen."""
         self._monitors = {name: DriftMonitor(card) for name in cameras}
-        self._said = {name: (monitor.domain, self._now()) for name, monitor in self._monitors.items()}
+        self._published = {name: (monitor.domain, self._now()) for name, monitor in self._monitors.items()}
         self._publish(card)
 
     def watch(self, frame: PendingFrame) -> None:
@@ -48,11 +48,11 @@ class DomainPublisher:
         camera = intrinsics_of(frame.frame.camera_info, frame.image.shape[1], frame.image.shape[0])
         domain = self._monitors[name].update(frame.image, frame.prediction, time.monotonic(), camera)
         frame.camera.statistics.domain(domain)
-        before, since = self._said[name]
+        before, since = self._published[name]
         if domain.state != before.state:
             since = self._now()
             self._log(name, domain, before)
-        self._said[name] = domain, since
+        self._published[name] = domain, since
         if domain.state != before.state:
             self._publish(frame.card)
 
@@ -71,11 +71,11 @@ class DomainPublisher:
             self._node.get_logger().info(f'{camera}: {domain.reason} again')
 
     def _publish(self, card: ModelCard) -> None:
-        states = [domain.state for domain, _ in self._said.values()]
+        states = [domain.state for domain, _ in self._published.values()]
         worst = next((state for state in ALARMS if state in states), states[0])
         cameras = {
             name: {'state': domain.state, 'since': since, 'reason': domain.reason, 'score': domain.score}
-            for name, (domain, since) in self._said.items()
+            for name, (domain, since) in self._published.items()
         }
         content = {'model': card.name, 'domain': card.domain, 'state': worst, 'cameras': cameras}
         self._publisher.publish(String(data=json.dumps(content)))

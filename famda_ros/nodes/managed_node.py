@@ -18,7 +18,7 @@ class ManagedNode(LifecycleNode):
     """Turns four steps, which a subclass has, into the transitions of the lifecycle.
 
     Attributes:
-        finished: future with an exit code, set when the node cannot go on; its exception says what is wrong where
+        finished: future with an exit code, set when the node cannot continue; its exception says what is wrong where
             the node could not start itself.
     """
 
@@ -30,7 +30,7 @@ class ManagedNode(LifecycleNode):
         self._start_timer: Timer | None = None
 
     def begin(self, autostart: bool) -> None:
-        """Configure and activate as soon as the node is spun, or say that somebody else has to."""
+        """Configure and activate as soon as the node is spun, or log how to do it from outside."""
         if autostart:
             self._start_timer = self._steady_timer(0.0, self._autostart)
         else:

@@ -95,7 +95,7 @@ class PerceptionNode(ManagedNode):
 
     def _activate(self) -> None:
         assert self._profiles is not None and self._domain is not None
-        self._inferences = [goes_on for goes_on in self._inferences if goes_on()]
+        self._inferences = [is_running for is_running in self._inferences if is_running()]
         if self._inferences:  # a student infers in one thread at a time
             raise FamdaError('an inference from before still runs; activate again when it has ended')
         profiles, card = self._profiles, self._profiles.student.card
@@ -129,7 +129,7 @@ class PerceptionNode(ManagedNode):
     @property
     def stuck(self) -> bool:
         """Whether an inference, or the loading of a model, runs that should have ended."""
-        return self._loader.busy or any(goes_on() for goes_on in self._inferences)
+        return self._loader.busy or any(is_running() for is_running in self._inferences)
 
     def _release(self) -> None:
         self._deactivate()

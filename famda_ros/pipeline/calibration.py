@@ -4,7 +4,7 @@
 
 Each reference says for one frame how much farther things are than predicted: the mounting height of the camera
 (:class:`CameraHeight`), distances that were measured by tape (:class:`TapeMeasured`), or depth images of a LiDAR or
-depth camera (:class:`DepthImages`).  The scale is the median over the frames; how sure it is tells a bootstrap of
+depth camera (:class:`DepthImages`).  The scale is the median over the frames; its interval is that of a bootstrap of
 blocks of frames (Künsch, "The jackknife and the bootstrap for general stationary observations", Annals of Statistics
 1989), because neighbouring frames show nearly the same.
 """

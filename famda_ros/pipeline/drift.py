@@ -283,7 +283,12 @@ class _WindowTest:
 
 
 def ks_distance(ordered: np.ndarray, quantiles: np.ndarray) -> float:
-    """Return the distance 0..1 of Kolmogorov and Smirnov of ascending values from a distribution in quantiles."""
+    """Return the distance 0..1 of Kolmogorov and Smirnov of values from a distribution.
+
+    Args:
+        ordered: float [N], ascending.
+        quantiles: of the distribution at the shares :data:`LEVELS`, ascending.
+    """
     count = len(ordered)
     reference = np.interp(ordered, quantiles, LEVELS)
     steps = np.arange(count + 1) / count

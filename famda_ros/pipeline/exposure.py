@@ -46,7 +46,10 @@ def normalize_exposure(image: np.ndarray, target_brightness: float, max_gamma: f
 
 
 def exposure_gamma(image: np.ndarray, target_brightness: float, max_gamma: float) -> float:
-    """Return the exponent whose curve takes the mean luma nearest to ``target_brightness``."""
+    """Return the exponent whose curve takes the mean luma nearest to ``target_brightness``.
+
+    Arguments: see :func:`normalize_exposure`.
+    """
     shares = _luma_shares(image)
     target = target_brightness / 255
     # The mean falls as gamma grows: halve the interval, on a logarithmic scale.

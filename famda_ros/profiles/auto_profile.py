@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Day or night: the decision of the profile 'auto', from the light and from how sure the student is."""
+"""Day or night: the decision of the profile 'auto', from the light and from the student's confidence."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class AutoProfile:
 
     The light decides: outside the band between the two thresholds, for ``dwell_s`` without
     a break.  The confidence may object: where the student that was switched to is clearly
-    less sure under the same light, the old one comes back and stays until the light has
+    less confident under the same light, the old one comes back and stays until the light has
     been on the other side.  In the band between the thresholds nothing is ever switched.
     """
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Is the student that is to take over as sure as the one before, on the images that the cameras saw last?"""
+"""Refuses a student that is less confident than the active one on the newest images of the cameras."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_AGE_S = 10.0
 
 
 class SeenImage(NamedTuple):
-    """An image, and how sure the active student was of its mask.
+    """An image, and the confidence of the active student in its mask.
 
     Attributes:
         time: seconds of the clock of whoever adds it.

@@ -17,8 +17,8 @@ SIGNAL_PERIOD_S = 0.05
 class LoadingThread(Executor):
     """Runs one job after the other, all in the same thread.
 
-    One thread for all models: what the C library keeps of the memory of one is at hand for the next,
-    where threads of their own would each keep theirs.
+    One thread for all models: memory that the C library keeps of one is reused for the next; with a thread for
+    each model, every thread would keep its own.
     """
 
     def __init__(self) -> None:

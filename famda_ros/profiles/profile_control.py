@@ -115,7 +115,7 @@ class ProfileControl:
     def begin(self, profile: str, force: bool = False) -> Attempt:
         """Start switching to a profile, 'auto' or '' (none), in the loader's thread.
 
-        A student that is less sure of the newest images than the active one, by more than
+        A student that is less confident on the newest images than the active one, by more than
         ``auto.max_confidence_drop``, is refused.
 
         Args:
@@ -236,7 +236,7 @@ class ProfileControl:
         return self._load_model(back_to.profile, back_to.model, current)
 
     def _guard(self, attempt: Attempt, new: Active) -> None:
-        """Refuse a student that was requested and is less sure; what the light decides is judged by 'auto'."""
+        """Refuse a requested student that is less confident; what the light decides is judged by 'auto'."""
         if not (attempt.force or attempt.by_light):
             images = self._seen.newer_than(self._clock() - MAX_AGE_S)
             limit = self._values['auto.max_confidence_drop']

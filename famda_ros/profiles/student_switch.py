@@ -60,12 +60,12 @@ class Attempt:
         profile: name or path of the profile to switch to; '' = none.
         requested: what the user requested: the same, or 'auto'.
         by_light: whether 'auto' decided it while it was on.
-        force: whether the new student may be less sure than the one before.
+        force: whether the new student may be less confident than the one before.
         back_to: what to go back to, instead of what the profile is now; None = the profile.
         before: what was active when its student was loaded.
         done: set when the switch has succeeded or failed.
         fault: why it failed; '' where it did not.
-        note: what else is to be said about a switch that succeeded.
+        note: a remark for the user on a switch that succeeded.
     """
 
     profile: str

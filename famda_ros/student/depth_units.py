@@ -91,7 +91,7 @@ def rescale_to_focal(
     focal length (both in pixels at network resolution) shows things twice as far.
 
     Args:
-        depth: metres for ``trained_focal``.
+        depth: float32, any shape, metres for ``trained_focal``; NaN and +inf stay.
         trained_focal: focal the network was trained for, pixels at network resolution.
         camera_focal: focal of this camera, pixels at network resolution.
         scale: a further factor, which a calibration at the place has found.

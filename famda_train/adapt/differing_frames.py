@@ -74,7 +74,7 @@ def differing_frames(
 
 
 def _leave_out(_fault: object) -> None:
-    """What cannot be read is not shown; the comparison has told of it."""
+    """What cannot be read is not shown; the comparison has reported it."""
 
 
 def _panels(seen: _Seen, space: LabelSpace) -> list[Panel]:

@@ -25,7 +25,7 @@ def write_home_frames(
     """Write evenly spread pictures of recordings into a frame folder, none of them chosen.
 
     ``famda extract`` prefers frames that show something new; how often the place looks how, only all of them say.
-    What cannot be read is left out, as extraction has said.
+    What cannot be read is left out; extraction has reported it.
 
     Args:
         paths: recordings that could be extracted from.

@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Masked image consistency: hide blocks of an image, ask for the labels of the whole (MIC, arXiv 2212.01322)."""
+"""Masked image consistency: hide blocks of an image, predict the labels of the whole (MIC, arXiv 2212.01322)."""
 from __future__ import annotations
 
 import torch

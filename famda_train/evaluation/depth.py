@@ -12,21 +12,21 @@ import numpy as np
 from famda_train.evaluation.protocol import DEPTH_METRICS, METRIC, Protocol
 
 DELTA_BASE = 1.25
-"""delta-k counts the pixels whose ratio to the truth is below ``1.25 ** k``."""
+"""delta-k counts the pixels whose ratio to the ground truth is below ``1.25 ** k``."""
 
 
 def valid_depth(truth: np.ndarray, protocol: Protocol = METRIC) -> np.ndarray:
-    """Return a boolean mask: truth that is known and, with the protocol's offset, inside its range."""
+    """Return bool of the shape of ``truth`` (metres): known and, with the protocol's offset, inside its range."""
     with np.errstate(invalid='ignore'):
         shifted = truth + protocol.offset_m if protocol.offset_m else truth
         return (shifted >= protocol.depth_min_m) & (shifted <= protocol.depth_max_m)
 
 
 def clamp_depth(prediction: np.ndarray, protocol: Protocol = METRIC) -> np.ndarray:
-    """Return float64 predictions inside the protocol's range.
+    """Return predictions (metres, any shape) as float64 inside the protocol's range.
 
-    A prediction of +inf (sky) or NaN (unknown) counts as the far end: on pixels
-    where the truth is known, leaving an answer out is scored, not skipped.
+    A prediction of +inf (sky) or NaN (unknown) counts as the far end: where the ground truth is known, a missing
+    prediction is scored, not skipped.
     """
     prediction = np.where(np.isnan(prediction), np.inf, prediction).astype(np.float64)
     return np.clip(prediction, protocol.depth_min_m, protocol.depth_max_m)
@@ -52,7 +52,7 @@ def scored_depth(prediction: np.ndarray, truth: np.ndarray, protocol: Protocol =
 
 
 def lower_median(values: np.ndarray) -> np.floating:
-    """Return the median of a 1-d array; of the two middle values of an even number the lower one, as PyTorch."""
+    """Return the median of [N], N >= 1; of the two middle values of an even number the lower one, as PyTorch."""
     middle = (values.size - 1) // 2
     return np.partition(values, middle)[middle]
 
@@ -101,7 +101,7 @@ class DepthMetric:
         return int(sum(sums[0] for sums in self._sums))
 
     def update(self, prediction: np.ndarray, truth: np.ndarray) -> None:
-        """Add one frame, both arrays in metres; several frames at once only where pixels are pooled."""
+        """Add one frame, both arrays float [H, W] metres; several frames at once only where pixels are pooled."""
         sums = depth_error_sums(prediction, truth, self.protocol)
         if self._sums and not self.protocol.mean_of_frames:
             self._sums[0] += sums

@@ -16,12 +16,12 @@ class Protocol:
 
     Attributes:
         name: carried into every result; numbers of different protocols do not compare.
-        depth_min_m, depth_max_m: truth outside this range is not scored, predictions are clamped to it.
+        depth_min_m, depth_max_m: ground truth outside this range is not scored, predictions are clamped to it.
         summary: one sentence for reports.
-        size: (width, height) in pixels at which images are seen and both tasks are scored, the truth
-            reduced to the nearest pixel; None = size of the truth, predictions enlarged.
-        offset_m: added to truth and prediction before the range is applied.
-        median_scaling: multiply every predicted frame by median(truth) / median(prediction) over its
+        size: (width, height) in pixels at which images are seen and both tasks are scored, the ground truth
+            reduced to the nearest pixel; None = size of the ground truth, predictions upsampled.
+        offset_m: added to ground truth and prediction before the range is applied.
+        median_scaling: multiply every predicted frame by median(ground truth) / median(prediction) over its
             scored pixels, before the clamp.
         mean_of_frames: errors are averaged within each frame and then over the frames; otherwise over
             all pixels.  The root of RMSE is taken last in both cases.

@@ -87,7 +87,7 @@ def iou_percent(counts: np.ndarray) -> np.ndarray:
 
 
 def mean_iou_percent(iou: np.ndarray) -> float:
-    """Return the mean IoU over the classes that the ground truth shows; NaN when there are none."""
+    """Return the mean of ``iou``, float [C] percent, over the classes that the ground truth shows; NaN = none."""
     return float(np.mean(iou[~np.isnan(iou)])) if not np.isnan(iou).all() else float('nan')
 
 
@@ -110,7 +110,7 @@ class SegmentationMetric:
         self.counts += confusion_matrix(prediction, ground_truth, self.classes, len(self.counts))
 
     def iou(self) -> np.ndarray:
-        """Return IoU per class in percent; NaN for absent classes."""
+        """Return IoU per class in percent, float64 [C]; NaN for absent classes."""
         return iou_percent(self.counts)
 
     def miou(self) -> float:

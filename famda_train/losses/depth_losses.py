@@ -26,7 +26,7 @@ TINY = 1e-6
 
 
 def log_l1(log_depth: torch.Tensor, depth: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Mean of |log d - log d*|."""
+    """Mean of |log d - log d*|, a scalar; arguments: see the top of this file."""
     log_target, weight = _supervised(depth, weight)
     return weighted_mean((log_depth.float() - log_target).abs(), weight)
 
@@ -70,7 +70,10 @@ def berhu(log_depth: torch.Tensor, depth: torch.Tensor, weight: torch.Tensor) ->
 
 
 def scale_shift_invariant(log_depth: torch.Tensor, depth: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Mean error of disparity after both sides lost scale and shift of the image (MiDaS, arXiv 1907.01341)."""
+    """Mean error of disparity after both sides lost scale and shift of the image (MiDaS, arXiv 1907.01341).
+
+    A scalar; arguments: see the top of this file.
+    """
     error, weight = _relative_error(log_depth, depth, weight)
     return weighted_mean(error.abs(), weight)
 
@@ -93,7 +96,7 @@ def gradient_matching(
 
 
 def midas(log_depth: torch.Tensor, depth: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Scale-and-shift-invariant loss plus half the gradient matching, the sum used by MiDaS."""
+    """Scale-and-shift-invariant loss plus half the gradient matching, the sum used by MiDaS; a scalar."""
     return scale_shift_invariant(log_depth, depth, weight) + 0.5 * gradient_matching(log_depth, depth, weight)
 
 

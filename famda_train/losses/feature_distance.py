@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Feature distance: keep what ImageNet taught the encoder about things (DAFormer, arXiv 2111.14887)."""
+"""Feature distance: keep the encoder's ImageNet features of things (DAFormer, arXiv 2111.14887)."""
 from __future__ import annotations
 
 from collections.abc import Sequence

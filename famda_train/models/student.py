@@ -17,7 +17,7 @@ from famda_train.models.levels import stretch_levels
 
 
 class HeadSpec(NamedTuple):
-    """What a task asks of the network; a pair in YAML and in checkpoints.
+    """What a task needs of the network; a pair in YAML and in checkpoints.
 
     Attributes:
         outputs: channels.

@@ -20,12 +20,12 @@ def depth_position(metres: float) -> float:
 
 
 def depth_picture(depth: np.ndarray) -> np.ndarray:
-    """Return uint8 RGB: near is warm, far is cool; sky and unknown pixels are nearly black."""
+    """Return uint8 [H, W, 3] RGB of metres [H, W]: near is warm, far is cool; sky and NaN are nearly black."""
     with np.errstate(divide='ignore', invalid='ignore'):
         return color_depth(np.log(depth), farthest=math.log(FAR_M), nearest=math.log(NEAR_M))
 
 
 def depth_scale(width: int, height: int) -> np.ndarray:
-    """Return a uint8 RGB colour bar, near end on the left."""
+    """Return a colour bar, uint8 [height, width, 3] RGB, near end on the left."""
     metres = NEAR_M * (FAR_M / NEAR_M) ** np.linspace(0, 1, width)
     return depth_picture(np.broadcast_to(metres, (height, width)))

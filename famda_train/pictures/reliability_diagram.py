@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""A reliability diagram: how often the label is right, by how sure the student is (Guo et al., arXiv 1706.04599)."""
+"""A reliability diagram: how often the label is right, by the student's confidence (Guo et al., arXiv 1706.04599)."""
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -65,7 +65,11 @@ def _same_disparity(first: torch.Tensor, other: torch.Tensor, tolerance: float) 
 
 
 def match_median(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Return metres times the factor that makes their median ratio to a reference 1; unknown pixels are left out."""
+    """Return metres times the factor that makes their median ratio to a reference 1.
+
+    Args:
+        values, reference: float32 [H, W] metres; what is not finite or not positive is left out.
+    """
     known = np.isfinite(values) & np.isfinite(reference) & (values > 0) & (reference > 0)
     return values * np.float32(np.median(reference[known] / values[known])) if known.any() else values
 
@@ -73,7 +77,7 @@ def match_median(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
 def read_views(
     read: Read, image: np.ndarray, focal: float | None, kind: str, views: Views
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return (the plain reading of an image, its reliability; None without further views).
+    """Return (the plain reading of an image, float32 [H, W]; its reliability, [H, W] in 0..1, None without views).
 
     A network that sees a smaller picture may take everything for farther away: metres of the
     smaller input are brought to the first reading by one factor before they are compared.

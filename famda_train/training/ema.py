@@ -20,7 +20,7 @@ def make_teacher(student: nn.Module) -> nn.Module:
 
 
 def teacher_mode(network: nn.Module) -> nn.Module:
-    """Make a network predict as a teacher does, in place: no chance, statistics of the batch at hand.
+    """Make a network predict as a teacher does, in place: no dropout, statistics of the current batch.
 
     BatchNorm normalises by the statistics of the target batch, because averaged statistics
     of source and mixed images ruin the pseudo-labels; everything else (Dropout, DropPath)
@@ -40,7 +40,7 @@ def teacher_mode(network: nn.Module) -> nn.Module:
 def update_teacher(teacher: nn.Module, student: nn.Module, decay: float) -> None:
     """Move the teacher's parameters towards the student's: t = decay * t + (1 - decay) * s.
 
-    Buffers stay: a teacher in :func:`teacher_mode` normalises by the batch at hand.
+    Buffers stay: a teacher in :func:`teacher_mode` normalises by the current batch.
 
     Args:
         teacher: made by :func:`make_teacher`; changed in place.

@@ -12,10 +12,10 @@ from famda_train.models.blocks import block3x3, size_of, upsample
 
 
 def top_down(features: list[torch.Tensor], laterals: nn.ModuleList, smooth: nn.ModuleList) -> torch.Tensor:
-    """Return the finest map after every coarser one, enlarged, was added to the next finer one.
+    """Return [B, channels, h, w] of the finest map, to which every coarser one was upsampled and added.
 
     Args:
-        features: finest first.
+        features: float [B, widths[i], h / 2^i, w / 2^i], finest first.
         laterals: brings each feature map to the pyramid's channels.
         smooth: follows each sum; one less than ``laterals``.
     """

@@ -15,7 +15,7 @@ WIDTHS = (16, 32, 64, 96, 128)
 
 
 def bottom_up(image: torch.Tensor, stages: Iterable[nn.Module]) -> list[torch.Tensor]:
-    """Return the feature map of every stage, each of which follows the one before."""
+    """Return the feature maps [B, C, h, w] of all stages for [B, 3, H, W]; each stage takes the map before."""
     features = []
     for stage in stages:
         image = stage(image)
