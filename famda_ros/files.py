@@ -4,11 +4,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from famda_ros.errors import FamdaError
+
+NOT_ALLOWED = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+LEFT = re.compile(r'\..+\.\d+\.tmp(\..+)?|\.famda-probe\.\d+')
+"""Names of what a killed process may leave."""
 
 
 @contextlib.contextmanager
@@ -33,6 +41,32 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
             temporary.write_text(content, encoding='utf-8')
         else:
             temporary.write_bytes(content)
+
+
+def remove_leftovers(folder: str | Path) -> None:
+    """Remove the temporary files that killed processes have left below ``folder``; none may be at work there."""
+    for path in Path(folder).rglob('.*'):
+        if LEFT.fullmatch(path.name) and path.is_file():
+            path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def writing_to(path: str | Path, cure: str, not_allowed: str = '') -> Iterator[None]:
+    """Turn an OSError of the work inside into one sentence.
+
+    Args:
+        path: what is written to, for the sentence.
+        cure: what to do about it, such as to make room.
+        not_allowed: what to do where the right to write is missing; '' = ``cure``.
+
+    Raises:
+        FamdaError: the work raised an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        advice = not_allowed if not_allowed and error.errno in NOT_ALLOWED else cure
+        raise FamdaError(f"cannot write to '{path}' ({error.strerror}); {advice}") from error
 
 
 def make_output_folder(path: str | Path) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from famda_ros.errors import FamdaError
-from famda_ros.files import make_output_folder, write_atomically
+from famda_ros.files import LEFT, make_output_folder, remove_leftovers, write_atomically
 
 
 class ResumableFolder:
@@ -40,8 +40,9 @@ class ResumableFolder:
         if self._file.exists():
             if not restart:
                 self._resume()
-        elif any(self.path.iterdir()):
+        elif not all(LEFT.fullmatch(path.name) for path in self.path.iterdir()):
             raise FamdaError(f"'{out}' is not empty and holds no '{file}'; choose another --out")
+        remove_leftovers(self.path)
         self.save()
 
     def _resume(self) -> None:

@@ -166,8 +166,10 @@ class _Extraction:
 
     def run(self) -> dict[str, Any]:
         if result := self._folder.state['result']:
+            self._candidates.unlink(missing_ok=True)
             return result
         for line in self._lines:
+            self._take_note(line)
             if 'left_out' not in line:
                 self._views.add(_measures_of(line))
         with self._candidates.open('a', encoding='utf-8') as journal:
@@ -177,11 +179,19 @@ class _Extraction:
                         journal.write(json.dumps(line) + '\n')
                         journal.flush()
                         self._lines.append(line)
+                        self._take_note(line)
         result = self._finish()
         self._folder.state['result'] = result
         self._folder.save()
         self._candidates.unlink()
         return result
+
+    def _take_note(self, line: dict[str, Any]) -> None:
+        """Take note of what a line says is wrong with its image."""
+        if loss := line.get('loss'):
+            self._tell_loss(loss)
+        if fault := line.get('calibration'):
+            self._calibration.update([fault])
 
     def _look_at(self, index: int, recording: Recording) -> Iterator[dict[str, Any]]:
         """Yield a line for every image that is due and was not looked at by an earlier run."""
@@ -196,21 +206,20 @@ class _Extraction:
             try:
                 found = measure(image.preview())
             except MalformedImage as error:
-                self._tell_loss(f"'{recording.path}': image {number}: {error}")
-                yield {**line, 'left_out': MALFORMED}
+                yield {**line, 'left_out': MALFORMED, 'loss': f"'{recording.path}': image {number}: {error}"}
                 continue
             if reason := self._reason_against(found, last):
                 yield {**line, 'left_out': reason}
                 continue
             try:
-                record = self._write(f'{index:03d}_{number:06d}', image, recording)
+                stem, focal = f'{index:03d}_{number:06d}', self._settings.focal
+                record, fault = write_picture(self._out, stem, image, recording, focal)
             except MalformedImage as error:
-                self._tell_loss(f"'{recording.path}': image {number}: {error}")
-                yield {**line, 'left_out': MALFORMED}
+                yield {**line, 'left_out': MALFORMED, 'loss': f"'{recording.path}': image {number}: {error}"}
                 continue
             last = found
             self._views.add(found)
-            yield {**line, 'record': record, **_line_of(found)}
+            yield {**line, 'record': asdict(record), 'calibration': fault, **_line_of(found)}
 
     def _due(self, recording: Recording) -> Iterator[tuple[int, RecordedImage]]:
         """Yield (number in the recording, image) of the part that is wanted, at the rate that is wanted."""
@@ -245,13 +254,6 @@ class _Extraction:
         if last is not None and is_same_view(found, last):
             return STANDING
         return DUPLICATE if self._views.has(found) else ''
-
-    def _write(self, stem: str, image: RecordedImage, recording: Recording) -> dict[str, Any]:
-        """Write the picture of a frame and return its record."""
-        record, fault = write_picture(self._out, stem, image, recording, self._settings.focal)
-        if fault:
-            self._calibration.update([fault])
-        return asdict(record)
 
     def _finish(self) -> dict[str, Any]:
         """Decide which frames stay, remove the others, write the index and return the result."""

@@ -3,14 +3,16 @@
 """Files are whole or not there."""
 
 import hashlib
+import errno
 import os
+import re
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from famda_ros.errors import FamdaError
-from famda_ros.files import atomic_path, make_output_folder, sha256_of, write_atomically
+from famda_ros.files import atomic_path, make_output_folder, remove_leftovers, sha256_of, write_atomically, writing_to
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
@@ -71,3 +73,31 @@ def test_an_unwritable_folder_is_one_sentence(tmp_path):
 def test_an_unwritable_file_system_is_one_sentence():
     with pytest.raises(FamdaError, match='choose another --out'):
         make_output_folder('/proc/famda')
+
+
+def test_leftovers_are_what_atomic_writes_leave_and_nothing_else(tmp_path):
+    (tmp_path / 'folder').mkdir()
+    for name in ('a.txt', 'student.ckpt', 'folder/bag'):
+        with atomic_path(tmp_path / name) as temporary:
+            temporary.touch()
+            kept = temporary.with_name(temporary.name.replace(f'.{os.getpid()}.', '.1.'))  # of a killed process
+            kept.touch()
+    for name in ('.a.txt', '.tmp', 'b.1.tmp.txt'):
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path)
+    found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob('*') if path.is_file())
+    assert found == ['.a.txt', '.tmp', 'a.txt', 'b.1.tmp.txt', 'folder/bag', 'student.ckpt']
+
+
+@pytest.mark.parametrize(
+    ('number', 'cures', 'cure'),
+    [
+        (errno.ENOSPC, ('make room', 'get the right'), 'make room'),
+        (errno.EACCES, ('make room', 'get the right'), 'get the right'),
+        (errno.EROFS, ('write elsewhere',), 'write elsewhere'),
+    ],
+)
+def test_what_cannot_be_written_is_one_sentence_with_its_cure(number, cures, cure):
+    sentence = re.escape(f"cannot write to 'store' ({os.strerror(number)}); {cure}")
+    with pytest.raises(FamdaError, match=f'^{sentence}$'), writing_to('store', *cures):
+        raise OSError(number, os.strerror(number))

@@ -44,6 +44,28 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ['thesis.txt']
 
 
+def test_what_a_killed_process_has_left_is_removed_and_keeps_nobody_out(tmp_path):
+    rests = ['.work.json.4711.tmp.json', '.famda-probe.12', 'images/.000000.png.99.tmp.png', '.notes.77.tmp']
+    for name in rests[:2]:
+        (tmp_path / name).write_text('{"sett')
+    opened(tmp_path, {'seed': 0})  # it was killed before it had written anything whole
+    assert [path.name for path in tmp_path.iterdir()] == ['work.json']
+    (tmp_path / 'images').mkdir()
+    for name in (*rests, '.hidden', 'images/.tmp'):
+        (tmp_path / name).touch()
+    opened(tmp_path, {'seed': 0})
+    found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob('*') if path.is_file())
+    assert found == ['.hidden', 'images/.tmp', 'work.json']
+
+
+def test_what_another_has_left_in_a_folder_of_its_own_stays(tmp_path):
+    for name in ('thesis.txt', '.thesis.txt.4711.tmp.txt'):
+        (tmp_path / name).touch()
+    with pytest.raises(FamdaError, match='is not empty'):
+        opened(tmp_path, {})
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 @pytest.mark.parametrize('text', ['{', '[]', '{"settings": {}}', '3'])
 def test_a_damaged_file_is_one_sentence(tmp_path, text):
     (tmp_path / 'work.json').write_text(text)

@@ -182,6 +182,32 @@ def test_a_run_that_was_killed_goes_on_and_ends_the_same(tmp_path, monkeypatch):
     assert extract(recordings, tmp_path / 'out', settings) == result and measured == 2 * FRAMES + 3
 
 
+def test_what_was_lost_before_a_kill_is_told_after_it(tmp_path, monkeypatch):
+    with BagWriter(tmp_path / 'bag') as bag:
+        for number in range(5):
+            data = encoded(number) if number != 1 else encoded(number)[:-40]
+            bag.write_compressed_bytes(f'{TOPIC}/compressed', stamp_of(number), 'cam', data, 'jpeg')
+    undisturbed = extract([tmp_path / 'bag'], tmp_path / 'undisturbed', ExtractSettings(focal=1.0))
+
+    class Killed(BaseException):
+        pass
+
+    looked_at = []
+
+    def measure(image, found=extract_module.measure):
+        looked_at.append(image)
+        if len(looked_at) == 4:
+            raise Killed
+        return found(image)
+
+    monkeypatch.setattr(extract_module, 'measure', measure)
+    with pytest.raises(Killed):
+        extract([tmp_path / 'bag'], tmp_path / 'out', ExtractSettings(focal=1.0))
+    result = extract([tmp_path / 'bag'], tmp_path / 'out', ExtractSettings(focal=1.0))
+    assert 'image 1' in result['losses'][0] and result['calibration']
+    assert {**result, 'out': ''} == {**undisturbed, 'out': ''}
+
+
 def test_settings_are_never_mixed(tmp_path):
     recording = write_mcap(tmp_path / 'bag')
     extract([recording], tmp_path / 'out')
