@@ -51,8 +51,10 @@ from famda_train.models.card import model_card
 from famda_train.models.checkpoint import load_student
 from famda_train.pictures.learning_curves import learning_curves
 from famda_train.resumable_folder import remove
+from famda_train.training.data_module import DataSource
 from famda_train.training.parallel_fits import fit_all, fit_here
 from famda_train.training.run_paths import last_checkpoint
+from famda_train.training.samples import labelled_part, labels_digest
 from famda_train.training.training_log import logged_scalars
 
 STATE_FILE = 'adapt.json'
@@ -89,6 +91,7 @@ class AdaptSettings:
         steps: of the training; None = as many as there is time for.
         count: most frames; None = ten for every minute.
         seed: of the training.
+        labels: folder of frames of the place of which some are labelled; these are learnt, too. None = there is none.
         extract: topic, part, rate and focal, see :class:`~famda_train.adapt.extract.ExtractSettings`.
     """
 
@@ -101,6 +104,7 @@ class AdaptSettings:
     steps: int | None = None
     count: int | None = None
     seed: int = 0
+    labels: str | None = None
     extract: ExtractSettings = field(default_factory=ExtractSettings)
 
     def check(self) -> None:
@@ -137,7 +141,8 @@ def adapt(
     Returns:
         ``verdict`` ('promote', 'hold', 'ask') and ``reasons``, ``model`` (.onnx), ``profile`` (.yaml; None unless
         promoted), ``checkpoint``, ``report``, ``frames``, ``teachers`` (a sentence), ``steps``, ``seconds`` by step,
-        ``losses`` (what could not be read), ``commands`` ([what, command] pairs).
+        ``labelled`` (how many labelled frames were learnt), ``losses`` (what could not be read), ``commands`` ([what,
+        command] pairs).
 
     Raises:
         FamdaError: no recording that can be read, no such base, ``out`` holds something else, or a step failed.
@@ -160,11 +165,13 @@ class _Adaptation:
         network, self._spec = load_student(self._base)
         self._card = model_card(self._spec, network, self._base.stem)
         self._given = _given_folder(self._sources)
+        self._labels = _labelled_frames(settings.labels, self._spec.label_space) if settings.labels else None
         identity = {
             **asdict(settings),
             'sources': [str(source) for source in self._sources],
             'base': sha256_of(self._base),
             'config': sha256_of(self._config),
+            'labelled': self._labels and labels_digest(self._labels),
         }
         self._name = settings.name or _plain_name(self._sources[0])
         self._run = StepFolder(out, STATE_FILE, identity)
@@ -184,7 +191,8 @@ class _Adaptation:
         self._run.step('label', lambda: self._label(choice), resumable=True)
         plan = self._run.step('plan', lambda: self._plan(choice), self._probe)
         each = f' of {plan["seconds_per_step"]:.2f} s' if plan['seconds_per_step'] else ''
-        self._say(f'{extracted["frames"]} frames, {plan["steps"]} steps{each}')
+        labelled = f', {len(self._labels)} labelled ones' if self._labels else ''
+        self._say(f'{extracted["frames"]} frames{labelled}, {plan["steps"]} steps{each}')
         self._run.step('fit', lambda: self._fit(choice, plan['steps']), self._checkpoint, resumable=True)
         comparison = self._run.step('compare', self._compare)
         home = self._out / '.home'
@@ -236,6 +244,7 @@ class _Adaptation:
             'model.init_args.init_from': self._base,
             'model.init_args.domain': self._name,
             'data.target': json.dumps({'path': str(self._frames_path), 'size': list(size)}),
+            'data.target_labels': self._settings.labels or 'null',
             'data.masks': choice.masks or 'null',
             'data.depth': choice.depth or 'null',
             'data.validate': 'null',
@@ -356,6 +365,7 @@ class _Adaptation:
             'checkpoint': str(self._checkpoint),
             'report': str(self._out / 'report.html'),
             'frames': extracted['frames'],
+            'labelled': len(self._labels or ()),
             'left_out': extracted['left_out'],
             'teachers': choice.sentence,
             'steps': plan['steps'],
@@ -410,6 +420,15 @@ def _given_folder(sources: Sequence[str | Path]) -> Path | None:
     if folders and len(sources) > 1:
         raise FamdaError(f"'{folders[0]}' is a frame folder; give it alone, or the recordings that it was made of")
     return folders[0] if folders else None
+
+
+def _labelled_frames(path: str, label_space: str) -> Dataset:
+    """Return the labelled ones of the frames of a folder, read in a label space.
+
+    Raises:
+        FamdaError: there are none, or they cannot be read so.
+    """
+    return labelled_part(DataSource(path, label_space=label_space).open())
 
 
 def _plain_name(source: str | Path) -> str:

@@ -61,12 +61,13 @@ def render_report(
         comparison, frames, space: as for :func:`render_comparison`.
         curves: of the training.
     """
+    labelled = {'labelled frames': result['labelled']} if result['labelled'] else {}
     return render_page(
         TEMPLATES / 'adapt.html',
         **_about(comparison, frames, space, f'adapted to {result["name"]}'),
         curves=curves,
         seconds={name: float(value) for name, value in result['seconds'].items()},
-        facts={'frames': result['frames'], 'training steps': result['steps']},
+        facts={'frames': result['frames'], **labelled, 'training steps': result['steps']},
         teachers=result['teachers'],
         losses=result['losses'],
         commands=result['commands'],
@@ -84,6 +85,8 @@ def next_steps(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     else:
         decide = f'famda compare {base} {checkpoint} RECORDING --labels FOLDER'
         steps.append(('Decide with labelled frames', decide))
+        again = f'famda adapt RECORDING --base {base} --labels FOLDER --out ANOTHER'
+        steps.append(('Or learn from them', again))
     return steps
 
 

@@ -24,6 +24,7 @@ def run(
     rate: float | None = None,
     count: int | None = None,
     focal: float | None = None,
+    labels: str | None = None,
     masks: str = 'auto',
     depth: str = 'auto',
     steps: int | None = None,
@@ -48,6 +49,8 @@ def run(
         rate: frames a second to look at; 0 = all; default: 2, or all where there are no more than twice --count.
         count: most frames to adapt to; default: ten for every minute.
         focal: focal length in pixels at the recording's width, for recordings without camera_info.
+        labels: folder of frames of the place of which some are labelled, as famda annotate leaves it; these are learnt,
+            too, so score on others; default: none.
         masks: mask teacher; auto = sam-onnx where its weights and the time allow it, else felzenszwalb; none = none.
         depth: depth teacher; auto = depth-anything where it can be reached in time; none = the student's own scale.
         steps: training steps; default: as many as there is time for, at most 600.
@@ -65,7 +68,7 @@ def run(
     from famda_train.commands.progress import progress_bar
 
     extract = ExtractSettings(topic=topic, start_s=from_, stop_s=to, rate=rate, focal=focal)
-    settings = AdaptSettings(base, minutes, config, name, masks, depth, steps, count, seed, extract)
+    settings = AdaptSettings(base, minutes, config, name, masks, depth, steps, count, seed, labels, extract)
     with progress_bar() as bars:
         result = adapt(
             recordings, out, settings, Progress(bars, STEPS),

@@ -113,6 +113,31 @@ def test_a_frame_folder_is_adapted_to_as_it_is(parts, tmp_path):
     assert (frames / 'frames.jsonl').read_bytes() == before and not (tmp_path / 'out' / 'frames').exists()
 
 
+def test_labels_of_some_frames_are_learnt_and_decide_which_run_it_is(parts, tmp_path):
+    frames = write_street(tmp_path / 'frames', 'night', 4, first=700)
+    labels = sorted((frames / 'labels').iterdir())
+    kept = [path.read_bytes() for path in labels]
+    for path in labels[:2]:
+        path.unlink()
+    said = []
+    result = run(parts, tmp_path / 'out', said.append, sources=[frames], labels=str(frames))
+    assert '4 frames, 2 labelled ones, 4 steps' in said and result['labelled'] == 2
+    assert read_card(result['model']).provenance['target_labels_frames'] == 2
+    assert f'--data.target_labels={frames}' in dict(result['commands'])['The training']
+    assert 'labelled frames' in Page(Path(result['report']).read_text()).text
+    assert run(parts, tmp_path / 'out', sources=[frames], labels=str(frames)) == result
+    labels[0].write_bytes(kept[0])  # one more frame was labelled
+    with pytest.raises(FamdaError, match='other settings; choose another --out'):
+        run(parts, tmp_path / 'out', sources=[frames], labels=str(frames))
+
+
+def test_a_folder_without_labels_is_refused_before_anything_is_written(parts, tmp_path):
+    bare = write_street(tmp_path / 'bare', 'night', 2, truth=False)
+    with pytest.raises(FamdaError, match=r"bare' has no labels"):
+        run(parts, tmp_path / 'out', labels=str(bare))
+    assert not (tmp_path / 'out').exists()
+
+
 @pytest.mark.parametrize(
     ('changes', 'said'),
     [
