@@ -20,6 +20,7 @@ import torch
 from famda_ros import __version__
 from famda_ros.files import make_output_folder
 from famda_train.bench.checked_student import CheckedStudent
+from famda_train.bench.few_labels import write_few_labels
 from famda_train.bench.real_plan import TARGETS, RealPlan
 from famda_train.bench.rows import BASE, BASELINE, FULL, ROWS, TRAININGS, Recipe, read_recipe, training_arguments
 from famda_train.bench.trainings import BenchFolder, Key, Run, Work, check_jobs, counted, train_and_score
@@ -28,6 +29,7 @@ from famda_train.datasets.render_to_disk import write_frames
 from famda_train.evaluation.evaluate import Predict, evaluate
 from famda_train.evaluation.models import load_predictor
 from famda_train.export.export_student import export_student
+from famda_train.label_store.label_store import LabelStore
 from famda_train.labelling.engines import open_engine
 from famda_train.labelling.labelling import label_frames
 from famda_train.pictures.student_comparison import COLUMNS, write_comparison
@@ -98,13 +100,20 @@ class RealBench:
         target = self.where(run.target, 'target', run.seed)
         source = self.where(run.target, 'source', run.seed)
         if run.what.on_target:
-            source = {**target, 'label_space': self.where(run.target, 'validate', run.seed)['label_space']}
+            source = self._labelled_target(run.target, run.seed)
         arguments = training_arguments(
-            run.what, self._recipe(run), run.seed, run.target, source, target,
+            run.what, self._recipe(run), run.seed, run.target, source, target, self._few_labels(run),
             base=self.folder.checkpoint_of(self.base_of(run)), out=self.folder.checkpoint_of(run),
         )  # fmt: skip
         crop = self.plan.size.crop
         return arguments if crop is None else [*arguments, f'--data.crop={list(crop)}']
+
+    def _labelled_target(self, target: str, seed: int) -> dict[str, Any]:
+        space = self.where(target, 'validate', seed).get('label_space')
+        return {**self.where(target, 'target', seed), 'label_space': space}
+
+    def _few_labels(self, run: Run) -> Path:
+        return self.folder.path / 'labels' / f'{run.target}_{run.training}'
 
     def scored_checkpoint(self, key: Key) -> Path:
         """Return the checkpoint of the student that a row scores."""
@@ -200,6 +209,17 @@ class RealBench:
                 for role, name in sorted(teachers):
                     label_frames(frames, role, name, partial(_track, progress, f'{target}: {name}'), engine=engine)
 
+    def label_few(self, left: Sequence[Key], progress) -> None:
+        """Write the labelled frames of the target for those rows that learn some; all seeds share them."""
+        runs = {self._few_labels(run): run for key in left if (run := self.run_of(key)).what.labels}
+        missing = [path for path in runs if not (path / 'dataset.yaml').exists()]
+        for path in progress.track(missing, description='label a few') if missing else ():
+            run = runs[path]
+            assert run.target is not None
+            frames = DataSource(**self._labelled_target(run.target, run.seed)).open()
+            store = LabelStore.open(frames.store, 'masks', self.recipes[run.target].teachers['masks'])
+            write_few_labels(frames, run.what, store.read_segments, path)
+
 
 def run_real(
     out: Path, plan: RealPlan, jobs: int | None, progress, models: Path | None = None
@@ -228,6 +248,7 @@ def run_real(
     if left:
         bench.render(left, progress)
         bench.label(left, progress)
+        bench.label_few(left, progress)
         work = Work(bench.run_of, bench.base_of, bench.steps, bench.arguments, bench.score)
         train_and_score(bench.folder, work, left, jobs, progress)
     return {

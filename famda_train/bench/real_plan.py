@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from famda_ros.errors import FamdaError, choose
-from famda_train.bench.rows import BASELINE, FULL, ORACLE
+from famda_train.bench.rows import BASELINE, FEW_LABELS, FULL, ORACLE, ROWS, TRAININGS
 from famda_train.bench.trainings import Key, check_asked
 
 
@@ -17,12 +17,14 @@ class Benchmark:
 
     Attributes:
         source, famda: names of the configurations of trainings on labelled frames, and of the self-training.
-        rows: names of the measured rows, from :data:`~famda_train.bench.rows.ROWS`.
+        split: of CamVid that is the target.
+        rows: names of the rows that can be measured, from :data:`~famda_train.bench.rows.ROWS`.
         domain: of the street world, where that is the source; None = the source is CamVid by day.
     """
 
     source: str
     famda: str
+    split: str
     rows: tuple[str, ...]
     domain: str | None = None
 
@@ -31,11 +33,11 @@ _BASELINES = ('source_only', BASELINE, 'source_only_as_long')
 _ROWS = (*_BASELINES, 'self_training', 'masks', FULL)
 REAL_ROWS = (*_BASELINES, 'self_training', 'superpixels', 'masks', FULL, ORACLE)
 TARGETS = {
-    'day': Benchmark('camvid_day_source', 'camvid_day', REAL_ROWS, 'varied'),
-    'day_clean': Benchmark('camvid_day_source', 'camvid_day', _ROWS, 'synthetic'),
-    'dusk': Benchmark('camvid_dusk_source', 'camvid_dusk', _ROWS),
+    'day': Benchmark('camvid_day_source', 'camvid_day', 'day_train', (*REAL_ROWS, *FEW_LABELS), 'varied'),
+    'day_clean': Benchmark('camvid_day_source', 'camvid_day', 'day_train', _ROWS, 'synthetic'),
+    'dusk': Benchmark('camvid_dusk_source', 'camvid_dusk', 'dusk_adapt', (*_ROWS, ORACLE, *FEW_LABELS)),
 }
-"""``--targets`` → what is measured; the oracle needs labels of the target, which dusk lacks."""
+"""``--targets`` → what can be measured; of that, what needs labels of the target where there are some."""
 
 MOST_SEEDS = 10
 NEEDED_SPLITS = ('day_train', 'day_val', 'dusk_adapt', 'dusk_val')
@@ -84,20 +86,33 @@ class RealPlan:
     def check(self) -> None:
         """Raise FamdaError unless every word and number can be used and the data is there."""
         for name in self.rows:
-            choose({row: None for row in REAL_ROWS}, name, 'row')
+            choose({row: None for row in (*REAL_ROWS, *FEW_LABELS)}, name, 'row')
         for target in self.targets:
             choose(TARGETS, target, 'target')
         check_asked(self.rows, self.targets, self.seeds, MOST_SEEDS)
         for split in NEEDED_SPLITS:
             if not (self.data / split / 'images').is_dir():
                 raise FamdaError(f"'{self.data}' has no folder '{split}/images'; see docs/results.md for its layout")
+        for target in self.targets:
+            if not self._measurable(target):
+                split = TARGETS[target].split
+                raise FamdaError(
+                    f"no row of {', '.join(self.rows)} can be measured at {target}; labels of the target would lie in "
+                    f"'{self.data / split / 'labels'}'"
+                )
 
     def wanted(self) -> list[Key]:
         """Return (row, target, seed) of everything that is scored, in the order of the result."""
         return [
             (name, target, seed)
             for target in self.targets
-            for name in self.rows
+            for name in self._measurable(target)
             for seed in self.seeds
-            if name in TARGETS[target].rows
         ]
+
+    def _measurable(self, target: str) -> list[str]:
+        """Return the rows that a target has; those that learn its labels only where there are some."""
+        benchmark = TARGETS[target]
+        labelled = (self.data / benchmark.split / 'labels').is_dir()
+        rows = [name for name in self.rows if name in benchmark.rows]
+        return [name for name in rows if labelled or not TRAININGS[ROWS[name].training].knows_target]

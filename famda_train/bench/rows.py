@@ -24,12 +24,21 @@ class Training:
         on_target: the labelled frames are those of the target.
         teachers: role (``masks``, ``depth``) → name of the teacher that takes part in a
             self-training; None = the one that the configuration names.
+        labels: frames of the target whose labels are learnt, too.
+        clicks: on each of these frames, instead of all its labels; None = all.
     """
 
     further: bool = True
     adapts: bool = False
     on_target: bool = False
     teachers: Mapping[str, str | None] = field(default_factory=dict)
+    labels: int = 0
+    clicks: int | None = None
+
+    @property
+    def knows_target(self) -> bool:
+        """Whether it needs labels of the target."""
+        return self.on_target or self.labels > 0
 
     @property
     def sees_target(self) -> bool:
@@ -53,6 +62,7 @@ class Row:
 
 
 BASE = 'base'
+_TEACHERS: Mapping[str, str | None] = {'masks': None, 'depth': None}
 
 TRAININGS = {
     BASE: Training(further=False),
@@ -61,7 +71,11 @@ TRAININGS = {
     'superpixels': Training(adapts=True, teachers={'masks': 'felzenszwalb'}),
     'masks': Training(adapts=True, teachers={'masks': None}),
     'depth': Training(adapts=True, teachers={'depth': None}),
-    'full': Training(adapts=True, teachers={'masks': None, 'depth': None}),
+    'full': Training(adapts=True, teachers=_TEACHERS),
+    'labels_5': Training(adapts=True, teachers=_TEACHERS, labels=5),
+    'labels_10': Training(adapts=True, teachers=_TEACHERS, labels=10),
+    'labels_20': Training(adapts=True, teachers=_TEACHERS, labels=20),
+    'clicks_20': Training(adapts=True, teachers=_TEACHERS, labels=20, clicks=10),
     'oracle': Training(on_target=True),
 }
 
@@ -75,9 +89,15 @@ ROWS = {
     'masks': Row('masks', 'self-training + masks'),
     'depth': Row('depth', 'self-training + depth teacher'),
     'full': Row('full', 'FAMDA'),
+    'labels_5': Row('labels_5', 'FAMDA, 5 frames labelled'),
+    'labels_10': Row('labels_10', 'FAMDA, 10 frames labelled'),
+    'labels_20': Row('labels_20', 'FAMDA, 20 frames labelled'),
+    'clicks_20': Row('clicks_20', 'FAMDA, 10 clicks on each of 20 frames'),
     'oracle': Row('oracle', 'oracle: trained on target labels'),
 }
 BASELINE, FULL, ORACLE = 'source_only_continued', 'full', 'oracle'
+FEW_LABELS = ('labels_5', 'labels_10', 'labels_20', 'clicks_20')
+"""Rows that learn labels of some frames of the target, too."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +148,15 @@ Where = str | Path | Mapping[str, Any]
 
 
 def training_arguments(
-    training: Training, recipe: Recipe, seed: int, domain: str, source: Where, target: Where, base: Path, out: Path
+    training: Training,
+    recipe: Recipe,
+    seed: int,
+    domain: str,
+    source: Where,
+    target: Where,
+    target_labels: Where,
+    base: Path,
+    out: Path,
 ) -> list[str]:
     """Return the ``famda fit`` arguments of a training.
 
@@ -139,6 +167,7 @@ def training_arguments(
         domain: name of the target domain.
         source: labelled frames.
         target: unlabelled frames, with label stores.
+        target_labels: labelled frames of the target, for a training that learns some.
         base: checkpoint that every further training starts from.
         out: checkpoint to write.
     """
@@ -151,4 +180,6 @@ def training_arguments(
         teachers = recipe.teachers_of(training)
         values |= {'data__target': target, 'model__init_args__domain': domain}
         values |= {f'data__{role}': teachers.get(role) for role in recipe.teachers}
+    if training.labels:
+        values['data__target_labels'] = target_labels
     return fit_arguments(config, seed, **values)

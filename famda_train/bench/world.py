@@ -17,12 +17,14 @@ import torch
 
 from famda_ros import __version__
 from famda_ros.errors import FamdaError, choose
-from famda_train.bench.rows import BASE, ROWS, TRAININGS, Recipe, read_recipe, training_arguments
+from famda_train.bench.few_labels import write_few_labels
+from famda_train.bench.rows import BASE, FEW_LABELS, ROWS, TRAININGS, Recipe, read_recipe, training_arguments
 from famda_train.bench.trainings import BenchFolder, Key, Run, Work, check_asked, check_jobs, counted, train_and_score
 from famda_train.datasets.frame_folder import FrameFolder, FrameFolderWriter
 from famda_train.datasets.render_to_disk import write_frames
 from famda_train.evaluation.evaluate import evaluate
 from famda_train.evaluation.models import load_predictor
+from famda_train.label_store.label_store import LabelStore
 from famda_train.labelling.labelling import label_frames
 from famda_train.training.batch_norm_statistics import write_with_statistics
 from famda_train.world import DOMAINS, render_many
@@ -34,8 +36,9 @@ SEED_STRIDE, MOST_SEEDS = 10_000, 10
 
 SOURCE_CONFIG, FAMDA_CONFIG = 'street_world_source', 'street_world'
 SOURCE_DOMAIN = 'synthetic'
-WORLD_ROWS = tuple(name for name in ROWS if name not in ('superpixels', 'source_only_as_long'))
-"""Superpixels are the masks of the street world, and ``source_only_adabn`` shows what target statistics bring."""
+WORLD_ROWS = tuple(name for name in ROWS if name not in ('superpixels', 'source_only_as_long', *FEW_LABELS))
+"""Measured unless rows are named.  Superpixels are the masks of the street world, and ``source_only_adabn`` shows what
+target statistics bring."""
 STATISTICS_IMAGES = 160
 """Unlabelled target images from which normalisation statistics are taken again."""
 
@@ -135,6 +138,7 @@ def run_world(out: Path, plan: Plan, jobs: int | None, progress) -> dict[str, An
     if left:
         _render(folder, plan, sorted({seed for _, _, seed in left}), progress)
         _label(folder, plan, recipe, sorted({seed for _, _, seed in left}), progress)
+        _label_few(folder, recipe, left, progress)
         work = Work(
             run_of=lambda key: run_of(*key),
             base_of=lambda run: Run(BASE, run.seed, None),
@@ -196,6 +200,20 @@ def _label(folder: BenchFolder, plan: Plan, recipe: Recipe, seeds: Sequence[int]
         progress.update(bar, completed=done * plan.size.target)  # frames that were labelled before
 
 
+def _label_few(folder: BenchFolder, recipe: Recipe, left: Sequence[Key], progress) -> None:
+    """Write the labelled frames of the target for those rows that learn some."""
+    runs = [run for key in left if (run := run_of(*key)).what.labels and not _is_written(_few_labels(folder, run))]
+    for run in progress.track(runs, description='label a few') if runs else ():
+        assert run.target is not None
+        store = LabelStore.open(folder.scenes(run.seed, run.target), 'masks', recipe.teachers['masks'])
+        labelled = FrameFolder(folder.scenes(run.seed, f'{run.target}_labelled'))
+        write_few_labels(labelled, run.what, store.read_segments, _few_labels(folder, run))
+
+
+def _few_labels(folder: BenchFolder, run: Run) -> Path:
+    return folder.scenes(run.seed, f'{run.target}_{run.training}')
+
+
 def _arguments(folder: BenchFolder, plan: Plan, recipe: Recipe, run: Run) -> list[str]:
     # What does not see a target is the same for all of them; the name is of no use there.
     target = run.target or plan.targets[0]
@@ -203,6 +221,7 @@ def _arguments(folder: BenchFolder, plan: Plan, recipe: Recipe, run: Run) -> lis
         run.what, recipe, run.seed, target,
         source=folder.scenes(run.seed, f'{target}_labelled' if run.what.on_target else 'source'),
         target=folder.scenes(run.seed, target),
+        target_labels=_few_labels(folder, run),
         base=folder.checkpoint(run.seed, None, BASE),
         out=folder.checkpoint_of(run),
     )  # fmt: skip

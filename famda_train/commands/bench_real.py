@@ -35,7 +35,8 @@ def run(
         targets: day: labelled street world to unlabelled photographs, 7 classes; dusk: labelled photographs by day to
             unlabelled ones at dusk, 11 classes.
         seeds: seeds of scenes, initialisation and sampling, 0 to 9.
-        rows: names of the rows to measure; default: all.
+        rows: names of the rows to measure; default: all but those with labels of the target's frames (labels_5,
+            labels_10, labels_20, clicks_20), which need labels of the target, as day has them.
         size: full: as documented; small: only to see it work.
         jobs: trainings at a time, which share the CPU cores; default: one per core, or 1 with a GPU.
         markdown: file in which the tables of each target replace what stands between

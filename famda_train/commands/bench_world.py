@@ -29,13 +29,14 @@ def run(
     target frames), source_only_continued (the fair baseline: further steps on the source, then the same),
     self_training, masks, depth (self-training with one teacher), full (with both) and oracle (further steps on
     labelled target frames).  Tables show mean and standard deviation over seeds.  An interrupted run continues
-    where it stopped; a finished one shows its tables again.
+    where it stopped; a finished one shows its tables again.  Only where they are named: labels_5, labels_10 and
+    labels_20 (full, and the labels of so many target frames) and clicks_20 (ten clicks on each of 20).
 
     Args:
         out: folder for scenes, checkpoints and world.json, which is written after every row.
         targets: domains to adapt to: night, day.
         seeds: seeds of scenes, initialisation and sampling, 0 to 9.
-        rows: names of the rows to measure; default: all.
+        rows: names of the rows to measure; default: all but those with labels of the target's frames.
         split: scenes to score on: test, or val to choose settings on.
         size: full: as documented, about 10 minutes per seed on 2 cores; small: only to see it work.
         jobs: trainings at a time, which share the CPU cores; default: one per core, or 1 with a GPU.

@@ -11,7 +11,7 @@ from small_street import HEIGHT, WIDTH
 
 from famda_ros.errors import FamdaError
 from famda_train.bench import trainings, world
-from famda_train.bench.rows import ROWS, TRAININGS, read_recipe, training_arguments
+from famda_train.bench.rows import FEW_LABELS, ROWS, TRAININGS, read_recipe, training_arguments
 from famda_train.bench.world import FAMDA_CONFIG, SCENES, SEED_STRIDE, SOURCE_CONFIG, BenchSize, Plan, run_world
 from famda_train.commands.bench_world import command
 from famda_train.commands.cli import build_parser, command_module
@@ -132,7 +132,7 @@ def test_settings_come_from_the_configurations(tmp_path):
     recipe = read_recipe(SOURCE_CONFIG, FAMDA_CONFIG)
     famda, source = recipe.configs['street_world'], recipe.configs['street_world_source']
     assert recipe.steps == famda['trainer']['max_steps'] and recipe.base_steps == source['trainer']['max_steps']
-    places = dict.fromkeys(('source', 'target', 'base', 'out'), tmp_path)
+    places = dict.fromkeys(('source', 'target', 'target_labels', 'base', 'out'), tmp_path)
 
     def options(name):
         return training_arguments(TRAININGS[name], recipe, 3, 'night', **places)
@@ -145,6 +145,8 @@ def test_settings_come_from_the_configurations(tmp_path):
     assert {'--data.masks=felzenszwalb', '--data.depth=null'} <= set(options('masks'))
     assert {'--data.masks=null', '--data.depth=street-world'} <= set(options('depth'))
     assert not any(option.startswith('--data.target') for option in options('oracle'))
+    labelled = f'--data.target_labels={tmp_path}'
+    assert [name for name in TRAININGS if labelled in options(name)] == list(FEW_LABELS)
 
 
 def test_every_row_has_its_training():
