@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cv2
+import numpy as np
 import pytest
 
 NAMES = ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable')
@@ -100,6 +102,47 @@ def open_page(
         yield opened
     finally:
         context.close()
+
+
+class Played(NamedTuple):
+    """What a browser has played of a video.
+
+    Attributes:
+        width, height: of the video, pixels.
+        seconds: its length.
+        frames: that were decoded, those that came too late to be shown among them.
+        last: uint8 [height, width, 3] RGB, what is shown at the end.
+    """
+
+    width: int
+    height: int
+    seconds: float
+    frames: int
+    last: np.ndarray
+
+
+def play(browser: Any, video: Path) -> Played:
+    """Play a video from its beginning to its end in a page beside it.
+
+    Raises:
+        AssertionError: the browser cannot play it.
+    """
+    page_file = video.with_suffix('.html')
+    page_file.write_text(f'<body style="margin: 0"><video muted src="{video.name}" style="display: block"></video>')
+    with open_page(browser, page_file) as opened:
+        page = opened.page
+        refused = page.evaluate('() => document.querySelector("video").play().then(() => null, error => error.message)')
+        assert refused is None, refused
+        page.wait_for_function('() => document.querySelector("video").ended', timeout=120_000)
+        found = page.evaluate(
+            """() => {
+                const video = document.querySelector('video'), {videoWidth, videoHeight, duration} = video;
+                return [videoWidth, videoHeight, duration, video.getVideoPlaybackQuality().totalVideoFrames];
+            }"""
+        )
+        seen = cv2.imdecode(np.frombuffer(page.locator('video').screenshot(), np.uint8), cv2.IMREAD_COLOR)
+        assert not opened.complaints, opened.complaints
+    return Played(*found, seen[..., ::-1])
 
 
 def texts(page: Any) -> dict[str, float]:

@@ -6,6 +6,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from browser import play
 
 from famda_ros.errors import FamdaError
 from famda_train.pictures.video import VideoWriter
@@ -40,6 +41,18 @@ def test_what_was_written_is_read_at_its_time(tmp_path, suffix):
         assert np.abs(frame.astype(int) - picture).mean() < 6
     assert times == pytest.approx([0, 100, 500, 1000, 1001], abs=1.5)
     assert [p.name for p in tmp_path.iterdir()] == [f'v{suffix}']
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('suffix', ['.mp4', '.mkv', '.webm'])
+def test_a_browser_plays_it(tmp_path, chromium, suffix):
+    with VideoWriter(tmp_path / f'v{suffix}') as video:
+        for number, picture in enumerate(pictures(height=96, width=128)):
+            video.write(picture, number * S // 5)
+    played = play(chromium, tmp_path / f'v{suffix}')
+    assert (played.width, played.height, played.frames) == (128, 96, 5)
+    assert 0.8 <= played.seconds <= 1.1
+    assert np.abs(played.last.astype(int) - pictures()[-1][0, 0]).mean() < 8
 
 
 def test_odd_sides_lose_a_row_and_a_column(tmp_path):
