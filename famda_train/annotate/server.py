@@ -64,8 +64,8 @@ def refusal(method: str, headers: Any, port: int) -> str | None:
     return None
 
 
-def build_app(annotator: Annotator, port: int) -> web.Application:
-    """Return the application that serves a folder's page."""
+def guard_of(port: int) -> Callable:
+    """Return the middleware that refuses requests of others, and answers every error with its sentence as JSON."""
 
     @web.middleware
     async def guard(request: web.Request, handler: Callable) -> web.StreamResponse:
@@ -82,6 +82,12 @@ def build_app(annotator: Annotator, port: int) -> web.Application:
             response = _sentence(error.reason, error.status)
         response.headers.update(HEADERS)
         return response
+
+    return guard
+
+
+def build_app(annotator: Annotator, port: int) -> web.Application:
+    """Return the application that serves a folder's page."""
 
     def index_of(request: web.Request) -> int:
         index = int(request.match_info['index'])
@@ -116,18 +122,11 @@ def build_app(annotator: Annotator, port: int) -> web.Application:
         return web.json_response({'part': _encoded(taken.astype(np.uint8))})
 
     async def act(request: web.Request) -> web.StreamResponse:
-        if request.content_type != 'application/json':
-            raise BadAction('an action is application/json')
-        try:
-            values = json.loads(await request.text())
-        except ValueError:
-            raise BadAction('the action is no JSON') from None
-        if not isinstance(values, dict):
-            raise BadAction('the values of an action have names')
+        values = await _values_of(request)
         state = await asyncio.to_thread(annotator.act, index_of(request), request.match_info['action'], values)
         return web.json_response(_shown(state))
 
-    app = web.Application(middlewares=[guard], client_max_size=MOST_BYTES)
+    app = web.Application(middlewares=[guard_of(port)], client_max_size=MOST_BYTES)
     for path in FILES:
         app.router.add_get(path, page)
     app.router.add_get('/session', session)
@@ -166,6 +165,18 @@ def serve(annotator: Annotator, port: int, listening: Callable[[str], None]) -> 
 def _is_no_strangers_fault(record: logging.LogRecord) -> bool:
     """Tell whether a log record is about something else than a request that is no HTTP."""
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+async def _values_of(request: web.Request) -> dict[str, Any]:
+    if request.content_type != 'application/json':
+        raise BadAction('an action is application/json')
+    try:
+        values = json.loads(await request.text())
+    except ValueError:
+        raise BadAction('the action is no JSON') from None
+    if not isinstance(values, dict):
+        raise BadAction('the values of an action have names')
+    return values
 
 
 def _sentence(text: str, status: int) -> web.Response:
