@@ -52,7 +52,8 @@ class FrameRecord:
 
 
 def read_frame_index(folder: str | Path) -> list[FrameRecord]:
-    """Read the index of a frame folder; every record is valid, see :func:`record_fault`, and no stem occurs twice.
+    """Read the index of a frame folder; every record is valid, see :func:`record_fault`, no stem and no
+    image occurs twice.
 
     Args:
         folder: that holds ``frames.jsonl``.
@@ -65,16 +66,21 @@ def read_frame_index(folder: str | Path) -> list[FrameRecord]:
     """
     path = Path(folder) / INDEX
     try:
-        lines = path.read_text(encoding='utf-8').split('\n')
+        lines = path.read_text(encoding='utf-8-sig').split('\n')
     except (OSError, ValueError) as error:
         raise FamdaError(f"'{path}' is missing or damaged ({error}); write the frame folder again") from error
     frames: dict[str, FrameRecord] = {}
+    images: dict[PurePosixPath, str] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         record, fault = _read_line(line)
         if record is not None and not fault and record.stem in frames:
             fault = f"the stem '{record.stem}' stands for an earlier frame already"
+        if record is not None and not fault:
+            other = images.setdefault(PurePosixPath(record.image), record.stem)
+            if other != record.stem:
+                fault = f"the image '{record.image}' is that of the frame '{other}' already"
         if record is None or fault:
             reason = ' '.join(str(fault).split())
             raise FamdaError(f"'{path}', line {number} is damaged ({reason}); mend or delete that line")
@@ -215,23 +221,26 @@ def decode_file(path: str | Path) -> np.ndarray:
         data = Path(path).read_bytes()
         header = read_header(data)
         if header is not None and not header.whole:
-            raise FamdaError(f"cannot read '{path}': cut off or damaged image file")
+            raise FamdaError(f"cannot read '{path}': cut off or damaged image file; copy it again")
         array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except (OSError, ValueError, cv2.error):
         array = None
     if array is None:
-        raise FamdaError(f"cannot read '{path}': missing or damaged image file")
+        raise FamdaError(f"cannot read '{path}': missing or damaged image file; copy it again")
     return array
 
 
 def load_json(text: str | bytes) -> Any:
-    """Return the value of a JSON text, without NaN and infinity, which JSON has not, and without halves of characters.
+    """Return the value of a JSON text without NaN and infinity, which JSON has not, halves of characters, and keys
+    that stand twice in an object.
 
     Raises:
         ValueError: no such text.
     """
     try:
-        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        value = json.loads(
+            text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_without_repetition
+        )
     except RecursionError as error:
         raise ValueError('nested too deeply') from error
     if (b'\\ud' if isinstance(text, bytes) else '\\ud') in text.lower():  # type: ignore[operator]
@@ -255,6 +264,15 @@ def _read_line(line: str) -> tuple[FrameRecord | None, str | None]:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f'{name} is no number of JSON')
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f'{twice[:40]!r} stands twice')
+    return values
 
 
 def _finite(digits: str) -> float:

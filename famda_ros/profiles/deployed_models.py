@@ -33,6 +33,7 @@ from famda_ros.files import atomic_path, make_output_folder, sha256_of, write_at
 from famda_ros.profiles.profile_file import parse_profile
 from famda_ros.profiles.student_switch import check_successor, outputs_fault
 from famda_ros.resources import PREFIX, resolve
+from famda_ros.strict_yaml import parse_yaml
 from famda_ros.student.model_card import ModelCard, read_card
 from famda_ros.student.runtime import Student
 
@@ -184,7 +185,7 @@ def active(folder: str | Path, profile: str) -> str:
 
 def _parsed(text: str, path: Path) -> Any:
     try:
-        return yaml.safe_load(text)
+        return parse_yaml(text)
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise FamdaError(f"the profile '{path}' cannot be read ({' '.join(str(error).split())}); mend it") from error
 

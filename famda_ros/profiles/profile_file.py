@@ -26,6 +26,7 @@ import yaml
 from famda_ros.errors import FamdaError
 from famda_ros.profiles.parameters import PARAMETERS, Parameter
 from famda_ros.resources import PREFIX, resolve, share_folders
+from famda_ros.strict_yaml import parse_yaml
 
 _OVERRIDABLE = (
     'depth.scale', 'min_confidence', 'max_rate_hz', 'max_age_ms', 'exposure.target_brightness', 'exposure.max_gamma',
@@ -69,7 +70,7 @@ def load_profile(name_or_path: str | Path, folder: str | Path | None = None) -> 
     """
     path = find_profile(name_or_path, folder)
     try:
-        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+        content = parse_yaml(path.read_text(encoding='utf-8'))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         reason = ' '.join(str(error).split())
         raise FamdaError(f"the profile '{path}' cannot be read ({reason}); mend the file") from error

@@ -17,6 +17,7 @@ import yaml
 
 from famda_ros.errors import FamdaError, choose
 from famda_ros.resources import resource
+from famda_ros.strict_yaml import parse_yaml
 
 IGNORE = 255
 """Train id of unlabelled or ignored pixels in every label space."""
@@ -178,7 +179,7 @@ def read_label_space(path: str | Path) -> LabelSpace:
     """
     try:
         text = Path(path).read_text(encoding='utf-8')
-        values = yaml.load(text, getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
+        values = parse_yaml(text)
     except OSError as error:
         raise FamdaError(f"cannot read the label space '{path}' ({error.strerror}); check the path") from error
     except (yaml.YAMLError, ValueError) as error:

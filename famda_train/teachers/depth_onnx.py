@@ -17,6 +17,7 @@ import yaml
 
 from famda_ros.errors import FamdaError
 from famda_ros.files import sha256_of
+from famda_ros.strict_yaml import parse_yaml
 from famda_ros.student.depth_units import rescale_to_focal
 from famda_ros.student.providers import session_options
 from famda_train.label_store.licences import UNKNOWN, licence
@@ -189,7 +190,7 @@ def read_description(path: Path) -> Description:
         FamdaError: no such file, no YAML mapping, an unknown, missing or wrong entry.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+        content = parse_yaml(path.read_text(encoding='utf-8'))
     except OSError as error:
         raise FamdaError(f"cannot read the description '{path}' ({error.strerror}); check the path") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from famda_ros.errors import FamdaError
+from famda_ros.strict_yaml import parse_yaml
 
 FLAGS = ('-c', '--config')
 
@@ -35,6 +36,8 @@ def chain_of(path: Path) -> list[Path]:
     """Return the files that a configuration builds on, the most general first, itself last."""
     chain = [path]
     while (base := read_mapping(chain[0]).get('defaults')) is not None:
+        if not isinstance(base, str):
+            raise FamdaError(f"'{chain[0]}': 'defaults' must be one file, not {base!r}; name it as text")
         below = chain[0].parent / base
         if below.resolve() in {file.resolve() for file in chain}:
             raise FamdaError(f"'{chain[0]}' builds on itself; take 'defaults' out of one of the files")
@@ -45,7 +48,7 @@ def chain_of(path: Path) -> list[Path]:
 def read_mapping(path: Path) -> dict:
     """Return the content of a YAML file."""
     try:
-        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+        content = parse_yaml(path.read_text(encoding='utf-8'))
     except OSError as error:
         raise FamdaError(f"cannot read the configuration '{path}' ({error.strerror})") from error
     except UnicodeDecodeError as error:

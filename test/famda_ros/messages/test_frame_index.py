@@ -37,6 +37,27 @@ def test_what_is_written_is_read(tmp_path):
     assert read_frame_index(tmp_path) == []
 
 
+def test_a_byte_order_mark_is_no_part_of_the_index(tmp_path):
+    write_frame_index(tmp_path, [RECORD])
+    path = tmp_path / 'frames.jsonl'
+    path.write_bytes(b'\xef\xbb\xbf' + path.read_bytes())
+    assert read_frame_index(tmp_path) == [RECORD]
+
+
+def test_no_image_is_that_of_two_frames(tmp_path):
+    lines = [LINE, {**LINE, 'stem': 'b', 'image': './images//000000.png'}]
+    (tmp_path / 'frames.jsonl').write_text('\n'.join(map(json.dumps, lines)))
+    with pytest.raises(FamdaError, match=r"line 2 is damaged \(the image '.*' is that of the frame '000000' already"):
+        read_frame_index(tmp_path)
+
+
+def test_a_key_that_stands_twice_is_named():
+    assert load_json('{"a": {"b": 1}, "b": 1}') == {'a': {'b': 1}, 'b': 1}
+    for text in ('{"a": 1, "a": 2}', '[{"b": {"a": 1, "a": 1}}]'):
+        with pytest.raises(ValueError, match="'a' stands twice"):
+            load_json(text)
+
+
 @pytest.mark.parametrize(
     ('key', 'value', 'sentence'),
     [
