@@ -27,7 +27,7 @@ from famda_train.adapt.gate import (
     decide,
     decide_on_labels,
     depth_alarms,
-    growth_alarms,
+    growth_doubts,
     home_alarms,
     latency_alarms,
     share_alarms,
@@ -63,6 +63,7 @@ class Comparison:
         terms: name → ``old``, ``new`` and ``gain``, in spreads.
         total: sum of the gains.
         alarms: what makes the new student unfit.
+        doubts: what labelled frames of the place would settle.
         measured: further numbers: ``class_shares`` (class → [old, new]), ``depth_ratio``, ``temporal_agreement``,
             ``milliseconds`` (processor time of a frame; of two files of one kind), ``agreement`` (share of equal
             labels), ``home_miou``, ``labelled``.
@@ -79,6 +80,7 @@ class Comparison:
     terms: dict[str, dict[str, float]]
     total: float
     alarms: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     measured: dict[str, Any] = field(default_factory=dict)
     frames_to_label: tuple[str, ...] = ()
 
@@ -135,7 +137,8 @@ def compare(
         look(s, frames, 1.0 if scores is None else scores.temperature, reported(f'running {s.path.name}'))
         for s, scores in zip(students, known, strict=True)
     )
-    terms, measured, alarms = score(old_seen, new_seen, [scores for scores in known if scores is not None], space)
+    of_both = [scores for scores in known if scores is not None]
+    terms, measured, alarms, doubts = score(old_seen, new_seen, of_both, space)
     if _same_kind(*students):
         measured['milliseconds'] = processor_ms(students, frames[0])
         alarms += latency_alarms(*measured['milliseconds'])
@@ -144,7 +147,7 @@ def compare(
         lost, limits, values = _difference(students, home, reported)
         measured['home_miou'] = values
         alarms += home_alarms(lost, limits)
-    verdict = decide(terms, alarms)
+    verdict = decide(terms, alarms, doubts)
     if labels is not None:
         gained, limits, values = _difference(students, labels, reported)
         measured['labelled'] = {'frames': values.pop('frames'), 'miou': values['miou'], 'interval': limits}
@@ -153,15 +156,15 @@ def compare(
     return Comparison(
         verdict.verdict, verdict.reasons, str(old), str(new), str(recording), len(frames),
         {term.name: {'old': term.old, 'new': term.new, 'gain': term.gain} for term in terms},
-        float(sum(term.gain for term in terms)), tuple(alarms), _plain(measured),
+        float(sum(term.gain for term in terms)), tuple(alarms), tuple(doubts), _plain(measured),
         tuple(frames[place].name for place in chosen),
     )  # fmt: skip
 
 
 def score(
     old: Seen, new: Seen, known: Sequence[LabelledScores], space: LabelSpace
-) -> tuple[list[Term], dict[str, Any], list[str]]:
-    """Return (terms, what was measured, alarms) of what two students say about the same frames.
+) -> tuple[list[Term], dict[str, Any], list[str], list[str]]:
+    """Return (terms, what was measured, alarms, doubts) of what two students say about the same frames.
 
     Args:
         old, new: what they say.
@@ -178,13 +181,13 @@ def score(
     shares = [class_shares(seen.labels, len(space)) for seen in (old, new)]
     temporal = [_mean(seen.temporal) for seen in (old, new)]
     vanished, flicker = share_alarms(shares[0], shares[1], space.classes), temporal_alarms(temporal[0], temporal[1])
-    alarms = [*vanished, *_grown(shares, known, space), *depth_alarms(ratio), *flicker]
+    alarms = [*vanished, *depth_alarms(ratio), *flicker]
     return terms, {
         'class_shares': {name: [float(s[place]) for s in shares] for place, name in enumerate(space.classes)},
         'depth_ratio': ratio,
         'temporal_agreement': temporal,
         'agreement': float((old.labels == new.labels).mean()),
-    }, alarms
+    }, alarms, _grown(shares, known, space)
 
 
 def _grown(shares: Sequence[np.ndarray], known: Sequence[LabelledScores], space: LabelSpace) -> list[str]:
@@ -193,7 +196,7 @@ def _grown(shares: Sequence[np.ndarray], known: Sequence[LabelledScores], space:
         return []  # the labelled frames say nothing about these classes
     there = known[0].there
     assert there is not None
-    return growth_alarms(shares[0], shares[1], found, there, space.classes)
+    return growth_doubts(shares[0], shares[1], found, there, space.classes)
 
 
 def processor_ms(students: Sequence[RawStudent], frame: SeenFrame) -> list[float]:

@@ -17,6 +17,8 @@ world by night; ``docs/compare.md`` has what they do on other seeds and on photo
 MOST_GAIN = {'labelled_miou': 0.15}
 """Term → the most spreads that it may speak for a student.  Labelled frames of elsewhere tell that something is lost;
 a student that is better there than one that was adapted to this place need not be better at this place."""
+ELSEWHERE = frozenset({'labelled_miou'})
+"""Terms that are taken of frames of another place; the others are of the recording."""
 CLEAR = 0.3
 """Sum of the terms, each over its spread, from which on a student counts as better; below minus this, as worse."""
 FALL = 0.8
@@ -71,15 +73,17 @@ class Verdict:
     reasons: tuple[str, ...]
 
 
-def decide(terms: Sequence[Term], alarms: Sequence[str] = ()) -> Verdict:
+def decide(terms: Sequence[Term], alarms: Sequence[str] = (), doubts: Sequence[str] = ()) -> Verdict:
     """Decide without labels.
 
-    Promote where the sum of the gains is clearly above 0 and no term falls; hold where it is clearly below 0 or there
-    is an alarm; ask otherwise.
+    Promote where the sum of the gains is clearly above 0, no term falls and there is no doubt; hold where it is clearly
+    below 0 or there is an alarm; ask otherwise.  What frames of elsewhere say against a student that is clearly better
+    on the recording is a reason to ask, not to hold: what counts is this place.
 
     Args:
         terms: at least one.
         alarms: sentences about what makes a student unfit, whatever its scores.
+        doubts: sentences that frames of elsewhere give reason for, and labelled frames of the place would settle.
     """
     total, worst = sum(term.gain for term in terms), min(terms, key=lambda term: term.gain)
     sums = f'the sum of {len(terms)} scores, each over its spread, is {total:+.2f}'
@@ -87,10 +91,16 @@ def decide(terms: Sequence[Term], alarms: Sequence[str] = ()) -> Verdict:
         f'{term.name} {term.old:.3f} -> {term.new:.3f}: {term.gain:+.2f} spreads of {SPREADS[term.name]:g}'
         for term in terms
     )
+    here = sum(term.gain for term in terms if term.name not in ELSEWHERE)
     if alarms:
-        return Verdict(HOLD, (*alarms, sums, *numbers))
+        return Verdict(HOLD, (*alarms, *doubts, sums, *numbers))
+    if total < -CLEAR and here > CLEAR:
+        lost = f'{sums}, but {here:+.2f} on the recording alone: better here, worse elsewhere'
+        return Verdict(ASK, (lost, *doubts, *numbers))
     if total < -CLEAR:
-        return Verdict(HOLD, (f'{sums}, below {-CLEAR:g}: worse', *numbers))
+        return Verdict(HOLD, (f'{sums}, below {-CLEAR:g}: worse', *doubts, *numbers))
+    if doubts:
+        return Verdict(ASK, (*doubts, sums, *numbers))
     if total <= CLEAR:
         return Verdict(ASK, (f'{sums}, between {-CLEAR:g} and {CLEAR:g}: too near to tell without labels', *numbers))
     if worst.gain < -FALL:
@@ -136,13 +146,14 @@ def share_alarms(old: np.ndarray, new: np.ndarray, classes: Sequence[str]) -> li
     ]
 
 
-def growth_alarms(
+def growth_doubts(
     old: np.ndarray, new: np.ndarray, found: Sequence[np.ndarray], there: np.ndarray, classes: Sequence[str]
 ) -> list[str]:
     """Return a sentence for every class that the new student finds too often.
 
     That it finds more of a class than the old one may be what it was trained for; that it also finds far more than
-    there is, where it is known what there is, and more than the old one does there, tells a fault.
+    there is, where it is known what there is, and more than the old one does there, points to a fault.  Whether it is
+    one at this place, labels of this place tell.
 
     Args:
         old, new: float [C], shares of pixels of the recording.

@@ -241,9 +241,10 @@ def judge(
             if new is not old:
                 assert space is not None
                 known_of_both = [labelled for labelled in (old.labelled, new.labelled) if labelled is not None]
-                terms, _, alarms = score(old.seen, new.seen, known_of_both, space)
+                terms, _, alarms, doubts = score(old.seen, new.seen, known_of_both, space)
                 pairs.append({
-                    'old': old.name, 'new': new.name, 'verdict': decide(terms, alarms).verdict, 'alarms': alarms,
+                    'old': old.name, 'new': new.name, 'verdict': decide(terms, alarms, doubts).verdict,
+                    'alarms': alarms, 'doubts': doubts,
                     'gain': new.truth - old.truth, 'depth_only': 'metres' in new.name,
                     'terms': {term.name: [term.old, term.new] for term in terms},
                 })  # fmt: skip

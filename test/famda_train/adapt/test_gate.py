@@ -23,6 +23,8 @@ def terms(*gains):
     ((1.0, 1.0), PROMOTE, 'the sum of 2 scores'),
     ((0.1, -0.3, 5.0), ASK, 'is -0.05'),  # labelled frames of elsewhere may tip the scales, and no more
     ((0.2, 0.0, 5.0), PROMOTE, 'is +0.35'),
+    ((0.2, 0.2, -5.0), ASK, 'is -4.60, but +0.40 on the recording alone: better here, worse elsewhere'),
+    ((0.1, 0.1, -5.0), HOLD, 'below -0.3: worse'),
 ])  # fmt: skip
 def test_verdicts(gains, verdict, words):
     found = decide(terms(*gains))
@@ -42,6 +44,23 @@ def test_an_alarm_holds_the_best_of_scores():
     assert found.verdict == HOLD and found.reasons[0].startswith('depth is 1.60')
 
 
+def test_a_doubt_keeps_a_student_from_being_promoted_and_leaves_the_rest_as_it_is():
+    doubt = "the class 'human' is found too often"
+    found = decide(terms(5.0, 5.0, 5.0), doubts=[doubt])
+    assert found.verdict == ASK and found.reasons[0] == doubt
+    for gains in ((-1.0, 0.2, 0.0), (0.1, 0.1, 0.0), (0.2, 0.2, -5.0)):
+        plain, doubted = decide(terms(*gains)), decide(terms(*gains), doubts=[doubt])
+        assert doubted.verdict == plain.verdict and doubt in doubted.reasons
+    assert decide(terms(5.0, 5.0, 5.0), ['too slow'], [doubt]).reasons[:2] == ('too slow', doubt)
+
+
+@given(st.lists(st.floats(-5, 5), min_size=3, max_size=3), st.booleans())
+def test_what_is_lost_elsewhere_or_doubtful_never_makes_for_a_promotion(gains, doubtful):
+    found = decide(terms(*gains), doubts=['doubt'] * doubtful).verdict
+    if found == PROMOTE:
+        assert not doubtful and sum(gains[:2]) + min(gains[2], 0.15) > CLEAR and min(gains) >= -FALL - 1e-6
+
+
 @pytest.mark.parametrize(('difference', 'interval', 'verdict'), [
     (2.0, [0.5, 3.0], PROMOTE), (2.0, [-0.1, 4.0], HOLD), (-2.0, [-3.0, -1.0], HOLD), (2.0, None, ASK),
 ])  # fmt: skip
@@ -57,7 +76,7 @@ def test_a_class_that_is_found_too_often_is_told_from_one_that_is_found_at_last(
     found = np.array([0.85, 0.015, 0.013])
 
     def alarms(after, now=new):
-        return gate.growth_alarms(old, now, [found, np.array(after)], there, classes)
+        return gate.growth_doubts(old, now, [found, np.array(after)], there, classes)
 
     assert alarms([0.7, 0.045, 0.1]) == [
         "the class 'human' is found too often: 1.00 % of the pixels -> 5.00 %, and on labelled frames 4.5 times what "
@@ -65,7 +84,7 @@ def test_a_class_that_is_found_too_often_is_told_from_one_that_is_found_at_last(
     ]
     assert alarms([0.7, 0.025, 0.1]) == []  # hardly more than the old student says there, which says too much as well
     assert alarms([0.7, 0.045, 0.1], now=np.array([0.97, 0.015, 0.09])) == []  # not so on the recording
-    assert gate.growth_alarms(old, new, [found, np.array([0.7, 0.2, 0.1])], np.zeros(3), classes) == []  # nothing known
+    assert gate.growth_doubts(old, new, [found, np.array([0.7, 0.2, 0.1])], np.zeros(3), classes) == []  # nothing known
 
 
 def test_alarms_name_what_is_wrong():
