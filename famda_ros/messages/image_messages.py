@@ -122,8 +122,14 @@ def faint_fault(msg: Any, rgb: np.ndarray) -> str:
         msg: sensor_msgs/Image or CompressedImage.
         rgb: what :func:`image_to_rgb` or :func:`compressed_to_rgb` made of it.
     """
-    name = msg.encoding if hasattr(msg, 'encoding') else str(msg.format).partition(';')[0].strip()
-    if not _is_deep(name) or not 0 < int(rgb.max()) <= TWELVE_BITS_AS_EIGHT:
+    if not 0 < int(rgb.max()) <= TWELVE_BITS_AS_EIGHT:
+        return ''
+    if hasattr(msg, 'encoding'):
+        name, is_deep = msg.encoding, _is_deep(msg.encoding)
+    else:  # what the file says counts, as its format need not name the encoding
+        name, header = str(msg.format), read_header(bytes(msg.data))
+        is_deep = header is not None and header.bits > 8
+    if not is_deep:
         return ''
     return (
         f'images of encoding {_shown(name)} never exceed 4095 of 65535 and come out almost black: have the driver '

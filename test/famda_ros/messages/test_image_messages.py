@@ -355,6 +355,15 @@ def test_images_of_twelve_bits_in_sixteen_are_told(encoding, top, is_faint):
     assert bool(faint_fault(sent, compressed_to_rgb(sent))) == is_faint
 
 
+def test_twelve_bits_in_a_file_whose_format_does_not_say_so_are_told():
+    for top, is_faint in ((4095, True), (4500, False)):
+        sent = compressed(np.full((6, 8, 3), top, np.uint16), 'png')
+        fault = faint_fault(sent, compressed_to_rgb(sent))
+        assert bool(fault) == is_faint and (not fault or "'png' never exceed 4095" in fault)
+    dark = compressed(np.full((6, 8, 3), 3, np.uint8), 'png')
+    assert faint_fault(dark, compressed_to_rgb(dark)) == ''
+
+
 def test_eight_bits_are_never_faint():
     dark = message(np.full((6, 8), 3, np.uint8), 'mono8')
     assert faint_fault(dark, image_to_rgb(dark)) == ''
