@@ -58,8 +58,8 @@ def local_costmap(card: ModelCard, camera: str = CAMERA) -> str:
     text = re.sub(r'(?<=class_types: ).*', lambda _: json.dumps(list(found)), text)
     for kind in re.findall(r'^ +(\w+):\n +classes:', text, re.MULTILINE):
         if kind in found:
-            names = json.dumps(found[kind], ensure_ascii=False)
-            text = re.sub(rf'(?<= {kind}:\n)( +classes: ).*', lambda line, names=names: line[1] + names, text)
+            names = json.dumps(found[kind], ensure_ascii=False).replace('\\', r'\\')
+            text = re.sub(rf'(?<= {kind}:\n)( +classes: ).*', rf'\g<1>{names}', text)
         else:  # with what is said about it
             text = re.sub(rf'(?: +#.*\n)*( +){kind}:\n(?:\1 .*\n)+', '', text)
     of = json.dumps(card.label_space.name, ensure_ascii=False)

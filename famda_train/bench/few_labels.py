@@ -59,7 +59,7 @@ def clicked(image: np.ndarray, segments: np.ndarray, truth: np.ndarray, clicks: 
     np.add.at(votes, (levels[0][known], truth[known]), 1)
     labels, sizes = votes.argmax(1), votes.max(1)
     seen: dict[int, int] = {}
-    ranked = []
+    ranked: list[tuple[int, int, int]] = []
     for piece in np.argsort(-sizes, kind='stable').tolist():
         if sizes[piece]:
             label = int(labels[piece])

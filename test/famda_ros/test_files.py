@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files are whole or not there."""
 
-import hashlib
 import errno
+import hashlib
 import os
 import re
 
