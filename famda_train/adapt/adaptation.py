@@ -428,7 +428,17 @@ def _labelled_frames(path: str, label_space: str) -> Dataset:
     Raises:
         FamdaError: there are none, or they cannot be read so.
     """
-    return labelled_part(DataSource(path, label_space=label_space).open())
+    try:
+        frames = DataSource(path, label_space=label_space).open()
+    except FamdaError as error:
+        space = DataSource(path).open().label_space
+        if space is None:
+            raise
+        raise FamdaError(
+            f"'{path}' is labelled in {space.name}, the student in {label_space}; label frames in {label_space}, or "
+            f'give a --base that knows the classes of {space.name}'
+        ) from error
+    return labelled_part(frames)
 
 
 def _plain_name(source: str | Path) -> str:

@@ -131,10 +131,17 @@ def test_labels_of_some_frames_are_learnt_and_decide_which_run_it_is(parts, tmp_
         run(parts, tmp_path / 'out', sources=[frames], labels=str(frames))
 
 
-def test_a_folder_without_labels_is_refused_before_anything_is_written(parts, tmp_path):
+def test_labels_that_cannot_be_learnt_are_refused_before_anything_is_written(parts, tmp_path):
     bare = write_street(tmp_path / 'bare', 'night', 2, truth=False)
     with pytest.raises(FamdaError, match=r"bare' has no labels"):
         run(parts, tmp_path / 'out', labels=str(bare))
+    other = write_street(tmp_path / 'other', 'night', 2)
+    info = other / 'dataset.yaml'
+    info.write_text(info.read_text().replace('flat7', 'densemtl7'))
+    with pytest.raises(FamdaError, match=r"other' is labelled in densemtl7, the student in flat7; label frames"):
+        run(parts, tmp_path / 'out', labels=str(other))
+    with pytest.raises(FamdaError, match=r"nowhere' is no folder"):
+        run(parts, tmp_path / 'out', labels=str(tmp_path / 'nowhere'))
     assert not (tmp_path / 'out').exists()
 
 
