@@ -204,8 +204,15 @@ def register(space: LabelSpace, where: str) -> LabelSpace:
         the label space of that name: the one that was known before, if they mean the same.
 
     Raises:
-        FamdaError: another one of the same name is known.
+        FamdaError: another one of the same name is known, or it projects to classes that a known one has not.
     """
+    for other, table in space.projections.items():
+        there = LABEL_SPACES[other].classes if other in LABEL_SPACES else table.values()
+        if unknown := next((name for name in table.values() if name not in there), None):
+            raise FamdaError(
+                f"{where} projects to '{unknown}' of '{other}', which has no such class; choose one of "
+                f'{", ".join(there)}'
+            )
     known = LABEL_SPACES.setdefault(space.name, space)
     for what, ours, theirs in (('classes', known.classes, space.classes), ('sky', known.sky, space.sky)):
         if ours != theirs:

@@ -13,6 +13,7 @@ from famda_ros.student.label_space import (
     BUILT_IN,
     CITYSCAPES19,
     IGNORE,
+    LABEL_SPACES,
     LabelSpace,
     get_label_space,
     parse_label_space,
@@ -144,3 +145,10 @@ def test_a_definition_that_cannot_be_is_refused_in_one_sentence(values, reason, 
     with pytest.raises(FamdaError) as error:
         read_label_space(tmp_path / 'space.yaml')
     assert all(part in str(error.value) for part in (reason, 'space.yaml', 'docs/label-spaces.md'))
+
+
+def test_a_projection_to_a_class_that_a_known_label_space_has_not_is_refused():
+    values = {'name': 'typed', 'classes': {'a': RED}, 'projections': {'flat7': {'a': 'flatt'}, 'unread': {'a': 'b'}}}
+    with pytest.raises(FamdaError, match="projects to 'flatt' of 'flat7', which has no such class; choose one of flat"):
+        get_label_space(values)
+    assert 'typed' not in LABEL_SPACES
