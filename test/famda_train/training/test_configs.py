@@ -109,6 +109,23 @@ def test_street_world_configurations(tmp_path):
     assert spec.domain == 'recordings' and spec.network['encoder'] == 'efficientnet_lite0'
 
 
+def test_own_classes_learn_from_one_folder_of_which_some_frames_are_labelled(tmp_path, capsys):
+    folder = write_street(tmp_path / 'hall', 'day', 4)
+    for name in ('labels', 'depth'):
+        for path in sorted((folder / name).iterdir())[2:]:
+            path.unlink()
+    for role, name in TEACHERS.items():
+        label_frames(open_dataset(folder), role, name)
+    teachers = [f'--data.{role}={name}' for role, name in TEACHERS.items()]
+    places = [f'--data.{side}={folder}' for side in ('source', 'target')]
+    main(['--config', str(resource('config/train/own_classes.yaml')), *places, *teachers, '--data.crop=[64, 32]',
+          '--trainer.max_steps=2', '--trainer.logger=false', f'--out={tmp_path / "hall.ckpt"}'])  # fmt: skip
+    spec = load_student(tmp_path / 'hall.ckpt')[1]
+    assert (spec.domain, tuple(spec.depth_range_m)) == ('hall', (0.3, 20))
+    assert set(spec.provenance['teachers']) == set(TEACHERS)
+    assert '2 of 4 frames' in ''.join(capsys.readouterr())
+
+
 def test_a_file_comes_after_what_it_builds_on(tmp_path):
     for name, text in {'a.yaml': 'x: 1', 'b.yaml': 'defaults: a.yaml', 'c.yaml': 'defaults: b.yaml'}.items():
         (tmp_path / name).write_text(text)
