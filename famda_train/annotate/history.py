@@ -16,11 +16,13 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from famda_ros.errors import FamdaError
+from famda_ros.files import writing_to
 from famda_ros.messages.frame_index import load_json
 from famda_ros.student.label_space import IGNORE
 from famda_train.annotate.painting import Painted, unlabelled
@@ -29,6 +31,8 @@ from famda_train.datasets.frame_folder import read_values, write_png
 FOLDER = 'annotations'
 KEPT_STEPS = 60
 """Steps that can be taken back; what was there at the beginning is always kept."""
+
+_writing = partial(writing_to, cure='make room, or get the right to write there')
 
 
 class History:
@@ -186,13 +190,3 @@ class History:
             except (ValueError, KeyError, TypeError):
                 raise FamdaError(f"'{path}', line {number} is damaged; delete that line") from None
             yield entry
-
-
-@contextlib.contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise FamdaError(
-            f"cannot write to '{folder}' ({error.strerror}); make room, or get the right to write there"
-        ) from error

@@ -13,20 +13,20 @@ a depth store says whether its values are metres (``depth``) or affine-invariant
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import json
 import os
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeGuard
 
 import numpy as np
 
 from famda_ros.errors import FamdaError
-from famda_ros.files import write_atomically
+from famda_ros.files import write_atomically, writing_to
 from famda_ros.messages.frame_index import load_json, stem_fault
 from famda_train.datasets.frame_folder import read_values
 from famda_train.label_store.label_picture import LEVELS, LabelPicture, dequantise, encode_depth, encode_segments
@@ -39,7 +39,15 @@ NOT_ABOUT_VALUES = ('licence', 'note')
 STORE_NAME = r'\w[\w.-]*'
 FARTHEST = 1e30
 """No scale and no offset of depth or disparity is as large; float32 ends at 3e38."""
-NOT_ALLOWED = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+_writing = partial(
+    writing_to,
+    cure='make room and run famda label again: it continues where it stopped, what is in the store is whole',
+    not_allowed=(
+        "get the right to write there; for a data set in its owner's layout, --options.store FOLDER keeps the store "
+        'elsewhere'
+    ),
+)
 
 
 def _no_store(path: Path, role: str, name: str) -> str:
@@ -379,20 +387,3 @@ def card_fault(card: Any, role: str) -> str | None:
     if not isinstance(licence.get('weights', '') if isinstance(licence, dict) else licence or '', str):
         return 'its licence is none'
     return None
-
-
-@contextlib.contextmanager
-def _writing(store: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in NOT_ALLOWED:
-            advice = (
-                'get the right to write there; for a data set in its owner\'s layout, --options.store FOLDER '
-                'keeps the store elsewhere'
-            )
-        else:
-            advice = (
-                'make room and run famda label again: it continues where it stopped, what is in the store is whole'
-            )
-        raise FamdaError(f"cannot write to '{store}' ({error.strerror}); {advice}") from error
