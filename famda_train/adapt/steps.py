@@ -76,14 +76,14 @@ class Progress:
         self._all = bars.add_task('all steps', total=len(self._steps))
         self._tasks: dict[str, Any] = {}
         self._begun: dict[str, tuple[float, int]] = {}
-        self._said = clock()
+        self._line_at = clock()
 
     def begin(self, step: str) -> None:
         """Say that a step begins; those before it are done."""
         self._bars.update(self._all, completed=self._steps.index(step), description=f'all steps: {step}')
         if self._lines:
             print(f'{step} ({self._steps.index(step) + 1} of {len(self._steps)})', file=sys.stderr, flush=True)
-            self._said = self._clock()
+            self._line_at = self._clock()
 
     def end(self) -> None:
         """Say that all steps are done."""
@@ -96,13 +96,13 @@ class Progress:
             self._begun[what] = self._clock(), done
         self._bars.update(self._tasks[what], completed=done, total=total or None)
         now = self._clock()
-        if self._lines and now - self._said >= LINE_S:
+        if self._lines and now - self._line_at >= LINE_S:
             since, first = self._begun[what]
             rate = (done - first) / (now - since) if now > since else 0.0
             left = f', {_minutes((total - done) / rate)} left' if rate and total else ''
             of = f' of {total}' if total else ''
             print(f'{what}: {done}{of}, {rate:.3g} a second{left}', file=sys.stderr, flush=True)
-            self._said = now
+            self._line_at = now
 
     def of(self, what: str) -> Callable[[int, int], None]:
         """Return what moves the bar of a work, called with (done, total)."""
