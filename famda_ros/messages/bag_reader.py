@@ -25,7 +25,7 @@ from famda_ros.messages.bag_types import (
     stamp_ns_of,
     typestore,
 )
-from famda_ros.messages.camera_info import calibration_fault, focal_of, info_topic_of, intrinsics_of
+from famda_ros.messages.camera_info import calibration_fault, changed_fault, focal_of, info_topic_of, intrinsics_of
 from famda_ros.messages.cut_mcap import CutRecording, NoMcapError, whole_part
 from famda_ros.messages.exif import turned_fault
 from famda_ros.messages.image_messages import MalformedImage, compressed_to_rgb, faint_fault, image_to_rgb
@@ -385,7 +385,7 @@ def iter_frames(
         image_topic: topic of raw or compressed images; None = the only one of each bag.
         on_malformed: called for images that cannot be read, which are then left out;
             None = such an image raises.
-        on_calibration: called with a sentence about each calibration that cannot be used.
+        on_calibration: called with a sentence about each calibration that cannot be used, or is another than before.
         on_loss: called with a sentence about each file that is cut off: how much of it is read.
 
     Raises:
@@ -417,7 +417,7 @@ def _frames_of_bag(path, image_topic, on_malformed, on_calibration, on_loss) -> 
         # A driver often publishes the image first: let the first frames have the first good calibration.
         infos = (info for *_, info in read_messages(path, [info_topic], _silent, lambda *_: None))
         info = next(filter(_usable, infos), None)
-    read, faint = 0, set()
+    read, faint, widths = 0, set(), None
     for name, kind, time_ns, message in read_messages(path, wanted, on_loss, on_damaged):
         if name == info_topic:
             if _usable(message):
@@ -437,6 +437,9 @@ def _frames_of_bag(path, image_topic, on_malformed, on_calibration, on_loss) -> 
         if read == 1 and (turned := turned_fault(frame.encoded or b'', f"'{path}', topic {topic}: its first image")):
             on_loss(turned)
         faint.add(faint_fault(message, frame.image))
+        before, widths = widths, frame.focal and frame.focal / frame.image.shape[1]
+        if changed := changed_fault(before, widths):
+            on_calibration(changed)
         yield frame
     read += len(damaged)
     if not read and not topics[topic][1]:

@@ -23,6 +23,8 @@ MOST_FOCAL_RATIO = 10.0
 FARTHEST_CENTRE = 1.0
 """So far from the middle of the sensor the principal point may lie, in widths and heights; that of a cut-out may lie
 outside of it."""
+SAME_FOCALS = 1.02
+"""Focal lengths of one lens, calibrated twice, differ by no larger factor."""
 SHAPE_TOLERANCE = 0.01
 """So far height / width of image and calibration may differ; a driver's sizes are rounded."""
 
@@ -81,6 +83,20 @@ def shape_fault(info: Any, image_width: int, image_height: int) -> str:
     return (
         f'camera_info is for images of {width:g}x{height:g}, not for {image_width}x{image_height}, which have another '
         'shape: depth and points are off; tell what is cut away in its roi'
+    )
+
+
+def changed_fault(before: float | None, now: float | None) -> str:
+    """Return in one sentence that the focal length of a camera changes within a recording; '' = no, or not known.
+
+    Args:
+        before, now: focal lengths of two images, in widths of the image.
+    """
+    if before is None or now is None or max(before, now) <= SAME_FOCALS * min(before, now):
+        return ''
+    return (
+        f'camera_info changes within the recording: focal lengths of {min(before, now):.3g} and {max(before, now):.3g} '
+        'widths of the image, and metres change with them; unless the camera zoomed, record again with one calibration'
     )
 
 

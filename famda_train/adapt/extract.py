@@ -21,6 +21,7 @@ import yaml
 
 from famda_ros.errors import FamdaError
 from famda_ros.files import sha256_of, write_atomically
+from famda_ros.messages.camera_info import changed_fault
 from famda_ros.messages.compressed_image import JPEG_SIGNATURE, read_header
 from famda_ros.messages.frame_index import FrameRecord, focal_fault, read_picture, write_frame_index
 from famda_ros.messages.image_messages import MalformedImage, encode_image
@@ -199,6 +200,7 @@ class _Extraction:
         done = before[-1]['number'] if before else -1
         kept = [line for line in before if 'left_out' not in line]
         last = _measures_of(kept[-1]) if kept else None
+        widths = _focal_widths(FrameRecord(**kept[-1]['record'])) if kept else None
         for number, image in self._due(recording):
             if number <= done:
                 continue
@@ -217,7 +219,8 @@ class _Extraction:
             except MalformedImage as error:
                 yield {**line, 'left_out': MALFORMED, 'loss': f"'{recording.path}': image {number}: {error}"}
                 continue
-            last = found
+            before, widths = widths, _focal_widths(record)
+            last, fault = found, fault or changed_fault(before, widths) or None
             self._views.add(found)
             yield {**line, 'record': asdict(record), 'calibration': fault, **_line_of(found)}
 
@@ -335,7 +338,8 @@ def write_picture(
         focal: fx in pixels at the width of the recording, where it does not say; None = unknown.
 
     Returns:
-        Its record, and what is wrong with its focal length, which is then unknown; None = nothing.
+        Its record, and what is wrong with its calibration, whose focal length is left out where it cannot be; None =
+        nothing.
 
     Raises:
         MalformedImage: it cannot be read.
@@ -350,6 +354,8 @@ def write_picture(
     fx, fy = image.focal_at(width, height) or (focal, None)
     if fault := focal_fault(fx, width):
         fx, fy = None, None
+    else:
+        fault = image.shape_fault_at(width, height) or None
     extra: dict[str, Any] = {'bag': recording.path.name, 'topic': image.topic, 'stamp_ns': image.stamp_ns}
     if not 0 <= image.stamp_ns < 2**63:
         del extra['stamp_ns']
@@ -357,6 +363,11 @@ def write_picture(
         extra['fy'] = fy
     extra['sha256'] = hashlib.sha256(data).hexdigest()
     return FrameRecord(stem, name, width, height, fx, extra), fault
+
+
+def _focal_widths(record: FrameRecord) -> float | None:
+    """Return the focal length of a frame in widths of its image; None = unknown."""
+    return record.focal and record.focal / record.width
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:

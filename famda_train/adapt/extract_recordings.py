@@ -14,7 +14,7 @@ import numpy as np
 from famda_ros.errors import FamdaError
 from famda_ros.messages.bag_reader import OnLoss, choose_image_topic, read_messages, recordings_in, topics_of
 from famda_ros.messages.bag_types import CAMERA_INFO, COMPRESSED_IMAGE, stamp_ns_of
-from famda_ros.messages.camera_info import calibration_fault, focal_of, info_topic_of, intrinsics_of
+from famda_ros.messages.camera_info import calibration_fault, focal_of, info_topic_of, intrinsics_of, shape_fault
 from famda_ros.messages.compressed_image import JPEG_SIGNATURE, PNG_SIGNATURE, read_header
 from famda_ros.messages.exif import turned_fault
 from famda_ros.messages.frame_index import read_picture
@@ -41,6 +41,7 @@ class RecordedImage:
         decode: returns uint8 [H, W, 3] RGB, or raises MalformedImage.
         focal_at: returns (fx, fy) in pixels of an image of this width and height; None = unknown.
         encoded: a JPEG or PNG file with just these pixels; None = there is none.
+        shape_fault_at: returns in a sentence that the calibration is for another shape than this width and height.
     """
 
     time_ns: int
@@ -49,6 +50,7 @@ class RecordedImage:
     decode: Callable[[], np.ndarray]
     focal_at: Callable[[int, int], tuple[float, float] | None]
     encoded: bytes | None = None
+    shape_fault_at: Callable[[int, int], str] = lambda width, height: ''
 
     def preview(self) -> np.ndarray:
         """Return uint8 [h, w, 3] RGB, reduced in decoding where that is possible, no narrower than is measured."""
@@ -220,6 +222,7 @@ def _of_message(topic: str, kind: str, time_ns: int, message: Any, info: Any) ->
         topic=topic,
         decode=lambda: compressed_to_rgb(message) if compressed else image_to_rgb(message),
         focal_at=lambda width, height: focal_of(info, width, height),
+        shape_fault_at=lambda width, height: shape_fault(info, width, height),
         encoded=_as_recorded(bytes(message.data), str(message.format)) if compressed else None,
     )
 

@@ -213,6 +213,18 @@ def test_the_last_good_calibration_holds(tmp_path):
     assert [bool(re.search('not set', fault)) for fault in faults] == [True, True, False]
 
 
+def test_a_calibration_that_changes_is_told(tmp_path):
+    """Not where the camera only sends another size of its image."""
+    with BagWriter(tmp_path / 'bag') as bag:
+        for number, (focal, width) in enumerate(((50.0, 64), (50.5, 64), (90.0, 64), (90.0, 32), (50.0, 64))):
+            bag.write_message('/cam/camera_info', 10 * number, calibration(focal))
+            bag.write_image('/cam/image', 10 * number + 5, 'cam', np.zeros((width * 3 // 4, width, 3), np.uint8))
+    told = []
+    frames = list(iter_frames(tmp_path / 'bag', on_calibration=told.append))
+    assert [frame.focal for frame in frames] == [50.0, 50.5, 90.0, 45.0, 50.0]
+    assert len(told) == 2 and 'focal lengths of 0.789 and 1.41 widths' in told[0], told
+
+
 def test_a_calibration_without_any_good_one_is_none(tmp_path):
     with BagWriter(tmp_path / 'bag') as bag:
         bag.write_message('/cam/camera_info', 0, calibration(0.0))

@@ -370,6 +370,19 @@ def test_a_calibration_of_no_lens_leaves_the_focal_unknown(tmp_path):
     assert result['focal'] == 0 and any('focal' in sentence for sentence in result['calibration'])
 
 
+def test_a_calibration_that_changes_or_is_for_another_shape_is_told(tmp_path):
+    swapped, zoom = ('swapped', (HEIGHT, WIDTH), (20.0,) * 3), ('zoom', (WIDTH, HEIGHT), (40.0, 80.0, 80.0))
+    for name, (width, height), focals in (swapped, zoom):
+        with BagWriter(tmp_path / name) as bag:
+            for number, focal in enumerate(focals):
+                bag.write_camera_info('/cam/camera_info', stamp_of(number), 'cam', width, height, focal)
+                bag.write_image(TOPIC, stamp_of(number), 'cam', picture(number))
+    (shape,) = extract([tmp_path / 'swapped'], tmp_path / 'a')['calibration'].items()
+    assert 'another shape' in shape[0] and shape[1] == 3
+    (change,) = extract([tmp_path / 'zoom'], tmp_path / 'b')['calibration'].items()
+    assert 'changes within the recording' in change[0] and change[1] == 1
+
+
 def test_the_result_is_json_and_says_where_each_frame_is_from(tmp_path):
     result = extract([write_mcap(tmp_path / 'bag')], tmp_path / 'out')
     assert json.loads(json.dumps(result)) == result
