@@ -146,7 +146,7 @@ setup(
         'setuptools>=59.6',  # of Ubuntu 22.04
         'numpy>=1.26',
         'opencv-python-headless>=4.9',
-        # before 1.31 a model that loads stops the node meanwhile; Python 3.10 gets 1.23 at most
+        # before 1.31 it holds Python's lock while it loads a model: load_student.py; Python 3.10 gets 1.23 at most
         'onnxruntime>=1.31; python_version >= "3.11"',
         'onnxruntime>=1.20.1; python_version < "3.11"',
         'PyYAML>=6',

@@ -22,7 +22,7 @@ from famda_ros.student.providers import loads_in_background
 
 RUNTIME = onnxruntime.__version__
 if not loads_in_background():
-    RUNTIME += ' (older than 1.31: the node stands still while it loads a model)'
+    RUNTIME += ' (older than 1.31: another process prepares a model when it is loaded first)'
 
 
 class PerceptionDiagnostics:

@@ -25,6 +25,7 @@ from famda_ros.profiles.parameters import group
 from famda_ros.profiles.profile_file import Profile, find_profile, load_profile
 from famda_ros.profiles.student_switch import Active, Attempt, Earlier, StudentSwitch
 from famda_ros.resources import resolve
+from famda_ros.student.load_student import load_student
 from famda_ros.student.runtime import Student
 
 AUTO = 'auto'
@@ -252,12 +253,9 @@ class ProfileControl:
         file = _identity(model)
         if current is not None and file and file == current.file:
             return Active(current.student, file, profile)
-        student = Student(
-            model,
-            self._values['threads'],
-            self._values['provider'],
-            fallback=self._values['provider_fallback'],
-            progress=self._on_progress,
+        values = self._values
+        student = load_student(
+            model, values['threads'], values['provider'], values['provider_fallback'], self._on_progress
         )
         for provider, why in student.passed_over.items():
             self._on_progress(f"not on '{provider}': {why}")

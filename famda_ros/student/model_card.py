@@ -248,27 +248,44 @@ def read_model(path: str | Path) -> bytes:
     return data
 
 
-def open_model(
+def open_on_cpu(
     path: str | Path, data: bytes, options: onnxruntime.SessionOptions
-) -> tuple[onnxruntime.InferenceSession, ModelCard]:
-    """Open a student on the CPU and check everything that can be checked without running it.
+) -> onnxruntime.InferenceSession:
+    """Return a session of a model on the CPU.
 
     Args:
         path: of the file, for messages.
-        data: its content, see :func:`read_model`.
+        data: its content.
         options: of the session.
 
     Raises:
-        FamdaError: no ONNX, no valid card, or inputs and outputs that are not those of a student.
+        FamdaError: no ONNX, or such as this ONNX Runtime cannot load.
     """
     try:
-        session = onnxruntime.InferenceSession(data, options, providers=['CPUExecutionProvider'])
+        return onnxruntime.InferenceSession(data, options, providers=['CPUExecutionProvider'])
     except Exception as error:  # ONNX Runtime raises types of its own that it does not export
         raise FamdaError(
             f"'{path}' is no ONNX model that this onnxruntime {onnxruntime.__version__} can load "
             f'({first_line(error)}); export it again'
         ) from error
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+
+
+def check_model(path: str | Path, data: bytes) -> tuple[ModelCard, dict[str, str]]:
+    """Check everything of a student that can be checked without running it; return its card and all metadata.
+
+    Args:
+        path: of the file, for messages.
+        data: its content, see :func:`read_model`.
+
+    Raises:
+        FamdaError: no ONNX, no valid card, or inputs and outputs that are not those of a student.
+    """
+    options = session_options(threads=1)
+    # To optimise it takes most of the time that loading takes, and this session infers nothing.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = open_on_cpu(path, data, options)
+    metadata = session.get_modelmeta().custom_metadata_map
+    text = metadata.get(METADATA_KEY)
     if text is None:
         raise FamdaError(f"the model '{path}' has no FAMDA model card; make it with 'famda export'")
     try:
@@ -278,18 +295,16 @@ def open_model(
     fault = contract_fault(session, card)
     if fault:
         raise FamdaError(f"the model '{path}' is no FAMDA student: {fault}; make it with 'famda export'")
-    return session, card
+    return card, metadata
 
 
 def read_card(path: str | Path) -> ModelCard:
     """Return the model card of a student file.
 
     Raises:
-        FamdaError: as :func:`read_model` and :func:`open_model`.
+        FamdaError: as :func:`read_model` and :func:`check_model`.
     """
-    options = session_options(threads=1)
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # only the card is read
-    return open_model(path, read_model(path), options)[1]
+    return check_model(path, read_model(path))[0]
 
 
 def contract_fault(session: Any, card: ModelCard) -> str:

@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,9 @@ FIRST_TO_LOAD_IN_BACKGROUND = (1, 31)
 
 
 def loads_in_background(version: str = onnxruntime.__version__) -> bool:
-    """Tell whether services and frames of the active model go on while another one is loaded.
+    """Tell whether the rest of Python goes on while ONNX Runtime makes a session.
 
-    An older ONNX Runtime holds Python's lock meanwhile: for the student that ships 0.1 s, for large ones longer.
+    An older one holds Python's lock meanwhile; see :mod:`famda_ros.student.load_student`.
     """
     return tuple(int(part) for part in version.split('.')[:2]) >= FIRST_TO_LOAD_IN_BACKGROUND
 
@@ -134,7 +135,12 @@ def engine_folder(
     parts = [hashlib.sha256(model).hexdigest()[:16], name, precision, device_name(name), versions()]
     if size is not None:
         parts.insert(1, f'{size[1]}x{size[0]}')
-    return root / 'engines' / '-'.join(re.sub(r'[^A-Za-z0-9.]+', '_', part).strip('_') for part in parts)
+    return root / 'engines' / file_name(parts)
+
+
+def file_name(parts: Sequence[str]) -> str:
+    """Return a name for a file or folder, made of words of any kind."""
+    return '-'.join(re.sub(r'[^A-Za-z0-9.]+', '_', part).strip('_') for part in parts)
 
 
 def default_cache() -> Path:

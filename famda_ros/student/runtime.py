@@ -19,8 +19,9 @@ from famda_ros.resources import resolve
 from famda_ros.student.bound_session import BoundSession
 from famda_ros.student.camera_geometry import network_focal, network_size
 from famda_ros.student.depth_units import rescale_to_focal
+from famda_ros.student.kept_graph import open_kept
 from famda_ros.student.model_card import OUTPUTS as OUTPUT_TYPES
-from famda_ros.student.model_card import ModelCard, first_line, open_model, read_model
+from famda_ros.student.model_card import ModelCard, check_model, first_line, open_on_cpu, read_model
 from famda_ros.student.parity import PROBES_KEY, Agreement, compare, decode_probes
 from famda_ros.student.providers import (
     AUTO,
@@ -85,6 +86,7 @@ class Student:
         cache: str | Path | None = None,
         progress: Callable[[str], None] | None = None,
         image_size: tuple[int, int] | None = None,
+        graphs: Path | None = None,
     ):
         """Load a model, run it once, and compare an accelerator with the CPU.
 
@@ -97,6 +99,8 @@ class Student:
             cache: folder of built engines; None = the user's, see :func:`famda_ros.student.providers.default_cache`.
             progress: called with a sentence every few seconds while an engine is built.
             image_size: (width, height) of the camera to be ready for; None = a camera of the training size's shape.
+            graphs: existing folder of this model and this machine, in which optimised graphs are looked for and kept,
+                one per network size, see :mod:`famda_ros.student.load_student`; None = they are made each time.
 
         Raises:
             FamdaError: the file is no valid student or does not run; the provider is not there, does not run
@@ -106,9 +110,9 @@ class Student:
             raise FamdaError(f'threads must be 0 (one per core) or more, not {threads}')
         self.path = resolve(path)
         self._data = read_model(self.path)
-        opened, self.card = open_model(self.path, self._data, session_options(threads))
-        self._probe_text = opened.get_modelmeta().custom_metadata_map.get(PROBES_KEY, '[]')
-        self._opened = None if self.card.stride else opened
+        self.card, metadata = check_model(self.path, self._data)
+        self._probe_text = metadata.get(PROBES_KEY, '[]')
+        self._graphs = graphs
         self.provider = 'cpu'
         self.agreement: Agreement | None = None
         self.passed_over: dict[str, str] = {}
@@ -199,10 +203,11 @@ class Student:
 
     def _on_cpu(self, size: tuple[int, int]) -> BoundSession:
         """Return a session of the CPU for a network size (height, width)."""
-        if self._opened is not None:
-            return BoundSession(self._opened, size)
-        providers = [PROVIDERS['cpu']]
-        return BoundSession(onnxruntime.InferenceSession(self._data, self._options(size), providers=providers), size)
+        session = None
+        if self._graphs is not None:
+            kept = self._graphs / f'{size[1]}x{size[0]}.onnx'
+            session = open_kept(self._data, partial(self._options, size), self._threads, kept)
+        return BoundSession(session or open_on_cpu(self.path, self._data, self._options(size)), size)
 
     def _options(self, size: tuple[int, ...]) -> onnxruntime.SessionOptions:
         """Return session options with the dimensions of a network size (height, width) fixed."""
@@ -236,7 +241,7 @@ class Student:
         """
         size = on_cpu.image.shape[:2]
         frames = self._probes(size)
-        with _Reminder(f"building the engine of '{self.path.name}' for {name}", self._progress):
+        with Reminder(f"building the engine of '{self.path.name}' for {name}", self._progress):
             session = BoundSession(self._open(name, size), size)
             self._warm_up(session)
             agreement = compare(partial(_copied, on_cpu), partial(_copied, session), frames)
@@ -299,10 +304,11 @@ def _copied(session: BoundSession, frame: np.ndarray) -> dict[str, np.ndarray]:
     return {name: array.copy() for name, array in session(frame, session.names).items()}
 
 
-class _Reminder:
-    """Say every few seconds that something still runs."""
+class Reminder:
+    """Says every few seconds that something still runs; a context manager."""
 
     def __init__(self, sentence: str, say: Callable[[str], None]):
+        """Say ``sentence`` and for how long, beginning after :data:`STILL_BUILDING_S`."""
         self._sentence, self._say = sentence, say
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._remind, name='reminder', daemon=True)
