@@ -25,7 +25,7 @@ from famda_ros.messages.bag_types import (
     stamp_ns_of,
     typestore,
 )
-from famda_ros.messages.camera_info import calibration_fault, changed_fault, focal_of, info_topic_of, intrinsics_of
+from famda_ros.messages.camera_info import changed_fault, focal_of, info_topic_of, unusable_because
 from famda_ros.messages.cut_mcap import CutRecording, NoMcapError, whole_part
 from famda_ros.messages.exif import turned_fault
 from famda_ros.messages.image_messages import MalformedImage, compressed_to_rgb, faint_fault, image_to_rgb
@@ -66,7 +66,7 @@ class BagFrame:
 
 
 OnLoss = Callable[[str], object]
-"""Is told in a sentence what a recording lacks, or has in all of its images, although it is read."""
+"""Called with a sentence about what is missing in a recording, or wrong with all of its images; it is read even so."""
 
 
 def warn(sentence: str) -> None:
@@ -308,7 +308,7 @@ def read_raw(path: str | Path, topics: Iterable[str], on_loss: OnLoss = warn) ->
 def topics_of(path: str | Path) -> dict[str, tuple[str, int]]:
     """Return {topic: (message type, number of messages)} of a bag; several publishers of a topic are added up.
 
-    Counts what can be read; what a file that is cut off has lost is told where its messages are read.
+    Counts what can be read; losses of a file that is cut off are reported where its messages are read.
     """
     topics: dict[str, tuple[str, int]] = {}
     with open_bag(path, _silent) as reader:
@@ -319,7 +319,7 @@ def topics_of(path: str | Path) -> dict[str, tuple[str, int]]:
 
 
 def _silent(_sentence: str) -> None:
-    """Tell nobody: it is told where the messages are read."""
+    """Report nothing: losses are reported where the messages are read."""
 
 
 def choose_image_topic(path: str | Path, topics: dict[str, tuple[str, int]], wanted: str | None = None) -> str:
@@ -416,14 +416,14 @@ def _frames_of_bag(path, image_topic, on_malformed, on_calibration, on_loss) -> 
         wanted.append(info_topic)
         # A driver often publishes the image first: let the first frames have the first good calibration.
         infos = (info for *_, info in read_messages(path, [info_topic], _silent, lambda *_: None))
-        info = next(filter(_usable, infos), None)
+        info = next((info for info in infos if not unusable_because(info)), None)
     read, faint, widths = 0, set(), None
     for name, kind, time_ns, message in read_messages(path, wanted, on_loss, on_damaged):
         if name == info_topic:
-            if _usable(message):
-                info = message
+            if why := unusable_because(message):
+                on_calibration(why)
             else:
-                on_calibration(calibration_fault(message) or 'camera_info is not set: K and P are 0')
+                info = message
             continue
         read += 1
         try:
@@ -454,11 +454,6 @@ def _frames_of_bag(path, image_topic, on_malformed, on_calibration, on_loss) -> 
         if not read or on_malformed is None:
             raise FamdaError(sentence)
         on_malformed(MalformedImage(sentence))
-
-
-def _usable(info: Any) -> bool:
-    """Tell whether a CameraInfo says what the focal lengths are."""
-    return not calibration_fault(info) and intrinsics_of(info, 4, 3) is not None
 
 
 def _frame(topic: str, kind: str, time_ns: int, message: Any, info: Any, number: int) -> BagFrame:

@@ -162,6 +162,13 @@ def calibration_fault(info: Any) -> str:
     return ''
 
 
+def unusable_because(info: Any) -> str:
+    """Return in one sentence why a CameraInfo gives no focal lengths, malformed or not set; '' = it gives them."""
+    if fault := calibration_fault(info):
+        return fault
+    return '' if intrinsics_of(info, 4, 3) is not None else 'camera_info is not set: K and P are 0'
+
+
 def focal_of(info: Any, image_width: int, image_height: int) -> tuple[float, float] | None:
     """Return (fx, fy) in pixels of an image of the given size.
 

@@ -14,7 +14,7 @@ import numpy as np
 from famda_ros.errors import FamdaError
 from famda_ros.messages.bag_reader import OnLoss, choose_image_topic, read_messages, recordings_in, topics_of
 from famda_ros.messages.bag_types import CAMERA_INFO, COMPRESSED_IMAGE, stamp_ns_of
-from famda_ros.messages.camera_info import calibration_fault, focal_of, info_topic_of, intrinsics_of, shape_fault
+from famda_ros.messages.camera_info import focal_of, info_topic_of, shape_fault, unusable_because
 from famda_ros.messages.compressed_image import JPEG_SIGNATURE, PNG_SIGNATURE, read_header
 from famda_ros.messages.exif import turned_fault
 from famda_ros.messages.frame_index import read_picture
@@ -67,7 +67,7 @@ class RecordedImage:
 
 @dataclass(frozen=True)
 class Listeners:
-    """Who is told about a recording.
+    """What is called with remarks on a recording.
 
     Attributes:
         on_loss: with a sentence about what cannot be read of it.
@@ -87,7 +87,7 @@ class Recording:
         Args:
             path: bag (folder, .mcap, .db3, .bag), video file, or folder of pictures.
             topic: image topic of a bag; None = its only one.
-            tell: is told what cannot be read.
+            tell: called with what cannot be read.
 
         Raises:
             FamdaError: it is missing, nothing of it can be read, or the topic is not there or not clear.
@@ -140,15 +140,15 @@ class Recording:
         if self._topics_found.get(info_topic, ('', 0))[0] == CAMERA_INFO:
             wanted.add(info_topic)
             # A driver often publishes the image first: let the first frames have the first good calibration.
-            info = next((m for _, _, _, m in self._messages({info_topic}, _nobody) if _usable(m)), None)
+            infos = (message for *_, message in self._messages({info_topic}, _nobody))
+            info = next((info for info in infos if not unusable_because(info)), None)
         read = 0
         for name, kind, time_ns, message in self._messages(wanted, self._tell.on_loss):
             if name == info_topic:
-                if _usable(message):
-                    info = message
-                else:
-                    fault = calibration_fault(message) or 'camera_info is not set: K and P are 0'
+                if fault := unusable_because(message):
                     self._tell.on_calibration(fault)
+                else:
+                    info = message
                 continue
             image = _of_message(name, kind, time_ns, message, info)
             if not read and (turned := turned_fault(image.encoded or b'', f"'{self.path}', {name}: its first image")):
@@ -174,8 +174,8 @@ class Recording:
         for name, kind, time_ns, message in salvage(self.path, topics, damage):
             if time_ns > first:
                 yield name, kind, time_ns, message
-        if said := str(damage) or why:
-            on_loss(f"'{self.path}' is damaged: {said}{f' ({why})' if why and said != why else ''}")
+        if lost := str(damage) or why:
+            on_loss(f"'{self.path}' is damaged: {lost}{f' ({why})' if why and lost != why else ''}")
 
 
 def part_of(
@@ -198,12 +198,7 @@ def part_of(
 
 
 def _nobody(_sentence: str) -> None:
-    """Tell nobody: it is told where the images are read."""
-
-
-def _usable(info: Any) -> bool:
-    """Tell whether a CameraInfo says what the focal lengths are."""
-    return not calibration_fault(info) and intrinsics_of(info, 4, 3) is not None
+    """Report nothing: losses are reported where the images are read."""
 
 
 def _pictures(path: Path) -> list[Path]:

@@ -20,6 +20,7 @@ from famda_ros.messages.camera_info import (
     intrinsics_of,
     namespace_of,
     shape_fault,
+    unusable_because,
 )
 
 
@@ -235,3 +236,15 @@ def test_calibrations_that_make_no_sense_are_told(changes, words):
     roi = SimpleNamespace(width=0, height=0, x_offset=0, y_offset=0)
     fault = calibration_fault(SimpleNamespace(**{**values, **changes}, roi=roi))
     assert words in fault and bool(fault) == bool(words)
+
+
+NOT_SET = SimpleNamespace(**{**vars(info()), 'k': [0.0] * 9})
+
+
+@pytest.mark.parametrize(
+    ('camera', 'words'),
+    [(info(), ''), (NOT_SET, 'camera_info is not set'), (info(fx=math.nan), 'NaN'), (info(fx=-500.0), 'focal')],
+)
+def test_why_a_calibration_gives_no_focal_lengths(camera, words):
+    why = unusable_because(camera)
+    assert words in why and bool(why) == bool(words) == (intrinsics_of(camera, 640, 480) is None)
