@@ -53,8 +53,17 @@ def trace(graph: nn.Module, size: tuple[int, int], outputs: Sequence[str], strid
             verbose=False,
             dynamic_shapes=dynamic,
         )
-        model = resize_planes(resize_channels_last(merge_pointwise(fold(path))))
+        model = without_origins(resize_planes(resize_channels_last(merge_pointwise(fold(path)))))
         return name_dimensions(model) if stride else model
+
+
+def without_origins(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Drop what torch notes of where nodes and values come from, such as paths of this machine; changes ``model``."""
+    graph = model.graph
+    parts: list[Any] = [graph, *graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info]
+    for part in parts:
+        del part.metadata_props[:]
+    return model
 
 
 def name_dimensions(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -121,6 +121,7 @@ def to_int8(model: onnx.ModelProto, frames: Sequence[np.ndarray]) -> onnx.ModelP
         small = onnx.load(str(out))
     if scaled is not None:
         read_bytes(small, scaled)
+    pad_bytes(small)
     return small
 
 
@@ -169,6 +170,27 @@ def read_bytes(model: onnx.ModelProto, image: ScaledImage) -> None:
         for place, name in enumerate(node.input):
             if name == quantise.output[0]:
                 node.input[place] = image.pixels
+    drop_unused(graph)
+
+
+def pad_bytes(model: onnx.ModelProto) -> None:
+    """Have bytes padded instead of the numbers that they stand for, where both have one scale; changes ``model``.
+
+    The same values in a tenth of the time: the quantiser would make float32 of a map, pad that, and make bytes again.
+    """
+    graph = model.graph
+    makers = {name: node for node in graph.node for name in node.output}
+    for pad in [node for node in graph.node if node.op_type == 'Pad' and len(node.input) == 2]:
+        before = makers.get(pad.input[0])
+        readers = [node for node in graph.node if pad.output[0] in node.input]
+        if before is None or before.op_type != 'DequantizeLinear' or [n.op_type for n in readers] != ['QuantizeLinear']:
+            continue
+        after = readers[0]
+        if list(before.input[1:]) == list(after.input[1:]):
+            zero = before.input[2]
+            pad.input[:] = [before.input[0], pad.input[1], zero]
+            pad.output[0] = after.output[0]
+            graph.node.remove(after)
     drop_unused(graph)
 
 

@@ -28,7 +28,7 @@ from famda_train.datasets.checks import checked_image, checked_layer
 from famda_train.datasets.dataset import Dataset
 from famda_train.datasets.label_maps import table_between
 from famda_train.evaluation.confidence import LEVELS, confidence_counts, reliability
-from famda_train.models.student_graph import StudentGraph, doubled, finer_logits, quarters
+from famda_train.models.student_graph import StudentGraph, finer_logits, scale2x
 
 FRAMES = 40
 """Frames of each data set, evenly spread."""
@@ -176,7 +176,7 @@ def pixels_of(graph: StudentGraph, small: np.ndarray, ground_truth: np.ndarray, 
     """Return random labelled pixels of one frame: uint8 [h, w, 3] and uint8 [h, w] at network size."""
     stride = graph.network.stride
     finer = finer_logits(graph.answer(torch.from_numpy(np.ascontiguousarray(small))[None])['segmentation'], stride)
-    published = doubled(quarters(finer.argmax(3).float()))[0].numpy()
+    published = scale2x(finer.argmax(3).float())[0].numpy()
     rows, columns = np.nonzero(ground_truth != IGNORE)
     chosen = rng.choice(len(rows), min(PIXELS, len(rows)), replace=False)
     rows, columns = rows[chosen], columns[chosen]

@@ -13,7 +13,7 @@ from famda_ros.errors import FamdaError
 from famda_train.models.blocks import DenseHead
 from famda_train.models.decoders import build_decoder
 from famda_train.models.encoders import SMALL, build_encoder
-from famda_train.models.levels import stretch_levels
+from famda_train.models.levels import black_and_white
 
 
 class HeadSpec(NamedTuple):
@@ -45,7 +45,7 @@ class StudentNetwork(nn.Module):
         widths: channels of the encoder 'pyramid-small' at strides 2, 4, 8, ...; None = its own choice.
         separable: 3x3 blocks of decoder and heads as depthwise and 1x1 convolutions: far fewer multiply-adds.
         levels: images are stretched from their darkest to their brightest block first, see
-            :func:`famda_train.models.levels.stretch_levels`.
+            :func:`famda_train.models.levels.black_and_white`.
 
     Raises:
         FamdaError: an argument that does not exist, or does not go with the encoder.
@@ -81,7 +81,7 @@ class StudentNetwork(nn.Module):
 
     def normalise(self, image: torch.Tensor, white: float = 1.0) -> torch.Tensor:
         """Return the encoder's input for an image, float [B, 3, H, W] in 0..``white``."""
-        return self.encoder.normalise(stretch_levels(image, white) if self.levels else image, white)
+        return self.encoder.normalise(image, *(black_and_white(image, white) if self.levels else (0.0, white)))
 
     def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return the raw output of every head.

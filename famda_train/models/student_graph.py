@@ -26,6 +26,9 @@ from torch.nn import functional
 from famda_ros.student.runtime import OUTPUTS
 from famda_train.models.student import StudentNetwork
 
+LEAST_LOGIT = -100.0
+"""Its probability beside 0 is 0; and -75, which may be the largest where four places differ, is not in float32."""
+
 
 def scale2x(labels: torch.Tensor) -> torch.Tensor:
     """Double [B, h, w] ids and keep edges sharp: the rules of Scale2x (https://www.scale2x.it/algorithm).
@@ -33,27 +36,46 @@ def scale2x(labels: torch.Tensor) -> torch.Tensor:
     Every pixel becomes four.  One of them takes the id of the two neighbours at its corner where these agree and
     are no part of a straight edge; all others keep their own.  No id appears that is not beside.
     """
-    return doubled(quarters(labels))
+    candidates, moved = corners(labels)
+    return doubled(chosen(candidates, moved))
 
 
-def quarters(labels: torch.Tensor) -> torch.Tensor:
-    """Return the ids [B, h, w, 4] of the four pixels that each becomes, row by row; see :func:`scale2x`."""
+def corners(labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what the four pixels that each pixel becomes are chosen from, and how; see :func:`scale2x`.
+
+    Args:
+        labels: [B, h, w] ids.
+
+    Returns:
+        [B, 3, h, w] of the pixel itself, of the one above and of the one below, and bool [B, 2, 2, h, w]: whether the
+        upper left, upper right, lower left and lower right one takes the second (above) or the third (below).
+    """
     above, below = torch.cat([labels[:, :1], labels[:, :-1]], 1), torch.cat([labels[:, 1:], labels[:, -1:]], 1)
     left = torch.cat([labels[:, :, :1], labels[:, :, :-1]], 2)
     right = torch.cat([labels[:, :, 1:], labels[:, :, -1:]], 2)
     above_left, above_right, below_left, below_right = above == left, above == right, below == left, below == right
-    return torch.stack([
-        torch.where(above_left & ~above_right & ~below_left, above, labels),
-        torch.where(above_right & ~above_left & ~below_right, above, labels),
-        torch.where(below_left & ~below_right & ~above_left, below, labels),
-        torch.where(below_right & ~below_left & ~above_right, below, labels),
-    ], -1)  # fmt: skip
+    moved = torch.stack([
+        above_left & ~above_right & ~below_left,
+        above_right & ~above_left & ~below_right,
+        below_left & ~below_right & ~above_left,
+        below_right & ~below_left & ~above_right,
+    ], 1)  # fmt: skip
+    return torch.stack([labels, above, below], 1), moved.reshape(moved.shape[0], 2, 2, *moved.shape[2:])
+
+
+def chosen(candidates: torch.Tensor, moved: torch.Tensor) -> torch.Tensor:
+    """Return [B, 2, 2, h, w]: the first of three [B, 3, h, w], or another where ``moved``; see :func:`corners`."""
+    # Products, as ONNX Runtime takes several times as long for Where.  Ids and levels of confidence are whole: exact.
+    own, others = candidates[:, :1], candidates[:, 1:]
+    return own[:, :, None] + moved.to(candidates.dtype) * (others - own)[:, :, None]
 
 
 def doubled(four: torch.Tensor) -> torch.Tensor:
-    """Lay four values of each pixel [B, h, w, 4] out as [B, 2h, 2w]."""
-    count, height, width = four.shape[:3]
-    return four.reshape(count, height, width, 2, 2).transpose(2, 3).reshape(count, 2 * height, 2 * width)
+    """Lay four values of each pixel [B, 2, 2, h, w] out as [B, 2h, 2w]."""
+    count, _, _, height, width = four.shape
+    # Pairs first, then whole rows: each is fast in ONNX Runtime, and both at once are slow.
+    rows = four.reshape(count, 2, 2, height * width).transpose(2, 3).reshape(count, 2, height, 2 * width)
+    return rows.transpose(1, 2).reshape(count, 2 * height, 2 * width)
 
 
 def decide(
@@ -71,18 +93,31 @@ def decide(
         logits = logits * (1 / temperature)  # where they are fewest; graph optimisers fold it into the last convolution
     finer = finer_logits(logits, stride)
     # In float32, as older versions of ONNX Runtime compare no bytes (Equal of uint8).
-    four = quarters(finer.argmax(3).float())
-    largest = finer.amax(3, keepdim=True)
-    total = (finer - largest).exp().sum(3, keepdim=True)
-    probability = (finer.gather(3, four.long()) - largest).exp() / total
-    labels, confidence = doubled(four).to(torch.uint8), (doubled(probability) * 255).round().to(torch.uint8)
+    candidates, moved = corners(finer.argmax(3).float())
+    levels = (probabilities(finer, candidates.long()) * 255).round()
+    labels, confidence = (doubled(chosen(values, moved).to(torch.uint8)) for values in (candidates, levels))
     return cut(labels, size), cut(confidence, size)
 
 
 def finer_logits(logits: torch.Tensor, stride: int) -> torch.Tensor:
-    """Return the logits [B, H / 2, W / 2, C] that labels are decided from, for logits [B, C, h, w] at a stride."""
+    """Return the logits [B, H / 2, W / 2, C] that labels are decided from, for logits [B, C, h, w] at a stride.
+
+    The largest is subtracted where they are fewest, which changes no label and no softmax: none can be too large for
+    the exponential function, and :data:`LEAST_LOGIT` keeps those between two that differ from becoming too small.
+    """
+    below_zero = (logits - logits.amax(1, keepdim=True)).clamp_min(LEAST_LOGIT)
     # Classes last: the values of a pixel lie side by side in memory, see export/graph_passes.py.
-    return upsample_by(logits, max(1, stride // 2)).permute(0, 2, 3, 1)
+    return upsample_by(below_zero, max(1, stride // 2)).permute(0, 2, 3, 1)
+
+
+def probabilities(finer: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    """Return the probabilities [B, K, h, w] of the classes ``ids``, int64 [B, K, h, w], for :func:`finer_logits`."""
+    count, height, width, classes = finer.shape
+    # From one row: ONNX Runtime takes a fraction of the time of gathering from many short ones.
+    first = classes * torch.arange(height * width, device=ids.device)
+    places = ids.flatten(2) + first
+    own = finer.reshape(count, -1).gather(1, places.reshape(count, -1)).reshape(ids.shape)
+    return own.exp() / finer.exp().sum(3)[:, None]
 
 
 def metres(
@@ -90,7 +125,7 @@ def metres(
 ) -> torch.Tensor:
     """Return metres, float32 [B, H, W] within the range, for log metres [B, 1, h, w] of a network with this stride."""
     near, far = map(math.log, output_range_m)
-    return 1 / cut(upsample_by((-log_depth.clamp(near, far)).exp(), stride)[:, 0], size)
+    return 1 / cut(upsample_by((-log_depth.clamp(near, far)).exp(), stride).squeeze(1), size)
 
 
 def cut(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

@@ -34,9 +34,12 @@ class Encoder(nn.Module):
         self.register_buffer('mean', _by_channel(mean), persistent=False)
         self.register_buffer('std', _by_channel(std), persistent=False)
 
-    def normalise(self, image: torch.Tensor, white: float = 1.0) -> torch.Tensor:
-        """Return float [B, 3, H, W] for :meth:`forward` from an image of 0..``white``."""
-        return (image - white * self.mean) * (1 / (white * self.std))  # in a file, two operations with constants
+    def normalise(
+        self, image: torch.Tensor, black: torch.Tensor | float = 0.0, white: torch.Tensor | float = 1.0
+    ) -> torch.Tensor:
+        """Return float [B, 3, H, W] for :meth:`forward` from an image of ``black``..``white``."""
+        span = white - black
+        return (image - (black + span * self.mean)) * (1 / (span * self.std))  # two operations at full size
 
     def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
         """Map normalised float [B, 3, H, W] to [B, channels[i], H / strides[i], W / strides[i]], rounded."""

@@ -1,5 +1,7 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -84,3 +86,8 @@ def test_one_plane_is_upsampled_as_a_matrix():
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=['CPUExecutionProvider'])
     for ours, theirs in zip(Planes()(image), session.run(['one', 'three'], {'image': image.numpy()}), strict=True):
         np.testing.assert_allclose(theirs, ours.numpy(), atol=1e-5)
+
+
+def test_files_say_nothing_of_the_machine_that_they_were_made_on():
+    content = trace(Planes(), (16, 24), ('one', 'three')).SerializeToString()
+    assert str(Path(__file__).parent).encode() not in content and b'site-packages' not in content

@@ -5,13 +5,13 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 from small_street import HEADS, HEIGHT, SMALL_NETWORK, WIDTH
 
 from famda_ros.errors import FamdaError
 from famda_ros.student.runtime import OUTPUTS
 from famda_train.export.graph_passes import trace
-from famda_train.export.precision import convert, network_nodes, scaled_image
+from famda_train.export.precision import convert, network_nodes, pad_bytes, scaled_image
 from famda_train.models.student import StudentNetwork
 from famda_train.models.student_graph import StudentGraph, run_torch
 from famda_train.world import render
@@ -98,3 +98,40 @@ def test_int8_reads_the_bytes_of_the_image(model):
 def test_an_image_whose_channels_differ_is_scaled_in_float():
     network = StudentNetwork(HEADS, 'resnet18', channels=8)
     assert scaled_image(trace(StudentGraph(network, (0.5, 120.0)), (32, 64), OUTPUTS)) is None
+
+
+@pytest.mark.parametrize('same', [True, False])
+def test_bytes_are_padded_where_both_sides_have_one_scale(same):
+    """What a halving convolution of EfficientNet-Lite0 becomes in int8; numbers are padded where scales differ."""
+    graph = helper.make_graph(
+        [
+            helper.make_node('QuantizeLinear', ['x', 'scale', 'zero'], ['q']),
+            helper.make_node('DequantizeLinear', ['q', 'scale', 'zero'], ['d']),
+            helper.make_node('Pad', ['d', 'sides'], ['p']),
+            helper.make_node('QuantizeLinear', ['p', 'scale' if same else 'other', 'zero'], ['r']),
+            helper.make_node('DequantizeLinear', ['r', 'scale' if same else 'other', 'zero'], ['y']),
+        ],
+        'padded',
+        [helper.make_tensor_value_info('x', onnx.TensorProto.FLOAT, [1, 2, 3, 4])],
+        [helper.make_tensor_value_info('y', onnx.TensorProto.FLOAT, [1, 2, 5, 7])],
+        [
+            numpy_helper.from_array(np.array([0, 0, 1, 1, 0, 0, 1, 2]), 'sides'),
+            numpy_helper.from_array(np.float32(0.05), 'scale'),
+            numpy_helper.from_array(np.float32(0.1), 'other'),
+            numpy_helper.from_array(np.uint8(7), 'zero'),
+        ],
+    )
+    before = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 18)], ir_version=9)
+    after = onnx.ModelProto()
+    after.CopyFrom(before)
+    pad_bytes(after)
+    onnx.checker.check_model(after, full_check=True)
+    operators = [node.op_type for node in after.graph.node]
+    assert operators.count('QuantizeLinear') == (1 if same else 2) and operators.count('Pad') == 1
+    x = np.random.default_rng(0).uniform(-0.3, 5, (1, 2, 3, 4)).astype(np.float32)
+    ours, theirs = (
+        onnxruntime.InferenceSession(model.SerializeToString(), providers=['CPUExecutionProvider']).run(None, {'x': x})
+        for model in (after, before)
+    )
+    np.testing.assert_array_equal(ours[0], theirs[0])
+    assert (ours[0] != 0).any() and (ours[0][0, 0, 0] == 0).all()

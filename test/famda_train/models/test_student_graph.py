@@ -77,6 +77,24 @@ def test_confidence_of_huge_logits_is_finite():
     assert (confidence == 255).all()
 
 
+@pytest.mark.parametrize('stride', [2, 4, 8, 16])
+def test_confidence_between_places_of_huge_differences_is_a_number(stride):
+    """Where every class that is likely beside is all but impossible here."""
+    best = torch.arange(4).reshape(1, 2, 2)
+    logits = 2e4 * torch.nn.functional.one_hot(best, 4).permute(0, 3, 1, 2).float() - 1e4
+    labels, confidence = decide(logits, (2 * stride, 2 * stride), stride)
+    torch.testing.assert_close(labels, best.to(torch.uint8).repeat_interleave(stride, 1).repeat_interleave(stride, 2))
+    assert confidence.min() > 60  # of four classes one has a quarter
+
+
+def test_differences_of_logits_alone_decide():
+    logits = 3 * torch.randn(1, 5, 9, 12, generator=torch.Generator().manual_seed(2))
+    shifts = 50 * torch.randn(1, 1, 9, 12, generator=torch.Generator().manual_seed(3))
+    (labels, confidence), (others, theirs) = (decide(values, (36, 48)) for values in (logits, logits + shifts))
+    torch.testing.assert_close(labels, others)
+    torch.testing.assert_close(confidence, theirs, atol=1, rtol=0)
+
+
 @pytest.mark.parametrize('stride', [2, 4])
 def test_confidence_is_the_probability_of_the_published_class(stride):
     """At every pixel, beside borders too: the softmax of the logits that labels are decided from."""
