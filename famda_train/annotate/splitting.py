@@ -36,15 +36,17 @@ class Splitter:
         self.name, self._pointer = name, teacher.pointer
         self._thread = ThreadPoolExecutor(1, 'splitter')
         self._seen: int | None = None
+        self._wanted: int | None = None
 
     def look_at(self, index: int, image: Callable[[], np.ndarray]) -> None:
-        """Look at a frame soon; returns at once.
+        """Look at a frame soon, unless another one is wanted by then; returns at once.
 
         Args:
             index: number of the frame.
             image: returns it, uint8 [H, W, 3] RGB.
         """
-        self._thread.submit(self._look_at, index, image)
+        self._wanted = index
+        self._thread.submit(lambda: self._look_at(index, image) if self._wanted == index else None)
 
     def masks(self, index: int, image: Callable[[], np.ndarray], x: int, y: int) -> np.ndarray:
         """Return bool [M, H, W], masks of different extent at a pixel of a frame."""
@@ -53,6 +55,7 @@ class Splitter:
             self._look_at(index, image)
             return self._pointer.at(x, y)
 
+        self._wanted = index
         return self._thread.submit(ask).result()
 
     def _look_at(self, index: int, image: Callable[[], np.ndarray]) -> None:

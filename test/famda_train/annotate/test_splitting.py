@@ -54,6 +54,24 @@ def test_a_frame_is_looked_at_once_and_in_one_thread(checkpoint):
     assert [number for number, _ in looked] == [0, 1, 0] and len({name for _, name in looked}) == 1
 
 
+def test_frames_that_were_left_are_not_looked_at(checkpoint):
+    """A person who is faster than the model waits for the frame in hand alone."""
+    splitter, looked, begun, go_on = sam(checkpoint), [], threading.Event(), threading.Event()
+
+    def image(number):
+        looked.append(number)
+        begun.set()
+        assert number != 0 or go_on.wait(60)
+        return noisy_image(seed=number)
+
+    splitter.look_at(0, lambda: image(0))
+    assert begun.wait(60)
+    for number in (1, 2, 3):
+        splitter.look_at(number, lambda number=number: image(number))
+    go_on.set()
+    assert splitter.masks(3, lambda: image(3), 5, 5).any() and looked == [0, 3]
+
+
 def test_an_image_that_cannot_be_read_is_named_and_asked_for_again(checkpoint):
     splitter, tries = sam(checkpoint), []
 
