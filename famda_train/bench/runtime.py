@@ -28,7 +28,7 @@ from famda_ros.student.bound_session import BoundSession
 from famda_ros.student.model_card import METADATA_KEY, ModelCard
 from famda_ros.student.providers import BUILDS_ENGINES, PROVIDERS, engine_folder, provider_options, session_options
 from famda_ros.student.resize import resize_image
-from famda_ros.student.runtime import predict_with
+from famda_ros.student.runtime import DIMENSIONS, predict_with
 from famda_train.bench.networks import (
     OUTPUTS,
     PEERS,
@@ -148,12 +148,18 @@ def ratios(rows: Sequence[dict[str, Any]], size: tuple[int, int], threads: int) 
     return {name: round(ratio, 3) for name, ratio in found.items() if not math.isnan(ratio)}
 
 
-def profile(path: Path, runs: int = 8) -> dict[str, float]:
-    """Return the share of every operator in the time of a network with one thread, percent, largest first."""
+def profile(path: Path, runs: int = 8, size: tuple[int, int] | None = None) -> dict[str, float]:
+    """Return the share of every operator in the time of a network with one thread, percent, largest first.
+
+    Args:
+        path: of a student, or of another network of :mod:`famda_train.bench.networks`.
+        runs: of which the fastest counts, operator by operator: others are slowed down by what else the machine does.
+        size: (height, width) of a student of any size; None = as in its card.
+    """
     with tempfile.TemporaryDirectory() as folder:
         options = session_options(threads=1)
         options.enable_profiling, options.profile_file_prefix = True, str(Path(folder) / 'profile')
-        run, _ = _open(path, options, ['CPUExecutionProvider'])
+        run, _ = _open(path, options, ['CPUExecutionProvider'], size)
         for _ in range(runs):
             run(run.image, ())
         events = json.loads(Path(run.session.end_profiling()).read_text())
@@ -197,10 +203,14 @@ def _export(setup: RuntimeSetup, folder: Path, progress) -> dict[tuple, Path]:
     return models
 
 
-def _open(path: Path, options: onnxruntime.SessionOptions, providers: list) -> tuple[BoundSession, ModelCard]:
+def _open(
+    path: Path, options: onnxruntime.SessionOptions, providers: list, size: tuple[int, int] | None = None
+) -> tuple[BoundSession, ModelCard]:
+    for dimension, pixels in zip(DIMENSIONS, size or (), strict=False):
+        options.add_free_dimension_override_by_name(dimension, pixels)
     session = onnxruntime.InferenceSession(str(path), options, providers=providers)
     card = ModelCard.from_json(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
-    return BoundSession(session, (card.network_height, card.network_width)), card
+    return BoundSession(session, size or (card.network_height, card.network_width)), card
 
 
 class _Runner:

@@ -6,6 +6,7 @@ import onnx
 import pytest
 from rich.progress import Progress
 
+from famda_ros.resources import resource
 from famda_train.bench.networks import (
     DEPTH_ANYTHING,
     OUTPUTS,
@@ -84,6 +85,11 @@ def test_profile_names_what_the_network_does(result):
     _, folder, _ = result
     shares = profile(next(folder.glob('segformer_b0*')), runs=2)
     assert {'MatMul', 'Conv'} & set(shares) and list(shares.values()) == sorted(shares.values(), reverse=True)
+
+
+def test_a_student_of_any_size_is_profiled_at_the_size_that_is_asked_for():
+    shares = profile(resource('models/street.onnx'), runs=1, size=(32, 64))
+    assert sum(shares.values()) == pytest.approx(100, abs=1) and next(iter(shares)) == 'Conv'
 
 
 def test_table_shows_every_row(result, capsys):
