@@ -13,7 +13,7 @@ from rich.table import Table
 
 from famda_ros.errors import FamdaError
 from famda_ros.files import write_atomically
-from famda_train.bench.rows import BASELINE, FULL, ORACLE, ROWS
+from famda_train.bench.rows import BASELINE, FEW_LABELS, FULL, ORACLE, ROWS
 from famda_train.evaluation.machine import environment_line
 
 COLUMNS = {'miou': ('mIoU %', 1), 'abs_rel': ('AbsRel', 3), 'rmse': ('RMSE m', 2), 'delta1': ('δ < 1.25 %', 1)}
@@ -69,6 +69,18 @@ def class_cells(summary: dict[str, Any]) -> Cells:
     return [['IoU %', *classes], *lines]
 
 
+def label_cells(summary: dict[str, Any]) -> Cells:
+    """Return heading and lines of what labels of some frames add to FAMDA, by seed; nothing where none were learnt."""
+    full = summary['gain'].get(FULL, {}).get('miou', {'seeds': {}})['seeds']
+    lines = []
+    for name in FEW_LABELS:
+        gains = summary['gain'].get(name, {}).get('miou', {'seeds': {}})['seeds']
+        if full.keys() & gains.keys():
+            more = [f'{gains[seed] - full[seed]:+.1f}' if seed in gains else NOTHING for seed in full]
+            lines.append([ROWS[name].text, *more])
+    return [['mIoU more than FAMDA', *(f'seed {seed}' for seed in full)], *lines] if lines else []
+
+
 def check_cells(rows: Sequence[dict[str, Any]]) -> Cells:
     """Return heading and lines of the depth checks of a target, means over seeds; nothing where none was made.
 
@@ -90,9 +102,10 @@ def check_cells(rows: Sequence[dict[str, Any]]) -> Cells:
 
 
 def tables_of(result: dict[str, Any], target: str) -> list[Cells]:
-    """Return the tables of a target that hold something: scores, IoU by class, checks of depth."""
+    """Return the tables of a target that hold something: scores, what labels add, IoU by class, checks of depth."""
     summary, rows = result['summary'][target], [row for row in result['rows'] if row['target'] == target]
-    return [cells for cells in (score_cells(summary), class_cells(summary), check_cells(rows)) if cells]
+    tables = score_cells(summary), label_cells(summary), class_cells(summary), check_cells(rows)
+    return [cells for cells in tables if cells]
 
 
 def terminal_tables(result: dict[str, Any]) -> list[Table]:

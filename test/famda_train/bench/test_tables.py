@@ -12,6 +12,7 @@ from famda_train.bench.tables import (
     as_markdown,
     check_cells,
     check_markers,
+    label_cells,
     markers,
     only,
     terminal_tables,
@@ -64,6 +65,18 @@ def test_checks_of_depth_are_means_over_seeds(result):
     head, line = check_cells(rows)
     assert len(head) == len(line) and line == ['FAMDA', '25', '1.50', '–', '2.0', '1.20', '1.0']
     assert '1.50' in as_markdown({**result, 'rows': [{**one, 'target': 'night'} for one in rows]})
+
+
+def test_what_labels_add_is_told_for_every_seed(result):
+    assert label_cells(result['summary']['night']) == []
+    rows = [*result['rows'], row('labels_10', 0, 53.5), row('labels_10', 1, 59.0), row('clicks_20', 1, 61.0)]
+    summary = summarise(rows)
+    assert label_cells(summary['night']) == [
+        ['mIoU more than FAMDA', 'seed 0', 'seed 1'],
+        ['FAMDA, 10 frames labelled', '+3.5', '-1.0'],
+        ['FAMDA, 10 clicks on each of 20 frames', '–', '+1.0'],
+    ]
+    assert '| FAMDA, 10 frames labelled | +3.5 | -1.0 |' in as_markdown({**result, 'summary': summary})
 
 
 def test_one_target_of_several_stands_alone(result):
