@@ -417,7 +417,8 @@ def _frames_of_bag(path, image_topic, on_malformed, on_calibration, on_loss) -> 
         # A driver often publishes the image first: let the first frames have the first good calibration.
         infos = (info for *_, info in read_messages(path, [info_topic], _silent, lambda *_: None))
         info = next((info for info in infos if not unusable_because(info)), None)
-    read, faint, widths = 0, set(), None
+    read, faint = 0, set()
+    widths: float | None = None  # focal length of the image before, in widths of the image
     for name, kind, time_ns, message in read_messages(path, wanted, on_loss, on_damaged):
         if name == info_topic:
             if why := unusable_because(message):

@@ -196,9 +196,9 @@ class _Extraction:
 
     def _look_at(self, index: int, recording: Recording) -> Iterator[dict[str, Any]]:
         """Yield a line for every image that is due and was not looked at by an earlier run."""
-        before = [line for line in self._lines if line['recording'] == index]
-        done = before[-1]['number'] if before else -1
-        kept = [line for line in before if 'left_out' not in line]
+        earlier = [line for line in self._lines if line['recording'] == index]
+        done = earlier[-1]['number'] if earlier else -1
+        kept = [line for line in earlier if 'left_out' not in line]
         last = _measures_of(kept[-1]) if kept else None
         widths = _focal_widths(FrameRecord(**kept[-1]['record'])) if kept else None
         for number, image in self._due(recording):
