@@ -46,7 +46,7 @@ def load_student(
         FamdaError: as :class:`Student`.
     """
     file = resolve(path)
-    options = {'threads': threads, 'provider': provider, 'fallback': fallback}
+    options: dict[str, Any] = {'threads': threads, 'provider': provider, 'fallback': fallback}
     if in_background:
         return Student(file, **options, progress=progress)
     graphs = graph_folder(read_model(file), provider)
