@@ -21,6 +21,8 @@ from famda_train.datasets.dataset import Dataset
 
 FRAMES_READ = 50
 """Frames of a data set whose content is read before a training; also the default of ``famda doctor``."""
+USUAL_MEDIAN_M = 0.2, 60.0
+"""The median of depth lies in between, indoors as in streets; metres or millimetres read as centimetres do not."""
 READERS = 16
 """Threads that open files; most of the time they wait for the disk."""
 
@@ -85,9 +87,10 @@ def spread_images(dataset: Dataset, count: int) -> Iterator[np.ndarray]:
     """Yield ``count`` images from all over a data set, in order, or all where there are fewer.
 
     Raises:
-        FamdaError: there are no frames, an image cannot be read, or it has another shape than its record.
+        FamdaError: there are no frames, an image cannot be read, or one, whichever, is missing or has another shape
+            than its record.
     """
-    dataset.require()
+    check_files(dataset)
     places = sample_indices(len(dataset), min(count, len(dataset)))
     return (checked_image(dataset, index) for index in places)
 
@@ -173,12 +176,15 @@ def check_files(dataset: Dataset, kinds: Sequence[str] = ()) -> None:
 
 
 def missing_files(dataset: Dataset, kinds: Sequence[str]) -> list[str]:
-    """Return sentences about images that are missing, and ground truth of published data sets."""
+    """Return sentences about images that are missing, and ground truth that is missing or lies under other names."""
     paths = [dataset.image_path(index) for index in range(len(dataset))]
     gone = [path for path in paths if path is not None and not path.is_file()]
     faults = [f"{len(gone)} images are missing (the first: '{gone[0]}'); copy them again"] if gone else []
     for kind in kinds:
-        if dataset.PARTLY_LABELLED or not dataset.has(kind):
+        if dataset.PARTLY_LABELLED:
+            faults += filter(None, [stray_fault(dataset, kind)])
+            continue
+        if not dataset.has(kind):
             continue
         layers = [dataset.ground_truth_path(kind, index) for index in range(len(dataset))]
         missing = [path for path in layers if path is not None and not path.is_file()]
@@ -188,6 +194,53 @@ def missing_files(dataset: Dataset, kinds: Sequence[str]) -> list[str]:
                 'copy the missing files or remove these images'
             )
     return faults
+
+
+def stray_fault(dataset: Dataset, kind: str) -> str | None:
+    """Return a sentence where frames have no ground truth of a kind and files of other names lie there; None = no."""
+    stray = dataset.stray_files(kind)
+    without = sum(not dataset.has_at(kind, index) for index in range(len(dataset))) if stray else 0
+    if not without:
+        return None
+    return (
+        f"'{stray[0].parent}' holds {len(stray)} files that belong to no frame (the first: '{stray[0].name}'), and "
+        f'{without} of {len(dataset)} frames have no {kind}; name the files after the stems of their frames, in .png, '
+        'or take them away'
+    )
+
+
+def depth_unit_fault(dataset: Dataset, medians: Sequence[float]) -> str | None:
+    """Return a sentence where depth was written in another unit than that of its files; None = it seems right.
+
+    Args:
+        dataset: whose depth it is.
+        medians: of the known depth of some frames, metres; [] = not known.
+    """
+    if not medians or USUAL_MEDIAN_M[0] <= (median := float(np.median(medians))) <= USUAL_MEDIAN_M[1]:
+        return None
+    return (
+        f"the depth of '{dataset.path}' has a median of {median:.3g} m, as no camera on the ground sees it: the files "
+        'are read in centimetres (docs/datasets.md); write it again in these'
+    )
+
+
+def median_depth(depth: np.ndarray) -> float | None:
+    """Return the median of the known depth, float [H, W] metres; None = no pixel is known."""
+    known = depth[np.isfinite(depth)]
+    return float(np.median(known)) if known.size else None
+
+
+def check_depth_unit(dataset: Dataset, frames: int = FRAMES_READ) -> None:
+    """Refuse depth on disk that :func:`depth_unit_fault` finds fault with, in some frames of all over a data set.
+
+    Raises:
+        FamdaError: the fault, or depth that cannot be read.
+    """
+    there = [index for index in range(len(dataset)) if dataset.has_at('depth', index)]
+    if not there or dataset.ground_truth_path('depth', there[0]) is None:
+        return
+    medians = (median_depth(dataset.depth(there[place])) for place in sample_indices(len(there), frames))
+    _refuse(depth_unit_fault(dataset, [median for median in medians if median is not None]))
 
 
 def several_sizes(sizes: Sequence[str]) -> str:
@@ -232,8 +285,10 @@ def check_ground_truth(dataset: Dataset, kind: str, frames: int = FRAMES_READ) -
         frames: how many are read, as many as ``famda doctor`` reads; more where they say nothing. 0 = all.
 
     Raises:
-        FamdaError: unreadable, ids that are not defined, or nothing is known in any frame.
+        FamdaError: unreadable, ids that are not defined, depth in another unit, or nothing is known in any frame.
     """
+    if kind == 'depth':
+        check_depth_unit(dataset, frames)
     there = [index for index in range(len(dataset)) if dataset.has_at(kind, index)]
     sample = [there[place] for place in sample_indices(len(there), frames)]
     known = [says_something(kind, getattr(dataset, kind)(index)) for index in sample]
@@ -278,5 +333,5 @@ def _shape_faults(dataset: Dataset, index: int, kinds: Sequence[str]) -> Iterato
             if layer is not None and (fault := view_fault(kind, layer, header_size(layer), image)):
                 yield fault
     except FamdaError as error:
-        yield f'{error}; copy the file again'
+        yield str(error)
 

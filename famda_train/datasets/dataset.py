@@ -93,7 +93,7 @@ class Dataset(abc.ABC):
                 with Image.open(path) as picture:
                     picture.load()
             except OSError as error:
-                raise FamdaError(f"cannot read '{path}': cut off or damaged image file") from error
+                raise FamdaError(f"cannot read '{path}': cut off or damaged image file; copy it again") from error
         return self.image(index)
 
     def images(self, count: int) -> Iterator[np.ndarray]:
@@ -138,6 +138,10 @@ class Dataset(abc.ABC):
     def ground_truth_path(self, kind: str, index: int) -> Path | None:
         """Return the file that holds a frame's ground truth, there or not; None = this data set keeps none on disk."""
         return None
+
+    def stray_files(self, kind: str) -> list[Path]:
+        """Return files in the folder of a kind of ground truth that belong to no frame, for layouts that know it."""
+        return []
 
     def _lack(self, what: str) -> FamdaError:
         name = self.info.get('name', self.KIND)
@@ -201,3 +205,7 @@ class FrameSelection(Dataset):
     def ground_truth_path(self, kind: str, index: int) -> Path | None:
         """Return the file that holds a frame's ground truth, there or not; None = it is on no disk."""
         return self.whole.ground_truth_path(kind, self._indices[index])
+
+    def stray_files(self, kind: str) -> list[Path]:
+        """Return files of ground truth that belong to no frame of the whole data set."""
+        return self.whole.stray_files(kind)

@@ -25,6 +25,7 @@ import yaml
 
 from famda_ros.errors import FamdaError
 from famda_ros.files import atomic_path, make_output_folder, write_atomically
+from famda_ros.messages.compressed_image import read_header
 from famda_ros.messages.frame_index import (
     FrameRecord,
     decode_file,
@@ -33,6 +34,7 @@ from famda_ros.messages.frame_index import (
     record_fault,
     write_frame_index,
 )
+from famda_ros.strict_yaml import parse_yaml
 from famda_ros.student.depth_units import centimetres_to_metres, metres_to_centimetres
 from famda_ros.student.label_space import (
     IGNORE,
@@ -48,6 +50,9 @@ from famda_train.datasets.checks import check_ids, check_view
 from famda_train.datasets.dataset import Dataset
 from famda_train.datasets.label_maps import projection
 
+PNG_HEADER_BYTES = 33
+"""Signature and IHDR."""
+
 
 def read_png(path: Path) -> np.ndarray:
     """Read a PNG as stored: RGB, or a single channel, uint8 or uint16.  Images are read by ``read_picture``."""
@@ -62,10 +67,24 @@ def read_values(path: Path, dtype: type[np.generic]) -> np.ndarray:
         FamdaError: missing, damaged, or encoded otherwise.
     """
     array = read_png(path)
+    if fault := few_bits_fault(path):
+        raise FamdaError(fault)
     if array.ndim != 2 or array.dtype != dtype:
         found = f'{array.dtype} with {1 if array.ndim == 2 else array.shape[2]} channels'
         raise FamdaError(f"'{path}' is {found} instead of {np.dtype(dtype)} in one channel; write it again")
     return array
+
+
+def few_bits_fault(path: Path) -> str | None:
+    """Return a sentence where a grey PNG has fewer than 8 bits a pixel: decoders spread its values over 0 to 255."""
+    with open(path, 'rb') as file:
+        header = read_header(file.read(PNG_HEADER_BYTES))
+    if header is None or header.channels != 1 or header.bits >= 8:
+        return None
+    return (
+        f"'{path}' has {header.bits} bits a pixel, so that 1 would be read as {255 // (2**header.bits - 1)}; write it "
+        'again with 8 bits'
+    )
 
 
 def write_png(path: Path, array: np.ndarray) -> None:
@@ -159,6 +178,13 @@ class FrameFolder(Dataset):
     def ground_truth_path(self, kind: str, index: int) -> Path:
         """Return the file that holds a frame's ground truth, there or not."""
         return self.path / kind / f'{self.frames[index].stem}.png'
+
+    def stray_files(self, kind: str) -> list[Path]:
+        """Return files in the folder of a kind of ground truth that belong to no frame, hidden ones aside."""
+        names = {f'{frame.stem}.png' for frame in self.frames}
+        folder = self.path / kind
+        files = folder.iterdir() if folder.is_dir() else ()
+        return sorted(file for file in files if file.name not in names and not file.name.startswith('.'))
 
     def _named(self, index: int) -> str:
         return f"frame '{self.frames[index].stem}' of '{self.path}'"
@@ -278,7 +304,7 @@ def read_info(path: Path) -> dict[str, Any]:
         FamdaError: unreadable, no YAML, or values that cannot be.
     """
     try:
-        info = yaml.safe_load(path.read_text(encoding='utf-8'))
+        info = parse_yaml(path.read_text(encoding='utf-8'))
     except Exception as error:  # the parser raises many kinds, AttributeError among them
         reason = ' '.join(str(error).split())
         raise FamdaError(f"'{path}' is damaged ({reason}); write it again") from error

@@ -20,7 +20,7 @@ from famda_ros.errors import FamdaError
 from famda_ros.messages.frame_index import FrameRecord
 from famda_train.datasets.checks import check_ids, header_size
 from famda_train.datasets.dataset import Dataset
-from famda_train.datasets.frame_folder import read_png
+from famda_train.datasets.frame_folder import few_bits_fault, read_png
 from famda_train.datasets.label_maps import RawIds
 
 
@@ -224,7 +224,9 @@ def read_ids(path: Path) -> np.ndarray:
         with Image.open(path) as image:
             mode, array = image.mode, np.asarray(image)
     except (OSError, SyntaxError) as error:  # Pillow reports some damaged PNG files as SyntaxError
-        raise FamdaError(f"cannot read '{path}': missing or damaged image file") from error
+        raise FamdaError(f"cannot read '{path}': missing or damaged image file; copy it again") from error
+    if fault := few_bits_fault(path):
+        raise FamdaError(fault)
     if mode not in ('L', 'P'):
         what = 'colours' if array.ndim == 3 else 'values of more than 8 bits'
         raise FamdaError(f"'{path}' holds {what} instead of 8-bit class ids; take the id images of the data set")

@@ -15,7 +15,14 @@ from famda_ros.messages.frame_index import focal_at
 from famda_ros.student.label_space import IGNORE, LabelSpace
 from famda_ros.student.resize import resize_depth, resize_image, resize_nearest
 from famda_ros.student.runtime import Prediction
-from famda_train.datasets.checks import check_files, checked_image, checked_layer, nothing_known
+from famda_train.datasets.checks import (
+    check_depth_unit,
+    check_files,
+    checked_image,
+    checked_layer,
+    nothing_known,
+    stray_fault,
+)
 from famda_train.datasets.dataset import Dataset
 from famda_train.evaluation.bootstrap import LEAST_FRAMES, RESAMPLES, block_length, block_weights, interval
 from famda_train.evaluation.confidence import LEVELS, confidence_counts, reliability
@@ -150,7 +157,9 @@ def score_frames(
     rules = get_protocol(protocol)
     scores_depth, scores_labels = data.has('depth'), data.label_space is not None and data.has('labels')
     if not (scores_depth or scores_labels):
-        raise FamdaError(f"'{data.path}' has neither labels nor depth to score against; choose another folder or split")
+        stray = filter(None, (stray_fault(data, kind) for kind in ('labels', 'depth')))
+        what = f"'{data.path}' has neither labels nor depth to score against; choose another folder or split"
+        raise FamdaError(next(stray, what))
     scores_depth = scores_depth and gives_depth
     if not (scores_depth or scores_labels):
         raise FamdaError(f"'{data.path}' has depth alone, which the model does not give; choose data with labels")
@@ -160,6 +169,8 @@ def score_frames(
         assert predicted_space is not None and truth_space is not None
         spaces = shared_scoring_spaces(predicted_space, truth_space)
     check_files(data, ('labels', 'depth'))
+    if scores_depth:
+        check_depth_unit(data)
     indices = scored_indices(data, gives_depth)
     with_truth = scores_labels and all(_has_labels(data, index) for index in indices if data.has_at('depth', index))
     class_space = truth_space if with_truth else predicted_space

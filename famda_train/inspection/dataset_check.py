@@ -17,7 +17,9 @@ from famda_train.datasets.catalogue import KINDS, detect_kind, open_dataset, wha
 from famda_train.datasets.checks import (
     checked_image,
     checked_layer,
+    depth_unit_fault,
     file_faults,
+    median_depth,
     missing_files,
     nothing_known,
     sample_indices,
@@ -30,6 +32,8 @@ from famda_train.label_store.label_store import LabelStore
 
 PIXELS_PER_FRAME = 5000
 """Depth values of a frame that go into the median."""
+FOCAL_RATIO = 1.5
+"""Focal lengths that differ more are not of one camera, unless it zooms."""
 KINDS_CHECKED = ('labels', 'depth', 'instances')
 EXAMPLES = 3
 """Problems of one sort that are listed in full; the others are counted."""
@@ -162,9 +166,17 @@ def _notes(dataset: Dataset) -> list[str]:
         there = sum(dataset.has_at(kind, index) for index in range(count)) if dataset.has(kind) else 0
         if 0 < there < count and dataset.PARTLY_LABELLED:
             notes.append(f'{there} of {count} frames have {kind}; only these are scored and trained on')
+        if there == count and (stray := dataset.stray_files(kind)):
+            notes.append(f"{len(stray)} files of {kind} belong to no frame (the first: '{stray[0]}')")
     without = sum(frame.focal is None for frame in dataset.frames)
     if 0 < without < count:
         notes.append(f'{without} of {count} frames have no focal; their metres are those of the canonical focal')
+    widths = [frame.focal / frame.width for frame in dataset.frames if frame.focal]
+    if widths and max(widths) > FOCAL_RATIO * min(widths):
+        notes.append(
+            f'focal lengths from {min(widths):.2g} to {max(widths):.2g} widths of the image; where one camera took all '
+            'frames, some of them are wrong'
+        )
     cameras = [dataset.path / frame.extra['camera'] for frame in dataset.frames if 'camera' in frame.extra]
     absent = [camera for camera in cameras if not camera.is_file()]
     if absent:
@@ -207,6 +219,7 @@ class _Reading:
         self._turned: list[Path] = []
         self._ids: Counter[int] = Counter()
         self._depth: list[np.ndarray] = []
+        self._medians: list[float] = []
         self._unknown, self._beyond, self._pixels = 0, 0, 0
         self._range = [np.inf, -np.inf]
 
@@ -243,7 +256,7 @@ class _Reading:
         for kind, stems in self._silent.items():
             if stems and len(stems) == self._read[kind]:
                 shown.append(nothing_known(self.dataset, kind))
-        return shown
+        return [*shown, *filter(None, [depth_unit_fault(self.dataset, self._medians)])]
 
     def notes(self) -> list[str]:
         """Return what is unusual but no fault."""
@@ -291,8 +304,7 @@ class _Reading:
         try:
             return read()
         except FamdaError as error:
-            sentence = str(error)
-            self._fault(sort, sentence if ';' in sentence else f'{sentence}; copy the file again')
+            self._fault(sort, str(error))
             return None
 
     def _take_labels(self, labels: np.ndarray) -> None:
@@ -301,6 +313,8 @@ class _Reading:
 
     def _take_depth(self, depth: np.ndarray) -> None:
         known = depth[np.isfinite(depth)]
+        if (median := median_depth(depth)) is not None:
+            self._medians.append(median)
         self._pixels += depth.size
         self._unknown += int(np.isnan(depth).sum())
         self._beyond += int(np.isposinf(depth).sum())

@@ -15,8 +15,8 @@ from famda_ros.errors import FamdaError
 from famda_train.datasets.checks import header_size
 from famda_train.datasets.dataset import Dataset
 from famda_train.datasets.frame_folder import read_png
-from famda_train.label_store.checks import stale_frames
-from famda_train.label_store.label_store import LabelStore, checksum, values_fault
+from famda_train.label_store.checks import checksum_fault, stale_frames
+from famda_train.label_store.label_store import LabelStore, values_fault
 
 Track = Callable[[Iterable[Any], int], Iterable[Any]]
 OWN_FILES = {'teacher.json', 'index.jsonl'}
@@ -85,10 +85,7 @@ def what_is_wrong(store: LabelStore, role: str, stem: str, size: tuple[int, int]
             return wrong
     if wrong := values_fault(entry, role) if role == 'depth' else _wrong_masks(entry, store.picture_path(stem)):
         return wrong
-    found = f'{checksum(*(path.read_bytes() for path, _ in pictures)):08x}'
-    if entry.get('crc32', found) != found:  # stores of other programs may do without
-        return f"'{pictures[0][0].name}' is not the picture that was written (CRC-32 {found}, not {entry['crc32']})"
-    return None
+    return checksum_fault(store, stem)
 
 
 def orphans(store: LabelStore, stems: Iterable[str]) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from famda_ros.errors import FamdaError
 from famda_train.datasets.checks import READERS, header_size, view_fault
 from famda_train.datasets.dataset import Dataset
-from famda_train.label_store.label_store import LabelStore
+from famda_train.label_store.label_store import LabelStore, checksum
 
 BLOCK = 1 << 20
 
@@ -55,7 +55,8 @@ def stale_frames(store: LabelStore, dataset: Dataset, indices: Iterable[int] | N
 def store_fault(store: LabelStore, dataset: Dataset) -> str | None:
     """Return a sentence where a store cannot be used for a data set; None = it can.
 
-    Every frame must have an entry, made from the image that is there now, and of its shape.
+    Every frame must have an entry, made from the image that is there now, and of its shape; and its pictures must be
+    those that were written.
     """
     stems = [frame.stem for frame in dataset.frames]
     missing = store.missing(stems)
@@ -70,7 +71,7 @@ def store_fault(store: LabelStore, dataset: Dataset) -> str | None:
             f"'{store.path}' was made from other images in {len(stale)} of {len(stems)} frames (the first: "
             f"'{stems[stale[0]]}'); run famda label again to label them anew"
         )
-    return _first_shape_fault(store, dataset)
+    return _first_shape_fault(store, dataset) or _changed_pictures_fault(store, stems)
 
 
 def check_store_of(store: LabelStore, dataset: Dataset) -> None:
@@ -95,3 +96,29 @@ def _first_shape_fault(store: LabelStore, dataset: Dataset) -> str | None:
 
     with ThreadPoolExecutor(READERS) as pool:
         return next(filter(None, pool.map(fault, range(len(dataset)))), None)
+
+
+def _changed_pictures_fault(store: LabelStore, stems: list[str]) -> str | None:
+    def is_changed(stem: str) -> bool:
+        return checksum_fault(store, stem) is not None
+
+    with ThreadPoolExecutor(READERS) as pool:
+        changed = [stem for stem, is_so in zip(stems, pool.map(is_changed, stems), strict=True) if is_so]
+    if not changed:
+        return None
+    return (
+        f"'{store.path}' has other pictures than those that were written in {len(changed)} of {len(stems)} frames (the "
+        f"first: '{changed[0]}'); run famda label with --verify, which drops them, and label again"
+    )
+
+
+def checksum_fault(store: LabelStore, stem: str) -> str | None:
+    """Return in words that the pictures of an entry are not those that were written; None = they are.
+
+    Entries without a checksum, of stores that other programs made, count as right.
+    """
+    paths = [store.path / name for name in store.files(stem)]
+    recorded = store.entries[stem].get('crc32')
+    if recorded is None or (found := f'{checksum(*(path.read_bytes() for path in paths)):08x}') == recorded:
+        return None
+    return f"'{paths[0].name}' is not the picture that was written (CRC-32 {found}, not {recorded})"

@@ -58,9 +58,8 @@ def label_frames(
         FamdaError: the teacher cannot be built or gives up, its store was made by another one, the disk is full, or no
             frame can be read.
     """
+    dataset.require()
     stems = [frame.stem for frame in dataset.frames]
-    if not stems:
-        raise FamdaError(f"'{dataset.path}' holds no frames")
     with (engine or InProcess()).start(Job(TeacherSpec(role, name, settings or {}), dataset)) as run:
         on_identity(run.identity)
         with LabelStore.create(dataset.store, role, run.identity).locked() as store:

@@ -20,6 +20,7 @@ from famda_train.datasets.checks import (
     check_view,
     checked_image,
     checked_layer,
+    stray_fault,
 )
 from famda_train.datasets.dataset import Dataset, FrameSelection
 from famda_train.label_store.checks import check_store_of
@@ -166,6 +167,8 @@ def labelled_part(dataset: Dataset) -> Dataset:
         FamdaError: there are none, or no pixel of them is labelled.
     """
     dataset.require()
+    if fault := stray_fault(dataset, 'labels'):
+        raise FamdaError(fault)
     if not dataset.has('labels'):
         raise FamdaError(f"'{dataset.path}' has no labels; training and validation need them")
     if dataset.PARTLY_LABELLED:

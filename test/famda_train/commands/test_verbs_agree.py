@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 from small_street import HEIGHT, TEACHERS, WIDTH, write_labelled_street
 
 from famda_ros.errors import FamdaError
@@ -20,7 +21,7 @@ from famda_ros.student.runtime import Prediction
 from famda_train.commands.perceive import check_source
 from famda_train.datasets.catalogue import open_dataset
 from famda_train.datasets.checks import spread_images
-from famda_train.datasets.frame_folder import FrameFolder, write_png
+from famda_train.datasets.frame_folder import FrameFolder, read_png, write_png
 from famda_train.evaluation.evaluate import evaluate
 from famda_train.inspection.dataset_check import check_data
 from famda_train.labelling.labelling import label_frames
@@ -129,16 +130,25 @@ FAULTS = {
     'size of nothing': (lambda p: records(p, width=0), 'width must be', READ_IMAGES),
     'size of another shape': (lambda p: records(p, width=HEIGHT), 'another shape', READ_IMAGES),
     'records of two sizes': (lambda p: double(p), 'images of 2 sizes', {'fit', 'doctor'}),
+    'an image twice': (lambda p: records(p, image='images/000000.png'), "that of the frame '000000'", READ_IMAGES),
+    'a key twice': (lambda p: twice(p), "'focal' stands twice", READ_IMAGES),
     'half a line': (lambda p: (p / INDEX).write_text('{"stem": "0'), 'line 1 is damaged', READ_IMAGES),
     'no frames': (lambda p: (p / INDEX).write_text('\n'), 'holds no frames', READ_IMAGES),
     'no index': (lambda p: (p / INDEX).unlink(), 'frames.jsonl', READ_IMAGES),
     'info is no mapping': (lambda p: (p / 'dataset.yaml').write_text('x'), 'dataset.yaml', READ_IMAGES),
     'unknown label space': (lambda p: info(p, label_space='flat8'), 'flat8', READ_IMAGES),
+    'label space twice': (lambda p: append(p, 'label_space: camvid11\n'), "'label_space' stands twice", READ_IMAGES),
     'no label space': (lambda p: info(p, label_space=None), 'no label space', READ_IMAGES),
     'ids outside': (lambda p: truth(p, 'labels', noise(HEIGHT, WIDTH, top=40)), 'does not define', READ_TRUTH),
     'all 255': (lambda p: silence(p), 'no pixel of .* is labelled', READ_TRUTH),
     'labels of another shape': (lambda p: truth(p, 'labels', noise(WIDTH, HEIGHT, top=7)), '32x64', READ_TRUTH),
     'labels in colour': (lambda p: truth(p, 'labels', noise(HEIGHT, WIDTH, 3)), 'in one channel', READ_TRUTH),
+    'labels of 1 bit': (lambda p: bits(p), '1 bits a pixel, so that 1 would be read as 255', READ_TRUTH),
+    'labels called else': (lambda p: rename(p, 'labels', '_labelIds.png'), 'belong to no frame', READ_TRUTH),
+    'labels as BMP': (lambda p: rename(p, 'labels', '.bmp', 1), '1 files that belong to no frame', READ_TRUTH),
+    'depth called else': (lambda p: rename(p, 'depth', '.PNG'), '3 of 3 frames have no depth', READ_TRUTH),
+    'depth in metres': (lambda p: unit(p, 0.01), 'read in centimetres', READ_TRUTH),
+    'depth in millimetres': (lambda p: unit(p, 10), 'read in centimetres', READ_TRUTH),
     'labels damaged': (lambda p: (p / 'labels' / '000001.png').write_text('x'), 'damaged', READ_TRUTH),
     'depth of another shape': (lambda p: truth(p, 'depth', noise(64, 64, dtype=np.uint16)), '64x64', READ_TRUTH),
     'depth of 8 bits': (lambda p: truth(p, 'depth', noise(HEIGHT, WIDTH)), 'instead of uint16', READ_TRUTH),
@@ -146,6 +156,7 @@ FAULTS = {
     'store incomplete': (lambda p: stored(p, DEPTH, lambda lines: lines[:2]), 'holds 2 of 3', READ_STORES),
     'store line damaged': (lambda p: stored(p, DEPTH, lambda a: [*a[:2], '{}']), 'line 3 is damaged', READ_STORES),
     'store of another shape': (lambda p: stored(p, MASKS, picture=noise(64, 64, dtype=np.uint16)), '64x', READ_STORES),
+    'store picture of another': (lambda p: stored(p, DEPTH, picture=grey16(p)), 'other pictures than', READ_STORES),
     'store of other images': (lambda p: write(p, noise(HEIGHT, WIDTH, 3)), 'made from other images', READ_STORES),
 }
 SOUND = {
@@ -155,6 +166,9 @@ SOUND = {
     'transparency': lambda p: write(p, noise(HEIGHT, WIDTH, 4)),
     'JPEG called png': lambda p: write(p, noise(HEIGHT, WIDTH, 3), '.jpg'),
     'image resized in place': lambda p: write(p, noise(2 * HEIGHT, 2 * WIDTH, 3)),
+    'byte order mark': lambda p: (p / INDEX).write_bytes(b'\xef\xbb\xbf' + (p / INDEX).read_bytes()),
+    'truth of frames that are gone': lambda p: shutil.copy(p / 'labels' / '000001.png', p / 'labels' / '000009.png'),
+    'image of 1 bit': lambda p: Image.fromarray(noise(HEIGHT, WIDTH)).convert('1').save(p / 'images' / '000001.png'),
     'focal unknown': lambda p: records(p, focal=None),
     'labels of double the size': lambda p: truth(p, 'labels', noise(2 * HEIGHT, 2 * WIDTH, top=7)),
     'partly labelled': lambda p: [(p / kind / '000001.png').unlink() for kind in ('labels', 'depth')],
@@ -169,6 +183,35 @@ def double(path):
 def info(path, **changes):
     values = yaml.safe_load((path / 'dataset.yaml').read_text())
     (path / 'dataset.yaml').write_text(yaml.safe_dump({**values, **changes}))
+
+
+def append(path, line):
+    (path / 'dataset.yaml').write_text((path / 'dataset.yaml').read_text() + line)
+
+
+def twice(path):
+    text = (path / INDEX).read_text()
+    (path / INDEX).write_text(text.replace('"focal"', '"focal": 50.0, "focal"', 1))
+
+
+def bits(path):
+    """Write labels of the classes 0 and 1 as a picture of black and white, in the same numbers."""
+    for file in (path / 'labels').iterdir():
+        Image.fromarray(read_png(file) == 1).save(file)
+
+
+def rename(path, kind, end, count=None):
+    for file in sorted((path / kind).iterdir())[:count]:
+        file.rename(file.with_name(file.stem + end))
+
+
+def unit(path, factor):
+    for file in (path / 'depth').iterdir():
+        write_png(file, np.minimum(read_png(file) * factor, 65535).astype(np.uint16))
+
+
+def grey16(path):
+    return read_png(path / 'teachers' / DEPTH / '000000.png')
 
 
 def truth(path, kind, array):
