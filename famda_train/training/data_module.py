@@ -28,6 +28,7 @@ from famda_train.training.rare_class_sampling import (
     shows_class,
 )
 from famda_train.training.samples import Arrays, Samples
+from famda_train.training.setting_limits import DATA, check_numbers
 from famda_train.training.stream import (
     SOURCE,
     TARGET,
@@ -124,6 +125,7 @@ class AdaptationData(lightning.LightningDataModule):
         cache_gb: float = 4.0,
     ):
         super().__init__()
+        check_numbers(locals(), DATA, 'data')
         self.source = self._samples(source, focal, ground_truth=True, cache_gb=cache_gb)
         focal = self.source.focal
         teachers: dict[str, Any] = {'masks': masks, 'depth': depth, 'reliability': reliability}

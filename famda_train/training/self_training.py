@@ -24,6 +24,7 @@ from famda_train.models.encoders import IMAGENET, SMALL, build_encoder
 from famda_train.training.batch_norm_statistics import reestimate_batch_norm
 from famda_train.training.ema import ema_decay, make_teacher, teacher_mode, update_teacher
 from famda_train.training.samples import Samples, labels_digest
+from famda_train.training.setting_limits import SELF_TRAINING, check_numbers
 from famda_train.training.source_training import Sample, SourceTraining, plain_settings
 from famda_train.training.stream import SOURCE, TARGET, TARGET_LABELS
 from famda_train.training.tasks import Depth, Segmentation, Target
@@ -103,6 +104,7 @@ class SelfTraining(SourceTraining):
         statistics_of: Literal['mixed', 'target'] = 'mixed',
         **options,
     ):
+        check_numbers(locals(), SELF_TRAINING, 'model')
         super().__init__(**options)
         if self.average or self.keep_start:
             raise FamdaError('model.init_args.average and keep_start are for training on the source alone; remove them')

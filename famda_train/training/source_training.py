@@ -35,6 +35,7 @@ from famda_train.training.callbacks.checkpoints import kept_step
 from famda_train.training.data_module import AdaptationData
 from famda_train.training.ema import ema_decay, make_teacher, update_average
 from famda_train.training.schedule import poly_factor
+from famda_train.training.setting_limits import SOURCE_TRAINING, check_numbers
 from famda_train.training.stream import SOURCE
 from famda_train.training.tasks import Depth, DepthSettings, Segmentation, SegmentationSettings, Target, Task
 
@@ -114,6 +115,7 @@ class SourceTraining(lightning.LightningModule):
         only: list[str] | None = None,
     ):
         super().__init__()
+        check_numbers(locals(), SOURCE_TRAINING, 'model')
         if not 0 <= average < 1:
             raise FamdaError(f'model.init_args.average is {average:g}; give 0 for none, or a decay such as 0.998')
         self.settings = plain_settings(locals(), SourceTraining)
