@@ -8,8 +8,8 @@ result on disk.  To load that holds the lock for hundredths of a second.
 """
 from __future__ import annotations
 
-import ctypes
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -23,9 +23,17 @@ from famda_ros.student.model_card import read_model
 from famda_ros.student.providers import loads_in_background
 from famda_ros.student.runtime import Reminder, Student
 
-PREPARE = f'from {__name__} import prepare; prepare()'
 PR_SET_PDEATHSIG = 1
 """Option of prctl(2): the signal that a process gets when the one that started it ends."""
+PREPARE = f'''
+import ctypes, os, sys
+# Not asked to end but made to: it holds its own lock, too, and hears no signal that Python handles.
+ctypes.CDLL(None).prctl({PR_SET_PDEATHSIG}, {int(signal.SIGKILL)})
+if os.getppid() == int(sys.argv[1]):  # else the other one has ended before
+    from {__name__} import prepare
+    prepare(sys.argv[2])
+'''
+"""What the other process runs: the imports take long, so they come last."""
 
 
 def load_student(
@@ -69,14 +77,12 @@ def _prepare_apart(file: Path, options: dict[str, Any], progress: Callable[[str]
     quiet = subprocess.DEVNULL
     with Reminder(f"preparing '{file.name}' in another process", progress):
         subprocess.run(
-            [sys.executable, '-c', PREPARE, json.dumps({'path': str(file), **options}, default=str)],
+            [sys.executable, '-c', PREPARE, str(os.getpid()), json.dumps({'path': str(file), **options}, default=str)],
             stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True, check=False,
         )  # fmt: skip
 
 
-def prepare() -> None:
-    """Load the student that the command line describes; the other process runs this."""
-    # Not asked to but made to: it holds its own lock, too, and hears no signal that Python handles.
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    options = json.loads(sys.argv[1])
+def prepare(described: str) -> None:
+    """Load the student that a JSON text describes; the other process runs this."""
+    options = json.loads(described)
     Student(**{**options, 'graphs': Path(options['graphs'])})

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 import rclpy
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
@@ -30,7 +29,6 @@ from std_msgs.msg import Header, String
 from famda_ros.harness.play_bag import Process, parameters
 from famda_ros.messages.image_messages import fill_image
 from famda_ros.nodes.dds import environment
-from famda_ros.student.providers import loads_in_background
 from famda_ros.topics import IMAGE_TOPICS, INFO_TOPICS
 
 KINDS = {**dict.fromkeys(IMAGE_TOPICS, Image), **dict.fromkeys(INFO_TOPICS, CameraInfo), 'depth/points': PointCloud2}
@@ -68,11 +66,6 @@ def promised(seconds: float) -> float:
     ``make test-long`` measures promises on a quiet machine.  Elsewhere only what never ends is a fault.
     """
     return seconds if LONG else PATIENCE_S
-
-
-loading_in_background = pytest.mark.skipif(
-    not loads_in_background(), reason="this ONNX Runtime, older than 1.31, holds Python's lock while it loads a model"
-)
 
 
 class Repeatedly:
@@ -225,7 +218,7 @@ class PerceptionClient:
         client = self._clients.get(name)
         if client is None:
             client = self._clients[name] = self.node.create_client(kind, f'perception/{name}')
-            assert client.wait_for_service(10)
+            assert client.wait_for_service(PATIENCE_S)
         start = time.monotonic()
         future = client.call_async(request)
         self.wait_for(future.done, timeout_s, name)

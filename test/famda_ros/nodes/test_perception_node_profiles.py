@@ -14,7 +14,7 @@ from tiny_student import HEIGHT, TINY_SPACE, WIDTH, save_tiny, tiny_card
 
 pytest.importorskip('rclpy', reason='no ROS 2: neither a distribution nor the wheels are installed')
 
-from perception_client import LONG, PerceptionClient, Repeatedly, constant, loading_in_background, promised, stamp_of
+from perception_client import LONG, PerceptionClient, Repeatedly, constant, promised, stamp_of
 from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.msg import ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParametersAtomically
@@ -24,8 +24,6 @@ from std_srvs.srv import Trigger
 from famda_ros.harness.play_bag import Process, parameters
 from famda_ros.messages.image_messages import image_to_array
 from famda_ros.nodes.dds import environment
-
-pytestmark = pytest.mark.timeout(600 if LONG else 120)
 
 MASK, COLOR, DEPTH = 'segmentation/mask', 'segmentation/color', 'depth/image'
 TOPICS = (MASK, COLOR, DEPTH)
@@ -80,7 +78,6 @@ def verdicts(client):
     return result
 
 
-@pytest.mark.timeout(600)
 def test_switches_while_images_flow(tmp_path, monkeypatch, profiles):
     """No frame is answered by half of each, the reply comes when the new one answers, memory does not grow."""
     switches = 200 if LONG else 60
@@ -172,7 +169,6 @@ def test_what_cannot_answer_is_refused(tmp_path, monkeypatch, profiles):
         assert 'exactly one' in client.call(SetParametersAtomically, 'set_profile', wrong)[0].result.reason
 
 
-@loading_in_background
 def test_services_answer_while_a_profile_is_loaded(tmp_path, monkeypatch, profiles):
     """Nor do frames wait; a second request is told to wait."""
     save_tiny(tmp_path / 'heavy.onnx', load_work=2500)
@@ -274,7 +270,6 @@ def test_limits_of_auto_are_checked_at_start(tmp_path, profiles):
         process.end()
 
 
-@loading_in_background
 def test_a_load_that_goes_on_holds_up_no_other(tmp_path, monkeypatch, profiles):
     """Cleaned up while it loads a profile, the node can be configured and activated at once."""
     save_tiny(tmp_path / 'heavy.onnx', load_work=4000)
