@@ -441,7 +441,7 @@ def model(tmp_path_factory):
     return str(save_tiny(tmp_path_factory.mktemp('model') / 'tiny.onnx'))
 
 
-def wait_for_log(process, log, text, timeout_s=30):
+def wait_for_log(process, log, text, timeout_s=60):
     end = time.monotonic() + timeout_s
     while text not in log.read_text():
         assert process.poll() is None and time.monotonic() < end, log.read_text()
@@ -463,7 +463,7 @@ def test_the_resolved_commands_run(tmp_path, model, file, arguments, name):
         ((process, log),) = running
         wait_for_log(process, log, 'waiting for images')
         process.send_signal(2)
-        assert process.wait(10) == 0, log.read_text()
+        assert process.wait(60) == 0, log.read_text()
     assert f'[{name}]' in log.read_text()
     assert 'Traceback' not in log.read_text()
 
@@ -480,8 +480,8 @@ def test_the_demo_runs(tmp_path, model):
     context.commands.append([*probe, '-p', f'bag:={tmp_path / "answers"}', '-p', f'report:={report}'])
     with stand_in.started(context, tmp_path, domain_id=81) as running:
         (_, (player, log), _) = running
-        assert player.wait(30) == 0, log.read_text()
-        end = time.monotonic() + 10
+        assert player.wait(60) == 0, log.read_text()
+        end = time.monotonic() + 60
         while not (answers := json.loads(report.read_text())['outputs'])['segmentation/mask']:
             assert time.monotonic() < end
             time.sleep(0.1)

@@ -45,7 +45,7 @@ def inspect_node(folder, domain_id, listen_to, *arguments):
         done = subprocess.run(probe, env=env, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr + (folder / 'node.log').read_text()
         node.send_signal(2)
-        assert node.wait(10) == 0, (folder / 'node.log').read_text()
+        assert node.wait(60) == 0, (folder / 'node.log').read_text()
     finally:
         if node.poll() is None:
             node.kill()

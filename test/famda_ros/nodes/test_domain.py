@@ -21,7 +21,6 @@ from famda_ros.pipeline.frame_statistics import frame_statistics, scalar_names
 from famda_ros.student.drift_reference import reference_of
 from famda_ros.student.runtime import Student
 
-pytestmark = pytest.mark.timeout(120)
 MASK, DOMAIN = 'segmentation/mask', 'perception/domain'
 
 

@@ -24,8 +24,6 @@ from famda_ros.messages.camera_info import calibration_fault
 from famda_ros.messages.image_messages import ENCODINGS, PICTURES, encode_image, fill_image
 from famda_ros.topics import IMAGE_TOPICS, INFO_TOPICS
 
-pytestmark = pytest.mark.timeout(300 if LONG else 90)
-
 EXAMPLES = 1100 if LONG else 120
 PERIOD_S = 0.01
 UINT32 = st.integers(0, 2**32 - 1)

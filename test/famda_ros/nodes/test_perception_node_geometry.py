@@ -20,8 +20,6 @@ from famda_ros.messages.point_cloud import POINT
 from famda_ros.student.camera_geometry import network_focal
 from famda_train.world.render import render
 
-pytestmark = pytest.mark.timeout(90)
-
 TOPICS = MASK, DEPTH, POINTS, INFO = 'segmentation/mask', 'depth/image', 'depth/points', 'depth/camera_info'
 
 

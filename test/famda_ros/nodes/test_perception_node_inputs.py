@@ -18,8 +18,6 @@ from rcl_interfaces.msg import ParameterType, ParameterValue
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-pytestmark = pytest.mark.timeout(90)
-
 MASK = 'segmentation/mask'
 PICTURE = constant(WIDTH, HEIGHT, 200, 128, 40)
 
@@ -45,7 +43,7 @@ def test_every_camera_warns_for_itself(tmp_path, monkeypatch):
 
         start, rounds = time.monotonic(), 0
         while set(seen()) != expected or rounds < 10:
-            assert time.monotonic() < start + 10, client.process.output()
+            assert time.monotonic() < start + 60, client.process.output()
             for camera in cameras:
                 client.publisher(CameraInfo, f'{camera}/camera_info').publish(unusable)
                 # in turn: the node answers the newest image only, and the other one would never be looked at
@@ -72,7 +70,7 @@ def test_latched_calibration_of_another_shape_and_old_stamps(tmp_path, monkeypat
         client.wait_for(client.subscribers, 10, 'the node to listen')
 
         def send_until(condition, age_s=0.0):
-            end = time.monotonic() + 10
+            end = time.monotonic() + 60
             while not condition():
                 assert time.monotonic() < end, (client.reports[-1:], client.process.output())
                 client.send(PICTURE, time.time_ns() - round(age_s * 1e9))

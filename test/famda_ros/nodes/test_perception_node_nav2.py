@@ -18,8 +18,6 @@ from famda_ros.messages.image_messages import image_to_array
 from famda_ros.messages.point_cloud import POINT
 from famda_ros.resources import resource
 
-pytestmark = pytest.mark.timeout(180)
-
 TRIPLE = MASK, CONFIDENCE, POINTS = 'segmentation/mask', 'segmentation/confidence', 'depth/points'
 FRAMES = 100
 

@@ -20,8 +20,6 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from famda_ros.messages.image_messages import image_to_array
 from famda_ros.student.label_space import LabelSpace
 
-pytestmark = pytest.mark.timeout(180)
-
 DEPTH, OVERLAY, JPEG = 'depth/image', 'segmentation/overlay', 'segmentation/overlay/compressed'
 SPACE = LabelSpace('two', ('sky', 'road'), ((0, 0, 250), (90, 90, 90)), ground=('road',))
 MOUNTED = 3.0

@@ -20,8 +20,6 @@ from famda_ros.harness.output_audit import latency
 from famda_ros.messages.image_messages import image_to_array
 from famda_ros.topics import IMAGE_TOPICS, INFO_TOPICS
 
-pytestmark = pytest.mark.timeout(180)
-
 MASK, DEPTH = 'segmentation/mask', 'depth/image'
 
 

@@ -21,8 +21,6 @@ from famda_ros.messages.image_messages import image_to_array
 from famda_ros.resources import resource
 from famda_ros.student.runtime import Student
 
-pytestmark = pytest.mark.timeout(90)
-
 MASK, DEPTH, OVERLAY = 'segmentation/mask', 'depth/image', 'segmentation/overlay'
 SECOND = 10**9
 
@@ -35,7 +33,7 @@ def model(tmp_path):
 def send_until(client, condition, image='image', color=(200, 128, 40)):
     """Send an image again and again, with stamps of now, until a condition is true."""
     client.publisher(Image, image)
-    end = time.monotonic() + 15
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end, client.process.output()
         client.send(constant(WIDTH, HEIGHT, *color), time.time_ns(), image)
@@ -50,7 +48,7 @@ def test_without_a_model_it_runs_the_one_of_the_package(tmp_path, monkeypatch):
         client.publisher(Image, 'image')
         client.listen(MASK, DEPTH)
         client.wait_for(client.subscribers, 10, 'the node to listen')
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while not all(client.answers[topic] for topic in (MASK, DEPTH)):
             assert time.monotonic() < end, client.process.output()
             client.send(image, time.time_ns())

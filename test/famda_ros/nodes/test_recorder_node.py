@@ -82,7 +82,7 @@ class Recorder:
     def _on_diagnostics(self, message) -> None:
         self.reports += [(s.level[0], s.message, {v.key: v.value for v in s.values}) for s in message.status]
 
-    def wait_for(self, condition, what, seconds=30.0) -> None:
+    def wait_for(self, condition, what, seconds=60.0) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert self.process.exit_code is None, self.process.output()
@@ -98,7 +98,7 @@ class Recorder:
         self._info.publish(camera_info(stamp, WIDTH, HEIGHT, 200.0))
 
     def save(self) -> str:
-        assert self._save.wait_for_service(10)
+        assert self._save.wait_for_service(60)
         future = self._save.call_async(Trigger.Request())
         self.wait_for(future.done, 'the service')
         assert future.result().success
@@ -179,7 +179,7 @@ def test_killed_it_leaves_readable_bags_and_a_full_disk_is_an_error(tmp_path, mo
     with Recorder(tmp_path, 94, monkeypatch, always=True) as recorder, Repeatedly(recorder.send, RATE_HZ):
         recorder.wait_for(lambda: list(recorder.folder.glob('2*/*_4.mcap')), 'a fifth file')
         os.kill(recorder.process.pid, signal.SIGKILL)
-        recorder.process.wait(10)
+        recorder.process.wait(60)
         (bag,) = recorder.folder.glob('2*')
         found = stamps(bag, FRONT)
         assert len(found) > RATE_HZ / 2 and found == [s for s in recorder.sent if found[0] <= s <= found[-1]]

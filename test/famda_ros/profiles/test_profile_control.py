@@ -46,7 +46,7 @@ def start(values, **options):
 
 def switch(control, profile):
     attempt = control.begin(profile)
-    assert attempt.done.wait(20)
+    assert attempt.done.wait(60)
     return attempt.fault
 
 
@@ -105,7 +105,7 @@ def test_one_switch_at_a_time(tmp_path, values):
     first = control.begin(values['auto.night'])
     with pytest.raises(FamdaError, match='under way'):
         control.begin(values['auto.day'])
-    assert control.loading and first.done.wait(30) and not control.loading
+    assert control.loading and first.done.wait(60) and not control.loading
     assert switch(control, values['auto.day']) == ''
 
 
@@ -114,7 +114,7 @@ def test_closing_stops_a_switch(tmp_path, values):
     control = start(values)
     attempt = control.begin(values['auto.night'])
     control.close()
-    assert attempt.done.wait(30) and 'cleaned up' in attempt.fault
+    assert attempt.done.wait(60) and 'cleaned up' in attempt.fault
     assert control.settings.profile == ''
 
 
@@ -143,7 +143,7 @@ def test_what_cannot_be_loaded(values, changes, sentence):
         start({**values, **changes})
 
 
-def measure(control, brightness, until, seconds=10.0):
+def measure(control, brightness, until, seconds=60.0):
     """Feed measurements of two cameras; tell whether it happened within the time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and not until():
@@ -168,7 +168,7 @@ def test_only_cameras_that_still_answer_decide(values):
     watch(LIGHT_MAX_AGE_S - 0.5, front=20.0)
     assert not control.loading and control.settings.profile == 'day'
     watch(2, front=20.0)  # nobody listens to the other any more
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while control.settings.profile != 'night' and time.monotonic() < end:
         time.sleep(0.01)
     assert control.settings.profile == 'night'
@@ -199,14 +199,14 @@ def test_requests_and_the_light_at_the_same_time(values):
     thread.start()
     refused = 0
     while time.monotonic() < end or not refused:
-        assert time.monotonic() < end + 20, (faults, control.switches)
+        assert time.monotonic() < end + 60, (faults, control.switches)
         light[0] = 220.0 - light[0]
         # Every other time the light is given a head start, so that it is the request that comes too late now and then.
         patience = time.monotonic() + 0.1 * (refused % 2 == 0)
         while not control.loading and time.monotonic() < patience:
             time.sleep(0)
         try:
-            control.begin('auto').done.wait(20)
+            control.begin('auto').done.wait(60)
         except FamdaError as error:
             assert 'under way' in str(error)
             refused += 1
@@ -271,18 +271,18 @@ def test_a_student_that_is_less_sure_is_refused_unless_forced(tmp_path, values):
     assert 'on the newest 4 images would fall from 0.80 to 0.40' in fault and "'force'" in fault
     assert control.settings.profile == '' and control.describe()['profile_fault'] == fault
     forced = control.begin(profile, force=True)
-    assert forced.done.wait(20) and not forced.fault and control.settings.profile == 'night'
+    assert forced.done.wait(60) and not forced.fault and control.settings.profile == 'night'
     # The images of the student before say nothing about the one after it.
     attempt = control.begin(values['auto.day'])
-    assert attempt.done.wait(20) and not attempt.fault and 'not compared' in attempt.note
+    assert attempt.done.wait(60) and not attempt.fault and 'not compared' in attempt.note
     # Nor do old ones; and a student that is as sure is taken.
     control.measured('', 204.0, 0.8, IMAGE)
     now[0] += 60.0
     attempt = control.begin(profile)
-    assert attempt.done.wait(20) and not attempt.fault and 'not compared' in attempt.note
+    assert attempt.done.wait(60) and not attempt.fault and 'not compared' in attempt.note
     control.measured('', 204.0, 0.4, IMAGE)
     attempt = control.begin(values['auto.day'])
-    assert attempt.done.wait(20) and not attempt.fault and '0.40 before, 0.80 now' in attempt.note
+    assert attempt.done.wait(60) and not attempt.fault and '0.40 before, 0.80 now' in attempt.note
     # A limit of 1 refuses nothing.
     control.set_values({**values, 'auto.max_confidence_drop': 1.0})
     control.measured('', 204.0, 0.8, IMAGE)
@@ -291,7 +291,7 @@ def test_a_student_that_is_less_sure_is_refused_unless_forced(tmp_path, values):
 
 def roll_back(control):
     attempt = control.begin_rollback()
-    assert attempt.done.wait(20)
+    assert attempt.done.wait(60)
     return attempt.fault
 
 
@@ -357,7 +357,7 @@ def test_students_without_confidence(tmp_path, values):
     (tmp_path / 'night.yaml').write_text('model: night.onnx\n')
     control.measured('front', 120.0, float('nan'), IMAGE)
     attempt = control.begin(values['auto.night'])
-    assert attempt.done.wait(20) and not attempt.fault and 'they give no confidence' in attempt.note
+    assert attempt.done.wait(60) and not attempt.fault and 'they give no confidence' in attempt.note
     assert switch(control, 'auto') == ''
     begun = time.monotonic()
     while control.student.card.name != 'day' and time.monotonic() < begun + 20:
