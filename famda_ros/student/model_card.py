@@ -17,6 +17,8 @@ from typing import Any
 import onnxruntime
 
 from famda_ros.errors import FamdaError
+from famda_ros.messages.camera_info import LEAST_FOCAL_WIDTHS, MOST_FOCAL_WIDTHS
+from famda_ros.messages.frame_index import load_json
 from famda_ros.student.drift_reference import DriftReference
 from famda_ros.student.external_data import has_external_data
 from famda_ros.student.label_space import IGNORE, LABEL_SPACES, LabelSpace
@@ -27,6 +29,8 @@ METADATA_KEY = 'famda'
 SCHEMA_VERSION = 1
 PRECISIONS = ('fp32', 'fp16', 'int8')
 WEIGHTS = ('fp32', 'fp16')
+FARTHEST_M = 10_000.0
+"""Nobody trains for more; millimetres written as metres are more."""
 
 INPUT = ('image', 'tensor(uint8)')
 OUTPUTS = {'labels': 'tensor(uint8)', 'confidence': 'tensor(uint8)', 'depth': 'tensor(float)'}
@@ -104,6 +108,7 @@ class ModelCard:
         """
         checks = (
             (isinstance(self.name, str) and self.name.strip(), 'name must be a non-empty text'),
+            (isinstance(self.label_space.name, str) and self.label_space.name, 'the label space has no name'),
             (len(self.label_space) > 0, 'the label space has no classes'),
             (_is_size(self.network_width) and _is_size(self.network_height), 'network size must be positive pixels'),
             (self.stride == 0 or _is_size(self.stride), 'stride must be pixels, or 0 for one fixed shape'),
@@ -114,11 +119,15 @@ class ModelCard:
             (_is_size(self.pixels), 'pixels must be a positive number'),
             (_are_outputs(self.outputs), f'outputs must be labels and some of {", ".join(OUTPUTS)}'),
             (self.focal is None or (_is_number(self.focal) and self.focal > 0), 'focal must be positive pixels'),
+            (
+                self.focal is None or _is_lens(self.focal, self.network_width),
+                f'a focal of {self.focal} pixels is not of a lens before a network {self.network_width} pixels wide',
+            ),
             (self.gives('depth') or self.focal is None, 'focal is for depth, which the student does not give'),
             (self.gives('depth') == (self.depth_range_m is not None), 'depth_range_m and depth belong together'),
             (
                 self.depth_range_m is None or _is_range(*self.depth_range_m),
-                'depth_range_m must be 0 <= near < far metres',
+                f'depth_range_m must be 0 <= near < far <= {FARTHEST_M:g} metres',
             ),
             (isinstance(self.domain, str) and self.domain, "domain must be a text such as 'night'"),
             (self.precision in PRECISIONS, f'precision must be one of {", ".join(PRECISIONS)}'),
@@ -154,10 +163,10 @@ class ModelCard:
             FamdaError: no JSON, another schema version, a key is missing or wrong.
         """
         try:
-            values = json.loads(text)
+            values = load_json(text)
             version = values['schema_version']
         except (ValueError, KeyError, TypeError) as error:
-            raise FamdaError('the model card is damaged; export the model again') from error
+            raise FamdaError(f'the model card is damaged ({error}); export the model again') from error
         if version != SCHEMA_VERSION:
             raise FamdaError(
                 f'the model card has schema version {version}, this famda_ros reads version {SCHEMA_VERSION}; '
@@ -191,6 +200,8 @@ def _label_space(values: dict[str, Any]) -> LabelSpace:
     """Return the label space of a card; a built-in one with its flags and projections."""
     # A card has lists where YAML files have a mapping (LabelSpace.to_dict).  The place of a class is its train id, and
     # objects of JSON have no order (RFC 8259); files of schema version 1, which robots hold, have these keys.
+    if isinstance(values['classes'], str):
+        raise ValueError('the classes of the label space must be a list of names')
     colors = tuple((_color(red), _color(green), _color(blue)) for red, green, blue in values['colors'])
     space = LabelSpace(
         values['name'],
@@ -220,8 +231,12 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def _is_lens(focal: Any, width: Any) -> bool:
+    return _is_size(width) and _is_number(focal) and LEAST_FOCAL_WIDTHS <= focal / width <= MOST_FOCAL_WIDTHS
+
+
 def _is_range(near: Any, far: Any) -> bool:
-    return _is_number(near) and _is_number(far) and 0 <= near < far
+    return _is_number(near) and _is_number(far) and 0 <= near < far <= FARTHEST_M
 
 
 def _are_outputs(names: Any) -> bool:
