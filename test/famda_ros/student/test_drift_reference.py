@@ -53,5 +53,5 @@ def test_damage_is_refused_in_one_sentence(change):
     with pytest.raises(FamdaError, match='the model card is not valid: reference'):
         DriftReference.from_dict({**good, **change})
     card = json.loads(tiny_card().to_json())
-    with pytest.raises(FamdaError, match='reference|damaged'):
+    with pytest.raises(FamdaError, match=r'reference|damaged'):
         ModelCard.from_json(json.dumps({**card, 'reference': {**good, **change}}))
