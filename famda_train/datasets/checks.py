@@ -245,7 +245,10 @@ def check_depth_unit(dataset: Dataset, frames: int = FRAMES_READ) -> None:
 
 def several_sizes(sizes: Sequence[str]) -> str:
     """Return the sentence about images of several sizes, each 'WxH'."""
-    return f'images of {len(sizes)} sizes ({", ".join(sizes[:6])}); bring them to one'
+    return (
+        f'images of {len(sizes)} sizes ({", ".join(sizes[:6])}); a training needs one: give the size that it resizes '
+        'to, such as size: [320, 240]'
+    )
 
 
 def check_one_size(dataset: Dataset) -> None:
@@ -256,7 +259,7 @@ def check_one_size(dataset: Dataset) -> None:
     """
     sizes = sorted({f'{frame.width}x{frame.height}' for frame in dataset.frames})
     if dataset.ONE_SIZE and len(sizes) > 1:
-        raise FamdaError(f"'{dataset.path}' has {several_sizes(sizes)}, or give the size that training resizes to")
+        raise FamdaError(f"'{dataset.path}' has {several_sizes(sizes)}")
 
 
 def check_images(dataset: Dataset, frames: int = FRAMES_READ) -> None:

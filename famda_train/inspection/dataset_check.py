@@ -128,10 +128,10 @@ def check_part(
         'stores': stores,
     }
     recorded = sorted({f'{frame.width}x{frame.height}' for frame in dataset.frames})
-    if dataset.ONE_SIZE and len(recorded) > 1:
-        problems.append(several_sizes(recorded))
+    if dataset.ONE_SIZE and len(recorded) > 1:  # every other verb takes them, and a training that gives a size
+        notes.append(several_sizes(recorded))
     problems += [*reading.problems(), *store_problems]
-    notes = [*reading.notes(), *_notes(dataset)]
+    notes += [*reading.notes(), *_notes(dataset)]
     return part, [f'{name}: {sentence}' for sentence in problems], [f'{name}: {sentence}' for sentence in notes]
 
 

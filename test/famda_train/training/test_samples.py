@@ -15,6 +15,7 @@ from small_street import HEIGHT, WIDTH, write_street
 
 from famda_ros.errors import FamdaError
 from famda_train.datasets.frame_folder import FrameFolder, FrameFolderWriter
+from famda_train.inspection.dataset_check import check_part
 from famda_train.labelling.labelling import label_frames
 from famda_train.losses.geometry import normals_from_depth
 from famda_train.training.samples import Samples, crop
@@ -259,3 +260,5 @@ def test_images_of_several_sizes_need_a_size(tmp_path):
     with pytest.raises(FamdaError, match='images of 2 sizes'):
         Samples(FrameFolder(tmp_path))
     assert Samples(FrameFolder(tmp_path), size=(32, 16))[1]['image'].shape == (16, 32, 3)
+    _, problems, notes = check_part(FrameFolder(tmp_path), 'all')
+    assert problems == [] and any('images of 2 sizes' in note for note in notes)
