@@ -129,7 +129,7 @@ FAULTS = {
     'focal as text': (lambda p: records(p, focal='50'), 'focal must be', READ_IMAGES),
     'size of nothing': (lambda p: records(p, width=0), 'width must be', READ_IMAGES),
     'size of another shape': (lambda p: records(p, width=HEIGHT), 'another shape', READ_IMAGES),
-    'records of two sizes': (lambda p: double(p), 'images of 2 sizes', {'fit'}),  # which takes them at a size
+    'records of two sizes': (lambda p: double(p), 'images of 2 sizes|made from other images', {'fit', 'doctor'}),
     'an image twice': (lambda p: records(p, image='images/000000.png'), "that of the frame '000000'", READ_IMAGES),
     'a key twice': (lambda p: twice(p), "'focal' stands twice", READ_IMAGES),
     'half a line': (lambda p: (p / INDEX).write_text('{"stem": "0'), 'line 1 is damaged', READ_IMAGES),
