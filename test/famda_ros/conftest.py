@@ -5,7 +5,7 @@
 import pytest
 
 
-@pytest.fixture(scope='session', autouse=True)
+@pytest.fixture(scope='module', autouse=True)  # not longer: other rooms' tests look into the user's
 def cache_of_the_tests(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('FAMDA_CACHE', str(tmp_path_factory.mktemp('cache')))

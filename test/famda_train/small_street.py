@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from onnx import numpy_helper
 
 from famda_ros.student.label_space import FLAT7
 from famda_train.datasets.frame_folder import FrameFolder
@@ -47,3 +48,8 @@ def write_checkpoint(path: Path, seed: int = 0, **values) -> Path:
         network(torch.rand(4, 3, HEIGHT, WIDTH))
     save_student(path, spec, network)
     return path
+
+
+def kernel_bytes(model):
+    """Return the bytes of the kernels of convolutions, which are most of a file."""
+    return sum(numpy_helper.to_array(tensor).nbytes for tensor in model.graph.initializer if len(tensor.dims) == 4)

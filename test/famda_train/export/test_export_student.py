@@ -3,8 +3,7 @@
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
-from small_street import HEIGHT, SMALL_NETWORK, WIDTH, write_checkpoint, write_street
+from small_street import HEIGHT, SMALL_NETWORK, WIDTH, kernel_bytes, write_checkpoint, write_street
 
 from famda_ros.errors import FamdaError
 from famda_ros.student.camera_geometry import network_size
@@ -117,12 +116,7 @@ def test_int8_is_measured_on_the_evaluation_frames(exported, tmp_path):
     reference = evaluate(load_predictor(exported[0])[0], folder)
     assert card.metrics['miou'] == pytest.approx(scores['miou'])
     assert card.metrics['cost'] == pytest.approx(export.accuracy_cost(scores, reference))
-    assert weight_bytes(path) < weight_bytes(exported[1]) / 3
-
-
-def weight_bytes(path):
-    """Return the bytes of the kernels of convolutions."""
-    return sum(numpy_helper.to_array(one).nbytes for one in onnx.load(path).graph.initializer if len(one.dims) == 4)
+    assert kernel_bytes(onnx.load(path)) < kernel_bytes(onnx.load(exported[1])) / 3
 
 
 def test_weights_stored_in_fp16(exported, tmp_path):

@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 import torch
 from onnx import helper, numpy_helper
-from small_street import HEADS, HEIGHT, SMALL_NETWORK, WIDTH
+from small_street import HEADS, HEIGHT, SMALL_NETWORK, WIDTH, kernel_bytes
 
 from famda_ros.errors import FamdaError
 from famda_ros.student.runtime import OUTPUTS
@@ -52,7 +52,7 @@ def test_only_the_network_changes(model):
 @pytest.mark.parametrize(('precision', 'labels', 'depth'), [('fp16', 0.99, 0.005), ('int8', 0.9, 0.05)])
 def test_answers_stay_near_those_of_torch(graph, model, precision, labels, depth):
     small = convert(model, precision, images())
-    assert len(small.SerializeToString()) < len(model.SerializeToString())
+    assert kernel_bytes(small) < 0.6 * kernel_bytes(model)
     for image in images():
         ours, theirs = run_torch(graph, image), answers(small, image)
         assert np.mean(ours['labels'] == theirs['labels']) > labels
