@@ -125,17 +125,29 @@ def test_it_ends_within_two_seconds_while_it_infers(tmp_path, monkeypatch, slow_
         assert 'Traceback' not in client.process.output()
 
 
+LOADED = 'waiting for images'
+"""What the log of a node says that has loaded its model."""
+
+
 @pytest.mark.parametrize('autostart', [True, False])
 @pytest.mark.parametrize('way', ['SIGINT', 'SIGTERM'])
 def test_it_ends_at_once_while_it_loads_the_model(tmp_path, monkeypatch, way, autostart):
     """Also where a service has told it to configure; without a word."""
-    monkeypatch.setenv('FAMDA_CACHE', str(tmp_path / 'cache'))  # nothing is prepared yet
     model = save_tiny(tmp_path / 'heavy.onnx', load_work=5000)
+    for attempt in range(6):  # a busy machine notices the node so late that it has loaded
+        monkeypatch.setenv('FAMDA_CACHE', str(tmp_path / f'cache{attempt}'))  # nothing is prepared yet
+        if ended_while_it_loads(tmp_path, monkeypatch, model, way, autostart):
+            return
+    pytest.fail('the model was always loaded before the signal')
+
+
+def ended_while_it_loads(tmp_path, monkeypatch, model, way, autostart):
+    """Signal a node that loads, and check how it ends; return False where it had loaded before."""
     with PerceptionClient(
         tmp_path, 29, monkeypatch, wait=False, model=model, threads=1, autostart=autostart
     ) as client:  # fmt: skip
         if autostart:
-            client.wait_for(lambda: client.node.count_publishers('/perception/transition_event'), 20, 'the node')
+            client.wait_for(lambda: client.node.count_publishers('/perception/transition_event'), 60, 'the node')
         else:
             client.state()
             request = ChangeState.Request()
@@ -146,10 +158,13 @@ def test_it_ends_at_once_while_it_loads_the_model(tmp_path, monkeypatch, way, au
         start = time.monotonic()
         client.process.signal(getattr(signal, way))
         assert client.process.wait(PATIENCE_S) == 0, client.process.output()
-        seconds = time.monotonic() - start
-        print(f'{way} while loading: {seconds:.2f} s')
-        assert client.process.output() == before and 'waiting for images' not in before
-        assert seconds < promised(1)
+        seconds, after = time.monotonic() - start, client.process.output()
+    if LOADED in after:
+        return False
+    print(f'{way} while loading: {seconds:.2f} s')
+    assert after == before
+    assert seconds < promised(1)
+    return True
 
 
 def test_idle_costs_nothing_and_the_first_listener_is_answered(tmp_path, monkeypatch, model):
