@@ -287,6 +287,10 @@ def _read_images(
 ) -> Iterator[BagFrame]:
     """Yield the images of a folder with focal and stamp of their records; those without are stamped 10 Hz apart."""
     stems = Counter(file.stem for file, _ in entries)
+    recorded: list[Any] = [record and record.extra.get('stamp_ns') for _, record in entries]
+    unstamped = recorded.count(None)
+    if 0 < unstamped < len(entries):
+        on_loss(f'{unstamped} of {len(entries)} frames have no stamp_ns: none is used, and all are stamped 10 Hz apart')
     for index, (file, record) in enumerate(entries):
         try:
             rgb = read_picture(file)
@@ -298,8 +302,7 @@ def _read_images(
         if record is not None:
             if fault := picture_fault(record, file, width, height):
                 raise FamdaError(fault)
-            recorded = record.extra.get('stamp_ns')
-            focal, stamp_ns = focal_at(record, width), stamp_ns if recorded is None else recorded
+            focal, stamp_ns = focal_at(record, width), stamp_ns if unstamped else recorded[index]
         with file.open('rb') as opened:
             data = opened.read(-1 if file.suffix.lower() in ('.jpg', '.jpeg') else HEAD_BYTES)
         if turned := turned_fault(data[:HEAD_BYTES], f"'{file}'"):

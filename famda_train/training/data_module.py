@@ -41,6 +41,9 @@ from famda_train.training.stream import (
     to_tensors,
 )
 
+SHAPE_KEPT = 0.02
+"""So far width / height may change without a note."""
+
 
 @dataclass
 class DataSource:
@@ -145,6 +148,9 @@ class AdaptationData(lightning.LightningDataModule):
         for samples in filter(None, (self.source, self.target_labels, self.validation)):
             if samples.left_out and self.trainer is not None and self.trainer.is_global_zero:
                 print(partly_labelled(samples), file=sys.stderr)
+        for samples in filter(None, (self.source, self.target, self.target_labels)):
+            if (note := squeezed(samples)) and self.trainer is not None and self.trainer.is_global_zero:
+                print(note, file=sys.stderr)
 
     @staticmethod
     def _samples(where: str | DataSource, focal: float | None, **options) -> Samples:
@@ -273,6 +279,19 @@ def partly_labelled(samples: Samples) -> str:
     """Return the sentence about frames that have no labels."""
     count, whole = len(samples), len(samples) + samples.left_out
     return f"note: {count} of {whole} frames of '{samples.dataset.path}' have labels; only these count"
+
+
+def squeezed(samples: Samples) -> str:
+    """Return the sentence about images of another shape than they are resized to; '' = they keep theirs."""
+    width, height = samples.size
+    shapes = [frame.width / frame.height * height / width for frame in samples.dataset.frames]
+    most = max(shapes, key=lambda shape: max(shape, 1 / shape), default=1.0)
+    if max(most, 1 / most) <= 1 + SHAPE_KEPT:
+        return ''
+    return (
+        f"note: images of '{samples.dataset.path}' are squeezed to {100 * min(most, 1 / most):.0f} % in one direction, "
+        f'where their size is {by(samples.size)}; give a size of their shape'
+    )
 
 
 def frame_places(dataset: Dataset) -> set[str]:

@@ -19,7 +19,7 @@ from famda_ros.messages.bag_writer import BagWriter
 from famda_ros.messages.depth_image import decompress_depth
 from famda_ros.messages.image_messages import compressed_to_rgb, image_to_array
 from famda_ros.pipeline.frame_statistics import frame_statistics, scalar_names
-from famda_ros.pipeline.offline import FOLDER_PERIOD_NS, perceive
+from famda_ros.pipeline.offline import FOLDER_PERIOD_NS, open_source, perceive
 from famda_ros.resources import resource
 from famda_ros.student.colorize import overlay
 from famda_ros.student.drift_reference import reference_of
@@ -290,6 +290,20 @@ def test_folders_without_images_are_told_as_what_they_are(files, what, tmp_path,
         (tmp_path / 'folder' / name).write_bytes(b'')
     with pytest.raises(FamdaError, match=what):
         perceive(tmp_path / 'folder', model, tmp_path / 'out')
+
+
+def test_stamps_of_some_frames_are_not_mixed_with_made_ones(tmp_path):
+    height, width = pictures(1)[0].shape[:2]
+    lines = []
+    for i, image in enumerate(pictures(2)):
+        cv2.imwrite(str(tmp_path / f'{i}.png'), image)
+        line = {'stem': str(i), 'image': f'{i}.png', 'width': width, 'height': height, 'focal': 2 * FOCAL}
+        lines.append({**line, 'extra': {'stamp_ns': STAMP}} if i else line)
+    (tmp_path / 'frames.jsonl').write_text('\n'.join(map(json.dumps, lines)))
+    told = []
+    frames = list(open_source(tmp_path, None, told.append, told.append, told.append)[1])
+    assert [frame.stamp_ns for frame in frames] == [10**9, 10**9 + FOLDER_PERIOD_NS]
+    assert told == ['1 of 2 frames have no stamp_ns: none is used, and all are stamped 10 Hz apart']
 
 
 @pytest.mark.slow

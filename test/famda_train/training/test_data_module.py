@@ -12,9 +12,10 @@ from miniature_trees import WRITERS
 from small_street import write_street
 
 from famda_ros.errors import FamdaError
-from famda_train.datasets.frame_folder import FrameFolder
+from famda_train.datasets.frame_folder import FrameFolder, FrameFolderWriter
 from famda_train.labelling.labelling import label_frames
-from famda_train.training.data_module import AdaptationData, DataSource, RareClassSampling
+from famda_train.training.data_module import AdaptationData, DataSource, RareClassSampling, squeezed
+from famda_train.training.samples import Samples
 
 
 @pytest.fixture(scope='module')
@@ -216,3 +217,12 @@ def test_frames_that_are_learnt_are_not_scored(tmp_path, folders):
     with pytest.raises(FamdaError, match='3 of the 3 labelled frames'):
         AdaptationData(*streams, rendered, validate=rendered)
     assert AdaptationData(*streams, str(mine), validate=str(folders / 'target')).validation
+
+
+def test_images_that_are_squeezed_are_told(tmp_path):
+    with FrameFolderWriter(tmp_path, name='wide') as writer:
+        writer.add('a', np.zeros((32, 64, 3), np.uint8))
+    assert squeezed(Samples(FrameFolder(tmp_path), size=(32, 16))) == ''
+    assert 'are squeezed to 67 % in one direction, where their size is 32x24' in squeezed(
+        Samples(FrameFolder(tmp_path), size=(32, 24))
+    )
