@@ -122,15 +122,15 @@ def faint_fault(msg: Any, rgb: np.ndarray) -> str:
         msg: sensor_msgs/Image or CompressedImage.
         rgb: what :func:`image_to_rgb` or :func:`compressed_to_rgb` made of it.
     """
-    if not 0 < int(rgb.max()) <= TWELVE_BITS_AS_EIGHT:
+    is_raw = hasattr(msg, 'encoding')
+    # The cheapest question first: nearly every image is of 8 bits, or bright.
+    if (is_raw and not _is_deep(msg.encoding)) or not 0 < int(rgb.max()) <= TWELVE_BITS_AS_EIGHT:
         return ''
-    if hasattr(msg, 'encoding'):
-        name, is_deep = msg.encoding, _is_deep(msg.encoding)
-    else:  # what the file says counts, as its format need not name the encoding
-        name, header = str(msg.format), read_header(bytes(msg.data))
-        is_deep = header is not None and header.bits > 8
-    if not is_deep:
-        return ''
+    name = msg.encoding if is_raw else str(msg.format)
+    if not is_raw:  # what the file says counts, as its format need not name the encoding
+        header = read_header(bytes(msg.data))
+        if header is None or header.bits <= 8:
+            return ''
     return (
         f'images of encoding {_shown(name)} never exceed 4095 of 65535 and come out almost black: have the driver '
         'publish 8 bits, or shift its 12 bits up'
