@@ -209,14 +209,15 @@ def stray_fault(dataset: Dataset, kind: str) -> str | None:
     )
 
 
-def depth_unit_fault(dataset: Dataset, medians: Sequence[float]) -> str | None:
+def depth_unit_fault(dataset: Dataset, medians: Sequence[float | None]) -> str | None:
     """Return a sentence where depth was written in another unit than that of its files; None = it seems right.
 
     Args:
         dataset: whose depth it is.
-        medians: of the known depth of some frames, metres; [] = not known.
+        medians: of the known depth of some frames, metres; None = nothing is known in one.
     """
-    if not medians or USUAL_MEDIAN_M[0] <= (median := float(np.median(medians))) <= USUAL_MEDIAN_M[1]:
+    known = [median for median in medians if median is not None]
+    if not known or USUAL_MEDIAN_M[0] <= (median := float(np.median(known))) <= USUAL_MEDIAN_M[1]:
         return None
     return (
         f"the depth of '{dataset.path}' has a median of {median:.3g} m, as no camera on the ground sees it: the files "
@@ -239,8 +240,8 @@ def check_depth_unit(dataset: Dataset, frames: int = FRAMES_READ) -> None:
     there = [index for index in range(len(dataset)) if dataset.has_at('depth', index)]
     if not there or dataset.ground_truth_path('depth', there[0]) is None:
         return
-    medians = (median_depth(dataset.depth(there[place])) for place in sample_indices(len(there), frames))
-    _refuse(depth_unit_fault(dataset, [median for median in medians if median is not None]))
+    sample = [there[place] for place in sample_indices(len(there), frames)]
+    _refuse(depth_unit_fault(dataset, [median_depth(dataset.depth(index)) for index in sample]))
 
 
 def several_sizes(sizes: Sequence[str]) -> str:
@@ -290,11 +291,15 @@ def check_ground_truth(dataset: Dataset, kind: str, frames: int = FRAMES_READ) -
     Raises:
         FamdaError: unreadable, ids that are not defined, depth in another unit, or nothing is known in any frame.
     """
-    if kind == 'depth':
-        check_depth_unit(dataset, frames)
     there = [index for index in range(len(dataset)) if dataset.has_at(kind, index)]
     sample = [there[place] for place in sample_indices(len(there), frames)]
-    known = [says_something(kind, getattr(dataset, kind)(index)) for index in sample]
+    known, medians = list[bool](), list[float | None]()
+    for index in sample:
+        layer = getattr(dataset, kind)(index)
+        known.append(says_something(kind, layer))
+        medians.append(median_depth(layer) if kind == 'depth' else None)
+    if there and dataset.ground_truth_path(kind, there[0]) is not None:
+        _refuse(depth_unit_fault(dataset, medians))
     others = sorted(set(there).difference(sample))
     if not any(known) and not any(says_something(kind, getattr(dataset, kind)(index)) for index in others):
         raise FamdaError(nothing_known(dataset, kind))

@@ -219,7 +219,7 @@ class _Reading:
         self._turned: list[Path] = []
         self._ids: Counter[int] = Counter()
         self._depth: list[np.ndarray] = []
-        self._medians: list[float] = []
+        self._medians: list[float | None] = []
         self._unknown, self._beyond, self._pixels = 0, 0, 0
         self._range = [np.inf, -np.inf]
 
@@ -313,8 +313,7 @@ class _Reading:
 
     def _take_depth(self, depth: np.ndarray) -> None:
         known = depth[np.isfinite(depth)]
-        if (median := median_depth(depth)) is not None:
-            self._medians.append(median)
+        self._medians.append(median_depth(depth))
         self._pixels += depth.size
         self._unknown += int(np.isnan(depth).sum())
         self._beyond += int(np.isposinf(depth).sum())

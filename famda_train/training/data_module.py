@@ -143,14 +143,14 @@ class AdaptationData(lightning.LightningDataModule):
         self._check_nothing_is_shared()
 
     def setup(self, stage: str) -> None:
-        """Take the seed of the run, before layers draw from its generator; say which frames have no labels."""
+        """Take the seed of the run, before layers draw from its generator; print notes on the data."""
         self.seed = run_seed()
-        for samples in filter(None, (self.source, self.target_labels, self.validation)):
-            if samples.left_out and self.trainer is not None and self.trainer.is_global_zero:
-                print(partly_labelled(samples), file=sys.stderr)
-        for samples in filter(None, (self.source, self.target, self.target_labels)):
-            if (note := squeezed(samples)) and self.trainer is not None and self.trainer.is_global_zero:
-                print(note, file=sys.stderr)
+        if self.trainer is None or not self.trainer.is_global_zero:
+            return
+        partly = [partly_labelled(s) for s in (self.source, self.target_labels, self.validation) if s and s.left_out]
+        others = [squeezed(s) for s in (self.source, self.target, self.target_labels) if s]
+        for note in filter(None, (*partly, *others)):
+            print(note, file=sys.stderr)
 
     @staticmethod
     def _samples(where: str | DataSource, focal: float | None, **options) -> Samples:
@@ -284,12 +284,12 @@ def partly_labelled(samples: Samples) -> str:
 def squeezed(samples: Samples) -> str:
     """Return the sentence about images of another shape than they are resized to; '' = they keep theirs."""
     width, height = samples.size
-    shapes = [frame.width / frame.height * height / width for frame in samples.dataset.frames]
-    most = max(shapes, key=lambda shape: max(shape, 1 / shape), default=1.0)
-    if max(most, 1 / most) <= 1 + SHAPE_KEPT:
+    changes = [frame.width / frame.height * height / width for frame in samples.dataset.frames]
+    most = max((max(change, 1 / change) for change in changes), default=1.0)
+    if most <= 1 + SHAPE_KEPT:
         return ''
     return (
-        f"note: images of '{samples.dataset.path}' are squeezed to {100 * min(most, 1 / most):.0f} % in one direction, "
+        f"note: images of '{samples.dataset.path}' are squeezed to {100 / most:.0f} % in one direction, "
         f'where their size is {by(samples.size)}; give a size of their shape'
     )
 
