@@ -213,8 +213,7 @@ class Student:
         """Return session options with the dimensions of a network size (height, width) fixed."""
         options = session_options(self._threads)
         if self.card.stride:
-            for dimension, pixels in zip(DIMENSIONS, size, strict=True):
-                options.add_free_dimension_override_by_name(dimension, pixels)
+            fix_size(options, size)
         return options
 
     def _warm_up(self, session: BoundSession) -> None:
@@ -324,6 +323,12 @@ class Reminder:
         start = time.monotonic()
         while not self._done.wait(STILL_BUILDING_S):
             self._say(f'{self._sentence}: {time.monotonic() - start:.0f} s so far')
+
+
+def fix_size(options: onnxruntime.SessionOptions, size: tuple[int, ...]) -> None:
+    """Fix the dimensions of a student of any size to a network size (height, width), in options of a session."""
+    for dimension, pixels in zip(DIMENSIONS, size, strict=True):
+        options.add_free_dimension_override_by_name(dimension, pixels)
 
 
 def predict_with(

@@ -16,7 +16,7 @@ import torch
 from famda_ros.errors import FamdaError
 from famda_ros.student.model_card import ModelCard, read_card
 from famda_ros.student.providers import PROVIDERS, session_options
-from famda_ros.student.runtime import DIMENSIONS, OUTPUTS, Prediction, predict_with
+from famda_ros.student.runtime import OUTPUTS, Prediction, fix_size, predict_with
 from famda_train.models.card import model_card
 from famda_train.models.checkpoint import load_student
 from famda_train.models.student_graph import StudentGraph, decide, finer_logits, metres
@@ -83,8 +83,7 @@ class RawStudent:
         if (height, width) not in self._sessions:
             options = session_options(threads=1)
             if self.card.stride:
-                for dimension, pixels in zip(DIMENSIONS, (height, width), strict=True):
-                    options.add_free_dimension_override_by_name(dimension, pixels)
+                fix_size(options, (height, width))
             data = self._model.SerializeToString()
             self._sessions[height, width] = onnxruntime.InferenceSession(data, options, providers=[PROVIDERS['cpu']])
         return self._sessions[height, width]

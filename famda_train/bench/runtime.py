@@ -28,7 +28,7 @@ from famda_ros.student.bound_session import BoundSession
 from famda_ros.student.model_card import METADATA_KEY, ModelCard
 from famda_ros.student.providers import BUILDS_ENGINES, PROVIDERS, engine_folder, provider_options, session_options
 from famda_ros.student.resize import resize_image
-from famda_ros.student.runtime import DIMENSIONS, predict_with
+from famda_ros.student.runtime import fix_size, predict_with
 from famda_train.bench.networks import (
     OUTPUTS,
     PEERS,
@@ -206,8 +206,8 @@ def _export(setup: RuntimeSetup, folder: Path, progress) -> dict[tuple, Path]:
 def _open(
     path: Path, options: onnxruntime.SessionOptions, providers: list, size: tuple[int, int] | None = None
 ) -> tuple[BoundSession, ModelCard]:
-    for dimension, pixels in zip(DIMENSIONS, size or (), strict=False):
-        options.add_free_dimension_override_by_name(dimension, pixels)
+    if size is not None:
+        fix_size(options, size)
     session = onnxruntime.InferenceSession(str(path), options, providers=providers)
     card = ModelCard.from_json(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
     return BoundSession(session, size or (card.network_height, card.network_width)), card

@@ -15,7 +15,7 @@ from html_page import Page
 from small_street import write_street
 
 from famda_ros.errors import FamdaError
-from famda_ros.files import sha256_of
+from famda_ros.files import LEFT, sha256_of
 from famda_ros.profiles.profile_file import load_profile
 from famda_ros.student.model_card import read_card
 from famda_train.adapt.adaptation import FEWEST_STEPS, STEPS, _Adaptation
@@ -88,7 +88,7 @@ def test_killed_in_every_step_it_completes_and_repeats_no_other(adapted, parts):
     frames = [FrameFolder(path / 'frames').frames for path in (out, parts / 'run')]
     assert [frame.extra['sha256'] for frame in frames[0]] == [frame.extra['sha256'] for frame in frames[1]]
     assert read_card(result['model']).label_space == read_card(undisturbed['model']).label_space
-    leftovers = [path.name for path in out.iterdir() if 'probe' in path.name or path.name.endswith('.tmp')]
+    leftovers = [path.name for path in out.iterdir() if 'probe' in path.name or LEFT.fullmatch(path.name)]
     assert leftovers == []
 
 
