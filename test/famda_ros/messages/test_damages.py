@@ -35,7 +35,7 @@ from famda_ros.messages.camera_info import (
 from famda_ros.messages.image_encodings import ENCODINGS, PICTURES
 from famda_ros.messages.image_messages import MalformedImage, compressed_to_rgb, faint_fault, image_to_rgb
 
-DAMAGES = int(os.environ.get('FAMDA_DAMAGES', '150'))
+DAMAGES = int(os.environ.get('FAMDA_DAMAGES', '100'))
 damages = settings(
     max_examples=DAMAGES, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )

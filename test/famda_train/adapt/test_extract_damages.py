@@ -1,6 +1,6 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""Twenty damages to every kind of recording: none crashes ``extract``, and each says what was kept.
+"""Damages to every kind of recording: none crashes ``extract``, and each says what was kept.
 
 ``FAMDA_DAMAGES`` is the number of damages per kind, the same ones in every run.
 """
@@ -19,7 +19,7 @@ from famda_ros.errors import FamdaError
 from famda_train.adapt.extract import extract
 from famda_train.datasets.frame_folder import FrameFolder
 
-DAMAGES = int(os.environ.get('FAMDA_DAMAGES', '20'))
+DAMAGES = int(os.environ.get('FAMDA_DAMAGES', '8'))
 MOST_FLIPS = 64
 
 
