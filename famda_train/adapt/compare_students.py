@@ -90,7 +90,7 @@ class RawStudent:
 
     def _run_checkpoint(self, small: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
         with torch.inference_mode():
-            raw = self.graph.answer(torch.from_numpy(np.ascontiguousarray(small))[None])
+            raw = self.graph.raw_outputs(torch.from_numpy(np.ascontiguousarray(small))[None])
             size, stride = (small.shape[0], small.shape[1]), self.graph.network.stride
             labels, confidence = decide(raw['segmentation'], size, stride)
             arrays = labels, confidence, metres(raw['depth'], size, self.graph.output_range_m, stride)

@@ -271,14 +271,14 @@ class _Extraction:
         reasons[NOT_CHOSEN] = len(sharp) - len(chosen)
         left_out = {reason: count for reason, count in reasons.items() if count}
         if not chosen:
-            said = ', '.join(f'{count} {reason}' for reason, count in left_out.items()) or 'no image was looked at'
+            counts = ', '.join(f'{count} {reason}' for reason, count in left_out.items()) or 'no image was looked at'
             for line in frames:
                 (self._out / line['record']['image']).unlink(missing_ok=True)
             (self._out / 'images').rmdir()
             self._candidates.unlink()
             (self._out / STATE_FILE).unlink()
             why = self._losses[0] if self._losses else 'give other recordings'
-            raise FamdaError(f'no frame is left ({said}); {why}')
+            raise FamdaError(f'no frame is left ({counts}); {why}')
         records = [_record_of(line) for line in chosen]
         for left in {line['record']['image'] for line in frames} - {record.image for record in records}:
             (self._out / left).unlink(missing_ok=True)

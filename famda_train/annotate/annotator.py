@@ -16,6 +16,7 @@ import yaml
 
 from famda_ros.errors import FamdaError
 from famda_ros.files import write_atomically
+from famda_ros.strict_yaml import parse_yaml
 from famda_ros.student.label_space import IGNORE, LabelSpace, get_label_space, reference
 from famda_train.annotate.history import History
 from famda_train.annotate.painting import Painted, accept, click, cut, next_pieces, stroke, taken, unlabelled
@@ -42,7 +43,7 @@ class FrameState:
 
     Attributes:
         labels: uint8 [H, W] train ids; 255 = not labelled.
-        suggestion: uint8 [H, W], what the student says; 255 = nothing.
+        suggestion: uint8 [H, W], what the student predicts; 255 = nothing.
         pieces: int32 [H, W], what the next click takes; where one was before and a decoder splits, see
             :meth:`Annotator.part`.
         split: bool [H, W], where that is.
@@ -81,7 +82,7 @@ def open_folder(path: str | Path, space: str | None) -> FrameFolder:
     if there is not None and wanted is not None and there != wanted.name:
         raise FamdaError(f"'{path}' is labelled in {there}, not in {wanted.name}; leave out --space")
     if there is None and wanted is not None:
-        info = yaml.safe_load(card.read_text(encoding='utf-8')) | {'label_space': reference(wanted)}
+        info = parse_yaml(card.read_text(encoding='utf-8')) | {'label_space': reference(wanted)}
         try:
             write_atomically(card, yaml.safe_dump(info, sort_keys=False))
         except OSError as error:

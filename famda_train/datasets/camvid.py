@@ -13,9 +13,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from famda_ros.errors import FamdaError
+from famda_ros.strict_yaml import parse_yaml
 from famda_train.datasets.label_maps import CAMVID_IDS
 from famda_train.datasets.published import PublishedDataset, records
 
@@ -71,9 +70,10 @@ class CamVid(PublishedDataset):
         if not (path / 'dataset.yaml').is_file() or (path / 'frames.jsonl').exists():
             return False
         try:
-            info = yaml.safe_load((path / 'dataset.yaml').read_text())
+            info = parse_yaml((path / 'dataset.yaml').read_text(encoding='utf-8'))
         except Exception as error:  # the parser raises many kinds, AttributeError among them
-            raise FamdaError(f"'{path / 'dataset.yaml'}' is no YAML; write it again") from error
+            reason = ' '.join(str(error).split())
+            raise FamdaError(f"'{path / 'dataset.yaml'}' is damaged ({reason}); write it again") from error
         return isinstance(info, dict) and info.get('label_space') == 'camvid11' and bool(splits_of(path))
 
     @classmethod

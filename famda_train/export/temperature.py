@@ -175,7 +175,7 @@ def _table(data: Dataset, space: LabelSpace) -> np.ndarray:
 def pixels_of(graph: StudentGraph, small: np.ndarray, ground_truth: np.ndarray, rng: np.random.Generator) -> Pixels:
     """Return random labelled pixels of one frame: uint8 [h, w, 3] and uint8 [h, w] at network size."""
     stride = graph.network.stride
-    finer = finer_logits(graph.answer(torch.from_numpy(np.ascontiguousarray(small))[None])['segmentation'], stride)
+    finer = finer_logits(graph.raw_outputs(torch.from_numpy(np.ascontiguousarray(small))[None])['segmentation'], stride)
     published = scale2x(finer.argmax(3).float())[0].numpy()
     rows, columns = np.nonzero(ground_truth != IGNORE)
     chosen = rng.choice(len(rows), min(PIXELS, len(rows)), replace=False)

@@ -92,10 +92,10 @@ class StudentNetwork(nn.Module):
         Returns:
             Per task, float [B, outputs, H / stride, W / stride], rounded (up by most encoders).
         """
-        return self.answer(self.normalise(image))
+        return self.forward_normalised(self.normalise(image))
 
-    def answer(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return the same for an image that is normalised."""
+    def forward_normalised(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the same as :meth:`forward` for an image that is normalised."""
         features = self.decoder(self.encoder(image)[self.finest :])
         return {name: head(features) for name, head in self.heads.items()}
 

@@ -157,14 +157,14 @@ class StudentGraph(nn.Module):
     def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Map uint8 [1, H, W, 3] RGB to labels, confidence (uint8) and depth (float32 metres), each [1, H, W]."""
         size = (image.shape[1], image.shape[2])
-        raw = self.answer(image)
+        raw = self.raw_outputs(image)
         stride = self.network.stride
         labels, confidence = decide(raw['segmentation'], size, stride, self.temperature)
         return labels, confidence, metres(raw['depth'], size, self.output_range_m, stride)
 
-    def answer(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+    def raw_outputs(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return what the network gives for uint8 [1, H, W, 3] RGB, see :meth:`StudentNetwork.forward`."""
-        return self.network.answer(self.network.normalise(image.permute(0, 3, 1, 2).float(), white=255))
+        return self.network.forward_normalised(self.network.normalise(image.permute(0, 3, 1, 2).float(), white=255))
 
 
 def run_torch(graph: nn.Module, small: np.ndarray, names: Sequence[str] = OUTPUTS) -> dict[str, np.ndarray]:

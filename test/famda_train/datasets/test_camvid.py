@@ -38,6 +38,14 @@ def test_impossible_options_are_refused(tmp_path, options, sentence):
         open_dataset(tmp_path, split='day_train', **options)
 
 
+def test_a_label_space_that_stands_twice_is_refused(tmp_path):
+    write_camvid(tmp_path)
+    with (tmp_path / 'dataset.yaml').open('a') as file:
+        file.write('label_space: street7\n')
+    with pytest.raises(FamdaError, match=r"dataset\.yaml' is damaged \('label_space' stands twice.*write it again"):
+        open_dataset(tmp_path, split='day_train')
+
+
 @needs_camvid
 @pytest.mark.parametrize(
     ('split', 'frames', 'labelled'),

@@ -125,7 +125,7 @@ def test_the_file_publishes_the_calibrated_probability_and_the_same_labels(stree
         np.testing.assert_array_equal(ours['labels'], before['labels'])
         np.testing.assert_array_equal(ours['depth'], before['depth'])
         with torch.inference_mode():
-            finer = finer_logits(graph.answer(torch.from_numpy(image)[None])['segmentation'], network.stride)
+            finer = finer_logits(graph.raw_outputs(torch.from_numpy(image)[None])['segmentation'], network.stride)
         probability = (finer / card.temperature).softmax(3)
         large = probability[0].repeat_interleave(2, 0).repeat_interleave(2, 1)
         expected = large.numpy()[(*np.indices(image.shape[:2]), ours['labels'].astype(int))]
