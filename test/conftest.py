@@ -5,6 +5,7 @@
 A test is slow if it lies in one of the rooms below, or is marked ``slow`` in its file: there because it takes more than
 about two seconds.
 """
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,13 @@ import pytest
 from hypothesis import settings
 
 TESTS = Path(__file__).parent
+
+# PyTorch reads both when it is first imported.  By default its threads spin while they wait for each other, which takes
+# several times as long where other processes need the cores: a second worker of pytest, or whatever else is running.
+os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
+if 'PYTEST_XDIST_WORKER_COUNT' in os.environ:  # every worker has its share of the cores
+    workers = int(os.environ['PYTEST_XDIST_WORKER_COUNT'])
+    os.environ.setdefault('OMP_NUM_THREADS', str(max(1, len(os.sched_getaffinity(0)) // workers)))
 
 SLOW_ROOMS = {
     'famda_ros/nodes': 'DDS',
