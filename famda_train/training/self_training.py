@@ -3,7 +3,6 @@
 """FAMDA: self-training on the target with an EMA teacher and foundation-model teachers."""
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -108,11 +107,6 @@ class SelfTraining(SourceTraining):
         super().__init__(**options)
         if self.average or self.keep_start:
             raise FamdaError('model.init_args.average and keep_start are for training on the source alone; remove them')
-        if not 0 < target_labels_weight < math.inf:
-            raise FamdaError(
-                f'model.init_args.target_labels_weight is {target_labels_weight:g}; give a factor above 0, or no '
-                'data.target_labels'
-            )
         self.settings = {**self.settings, **plain_settings(locals(), SelfTraining)}
         self.ema_limit = ema_limit
         self.mix_augmentation, self.mix_strength, self.whole_frames = mix_augmentation, mix_strength, whole_frames

@@ -30,6 +30,7 @@ SOURCE_TRAINING = {
 }  # fmt: skip
 SELF_TRAINING = {
     'ema_limit': SHARE, 'mix_strength': NOT_NEGATIVE, 'statistics_batches': NOT_NEGATIVE,
+    'target_labels_weight': POSITIVE,
     'masked_images.weight': NOT_NEGATIVE, 'masked_images.ratio': SHARE, 'masked_images.block': COUNT,
     'feature_distance.weight': NOT_NEGATIVE, 'feature_distance.min_share': SHARE,
 }  # fmt: skip

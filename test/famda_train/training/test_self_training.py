@@ -259,7 +259,7 @@ def test_what_would_leave_the_labels_unused_is_refused(street, labelled):
     with pytest.raises(FamdaError, match='SourceTraining is none; take SelfTraining, or give the labelled frames as'):
         fit(module_of(SourceTraining), data_of(street, target_labels=str(labelled)))
     for weight in (0.0, -1.0, float('nan')):
-        with pytest.raises(FamdaError, match=r'target_labels_weight is .*; give a factor above 0'):
+        with pytest.raises(FamdaError, match=r'model\.target_labels_weight cannot be .*; give a number above 0'):
             module_of(target_labels_weight=weight)
 
 
