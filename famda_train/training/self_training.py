@@ -105,8 +105,8 @@ class SelfTraining(SourceTraining):
     ):
         check_numbers(locals(), SELF_TRAINING, 'model')
         super().__init__(**options)
-        if self.average or self.keep_start:
-            raise FamdaError('model.init_args.average and keep_start are for training on the source alone; remove them')
+        if self.average:
+            raise FamdaError('model.init_args.average is for training on the source alone; remove it')
         self.settings = {**self.settings, **plain_settings(locals(), SelfTraining)}
         self.ema_limit = ema_limit
         self.mix_augmentation, self.mix_strength, self.whole_frames = mix_augmentation, mix_strength, whole_frames

@@ -84,7 +84,7 @@ class SourceTraining(lightning.LightningModule):
         average: decay per step of a moving average of the weights, 0.998 for example, that becomes the student
             (arXiv 1803.05407 for why); 0 = the student is what was trained last. For training on the source alone.
         keep_start: share of the weights of ``init_from`` in the student that is written (WiSE-FT, arXiv 2109.01903), so
-            that it stays good at what it knew; 0 = none. For training on the source alone.
+            that it stays good at what it knew; 0 = none.
         only: parts of the network that are trained, such as ``heads.depth``; all else stays as it was, statistics
             included. None = all of it.
     """

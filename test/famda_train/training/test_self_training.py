@@ -8,13 +8,14 @@ import lightning
 import numpy as np
 import pytest
 import torch
-from small_street import HEIGHT, SMALL_NETWORK, WIDTH, write_street
+from small_street import HEIGHT, SMALL_NETWORK, WIDTH, write_checkpoint, write_street
 from torch.nn import functional
 
 from famda_ros.errors import FamdaError
 from famda_ros.student.label_space import FLAT7, IGNORE
 from famda_train.augmentation.zoom import Windows
 from famda_train.datasets.frame_folder import FrameFolder
+from famda_train.models.checkpoint import KEY, load_student
 from famda_train.training import rare_class_sampling, self_training
 from famda_train.training.data_module import AdaptationData, DataSource, RareClassSampling
 from famda_train.training.self_training import SelfTraining
@@ -98,6 +99,22 @@ def test_the_scale_of_depth_is_compared_with_the_start_of_training(street):
     assert float(module.depth.log_drift) == pytest.approx(float(shift), abs=0.02)
     same = module.anchor.state_dict()
     assert all(torch.equal(value, same[name]) for name, value in start.items() if 'num_batches' not in name)
+
+
+def test_a_share_of_the_start_is_kept(street, tmp_path):
+    start = write_checkpoint(tmp_path / 'start.ckpt')
+    module = fit(module_of(init_from=str(start), keep_start=0.25, statistics_batches=2), data_of(street), steps=2)
+    before, trained = load_student(start)[0].state_dict(), module.network.state_dict()
+    kept = module.student()[KEY]['weights']
+    assert any(not torch.equal(trained[name], value) for name, value in before.items())
+    for name, value in kept.items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, 0.25 * before[name] + 0.75 * trained[name])
+
+
+def test_an_average_of_the_steps_is_the_teacher_already():
+    with pytest.raises(FamdaError, match=r'average is for training on the source alone; remove it'):
+        module_of(average=0.9)
 
 
 def test_label_maps_are_counted_once_per_run(street, monkeypatch):
