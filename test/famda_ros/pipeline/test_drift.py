@@ -1,9 +1,13 @@
 # Copyright 2026 The FAMDA authors
 # SPDX-License-Identifier: Apache-2.0
-"""The drift monitor on rendered drives with the student that ships, and on images that no camera should send."""
+"""The drift monitor on rendered drives with the student that ships, and on images that no camera should send.
+
+``FAMDA_HOME_DRIVES`` is the number of drives of 10 s each on which there must be no alarm.
+"""
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -25,6 +29,7 @@ from famda_train.world.drive import drive
 WIDTH, HEIGHT, RATE_HZ = 192, 96, 10.0
 FRAMES = 100
 NOTICED_WITHIN_S = 5.0
+HOME_DRIVES = int(os.environ.get('FAMDA_HOME_DRIVES', '1'))
 CAMERA = Intrinsics.centred(0.7 * WIDTH, WIDTH, HEIGHT)
 
 
@@ -65,6 +70,15 @@ def test_home_is_home(student, day):
     waiting = [state.state for state in found].index('home')
     assert waiting < drift.WINDOW + drift.EVERY and {state.state for state in found[waiting:]} == {'home'}
     assert found[-1].since == pytest.approx(waiting / RATE_HZ) and "('day')" in found[-1].reason
+
+
+@pytest.mark.slow
+def test_no_false_alarm_on_other_drives_of_home(student, day):
+    monitor, drives = DriftMonitor(student.card), range(100, 100 + HOME_DRIVES)
+    assert states(monitor, day, 0.0)[-1].state == 'home'
+    for number, seed in enumerate(drives, start=1):
+        found = states(monitor, predicted(student, images_of('day', seed, 100)), 10.0 * number)
+        assert {state.state for state in found} == {'home'}, f'drive {seed}: {found}'
 
 
 @pytest.mark.slow
