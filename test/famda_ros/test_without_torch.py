@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2] / 'famda_ros'
@@ -34,6 +35,8 @@ def test_the_robots_side_is_imported_without_torch():
     files = [file.relative_to(PACKAGE).with_suffix('') for file in PACKAGE.rglob('*.py') if file.stem != '__init__']
     names = sorted('.'.join(file.parts) for file in files)
     assert 'nodes.perception_node' in names and 'student.runtime' in names
+    if find_spec('rclpy') is None:  # which these two need, and nothing else
+        names = [name for name in names if not name.startswith(('nodes.', 'harness.'))]
     done = subprocess.run([sys.executable, '-c', IMPORT_ALL, *names], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == f'{len(names)} a robot has no torch'
