@@ -69,6 +69,9 @@ def run_node(
         if parameters:
             check_parameter_names(parameters_in(command_line), parameters)
         check_profile()
+        # Ctrl-C shuts the context down, as SIGTERM does. A KeyboardInterrupt would come anywhere, in the midst of rclpy
+        # for one, which then prints a traceback. rclpy's handler calls the one that is there before it.
+        signal.signal(signal.SIGINT, _nothing)
         rclpy.init(args=args)
         started = True
         node = make_node()
@@ -109,6 +112,10 @@ def _is_ending() -> bool:
     while rclpy.ok() and time.monotonic() < end:
         time.sleep(0.01)
     return not rclpy.ok()
+
+
+def _nothing(*_: Any) -> None:
+    """Handle a signal that rclpy has handled."""
 
 
 def _ignore_signals() -> None:
