@@ -163,9 +163,10 @@ def test_malformed_messages_are_counted_and_survived(tmp_path, monkeypatch, tran
     assert counts['received'] == sum(n for name, n in counts.items() if name != 'received')
     # A frame that a newer one replaced was not looked at: it is counted as dropped, whatever it was.
     assert sent['malformed'] - counts['dropped'] <= counts['malformed'] <= sent['malformed']
-    assert counts['dropped'] < 0.5 * counts['received'] and counts['answered'] <= good  # a busy machine drops some
+    most_dropped, fewest_answered = (0.05, 0.8) if LONG else (0.5, 0.5)  # a busy machine drops some
+    assert counts['dropped'] < most_dropped * counts['received'] and counts['answered'] <= good
     assert all(stamps <= sent['good'] for stamps in answered.values())
-    assert all(len(stamps) >= 0.5 * good for stamps in answered.values())
+    assert all(len(stamps) >= fewest_answered * good for stamps in answered.values())
     assert 'Traceback' not in client.process.output()
     warnings = client.process.output().count('malformed') + client.process.output().count('not supported')
     assert 0 < warnings < counts['malformed'] / 2  # now and then, not for each
