@@ -16,13 +16,12 @@ import yaml
 
 from famda_ros.errors import FamdaError
 from famda_ros.files import write_atomically
-from famda_ros.strict_yaml import parse_yaml
 from famda_ros.student.label_space import IGNORE, LabelSpace, get_label_space, reference
 from famda_train.annotate.history import History
 from famda_train.annotate.painting import Painted, accept, click, cut, next_pieces, stroke, taken, unlabelled
 from famda_train.annotate.splitting import Splitter
 from famda_train.annotate.suggestions import Suggestions, most_informative_first
-from famda_train.datasets.frame_folder import FrameFolder, read_info
+from famda_train.datasets.frame_folder import FrameFolder, read_info, read_yaml
 from famda_train.label_store.label_store import LabelStore
 
 KEPT_FRAMES = 12
@@ -82,7 +81,7 @@ def open_folder(path: str | Path, space: str | None) -> FrameFolder:
     if there is not None and wanted is not None and there != wanted.name:
         raise FamdaError(f"'{path}' is labelled in {there}, not in {wanted.name}; leave out --space")
     if there is None and wanted is not None:
-        info = parse_yaml(card.read_text(encoding='utf-8')) | {'label_space': reference(wanted)}
+        info = read_yaml(card) | {'label_space': reference(wanted)}
         try:
             write_atomically(card, yaml.safe_dump(info, sort_keys=False))
         except OSError as error:

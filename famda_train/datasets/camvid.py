@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from famda_ros.errors import FamdaError
-from famda_ros.strict_yaml import parse_yaml
+from famda_train.datasets.frame_folder import read_yaml
 from famda_train.datasets.label_maps import CAMVID_IDS
 from famda_train.datasets.published import PublishedDataset, records
 
@@ -69,11 +69,7 @@ class CamVid(PublishedDataset):
         """Tell whether dataset.yaml names CamVid's label space and there are folders of splits."""
         if not (path / 'dataset.yaml').is_file() or (path / 'frames.jsonl').exists():
             return False
-        try:
-            info = parse_yaml((path / 'dataset.yaml').read_text(encoding='utf-8'))
-        except Exception as error:  # the parser raises many kinds, AttributeError among them
-            reason = ' '.join(str(error).split())
-            raise FamdaError(f"'{path / 'dataset.yaml'}' is damaged ({reason}); write it again") from error
+        info = read_yaml(path / 'dataset.yaml')
         return isinstance(info, dict) and info.get('label_space') == 'camvid11' and bool(splits_of(path))
 
     @classmethod

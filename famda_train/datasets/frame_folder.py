@@ -293,6 +293,19 @@ class FrameFolderWriter:
             write_atomically(self.path / 'dataset.yaml', yaml.safe_dump(self._info, sort_keys=False))
 
 
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file of plain values.
+
+    Raises:
+        FamdaError: unreadable, no YAML, or a key that stands twice.
+    """
+    try:
+        return parse_yaml(path.read_text(encoding='utf-8'))
+    except Exception as error:  # the parser raises many kinds, AttributeError among them
+        reason = ' '.join(str(error).split())
+        raise FamdaError(f"'{path}' is damaged ({reason}); write it again") from error
+
+
 def read_info(path: Path) -> dict[str, Any]:
     """Read ``dataset.yaml``.
 
@@ -303,11 +316,7 @@ def read_info(path: Path) -> dict[str, Any]:
     Raises:
         FamdaError: unreadable, no YAML, or values that cannot be.
     """
-    try:
-        info = parse_yaml(path.read_text(encoding='utf-8'))
-    except Exception as error:  # the parser raises many kinds, AttributeError among them
-        reason = ' '.join(str(error).split())
-        raise FamdaError(f"'{path}' is damaged ({reason}); write it again") from error
+    info = read_yaml(path)
     if not isinstance(info, dict):
         raise FamdaError(f"'{path}' is damaged (no names with values); write it again")
     for key in ('name', 'origin', 'licence'):
